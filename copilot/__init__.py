@@ -1,0 +1,1 @@
+"""What an incident is, and how one is worked."""

@@ -1,0 +1,1 @@
+"""The Django admin: tenants, connections, incidents and the audit log, served by the ops process."""

@@ -1,0 +1,69 @@
+"""The Celery application; the broker carries hints, the rows carry the truth."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from celery import Celery
+from celery.signals import setup_logging, task_postrun, task_prerun
+
+from copilot.config import config
+
+if TYPE_CHECKING:
+    from celery import Task
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "copilot.settings")
+
+_config = config()
+
+app = Celery("copilot", broker=_config.redis_url.get_secret_value())
+app.conf.update(
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    task_ignore_result=True,
+    task_serializer="json",
+    accept_content=["json"],
+    worker_prefetch_multiplier=1,
+    worker_concurrency=_config.worker_concurrency,
+    worker_soft_shutdown_timeout=10.0,
+    worker_hijack_root_logger=False,
+    worker_send_task_events=False,
+    task_time_limit=300,
+    task_soft_time_limit=280,
+    broker_connection_retry_on_startup=True,
+    # A publisher that cannot reach the broker gives up at once: the row is there, and the sweeper finds it.
+    broker_transport_options={"visibility_timeout": 3600, "socket_connect_timeout": 1, "socket_timeout": 5},
+    task_publish_retry=False,
+    task_default_queue="copilot",
+    timezone="UTC",
+    beat_schedule={
+        "sweep": {"task": "copilot.tasks.sweep", "schedule": _config.sweep_seconds, "options": {"expires": 30}},
+        "audit-late-runs": {"task": "copilot.tasks.audit_late_runs", "schedule": 60.0, "options": {"expires": 60}},
+        "check-connections": {"task": "copilot.tasks.check_connections", "schedule": 900.0, "options": {"expires": 600}},
+    },
+    beat_schedule_filename=str(_config.data / "celerybeat-schedule"),
+)
+app.autodiscover_tasks(["copilot"])
+
+
+@setup_logging.connect
+def _set_up_logging(**_: Any) -> None:
+    """Keep Celery from installing handlers of its own."""
+    from copilot import observe
+
+    observe.set_up("worker")
+
+
+@task_prerun.connect
+def _bind(task_id: str, task: Task, **_: Any) -> None:
+    import structlog
+
+    structlog.contextvars.bind_contextvars(task=task.name, task_id=task_id)
+
+
+@task_postrun.connect
+def _clear(**_: Any) -> None:
+    import structlog
+
+    structlog.contextvars.clear_contextvars()

@@ -1,0 +1,118 @@
+"""Typed settings: the only reader of the environment."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Network = IPv4Network | IPv6Network
+
+
+class ModelPrice(BaseSettings):
+    """Hold the price of one model in US dollars per million tokens."""
+
+    input: float = 0.0
+    output: float = 0.0
+    cache_write: float = 0.0
+    cache_read: float = 0.0
+
+
+class Config(BaseSettings):
+    """Hold every setting of a process; each is `COPILOT_<NAME>` in the environment unless it says otherwise."""
+
+    model_config = SettingsConfigDict(env_prefix="COPILOT_", extra="ignore", frozen=True, env_nested_delimiter="__")
+
+    data: Path = Field(default=Path(".copilot"), description="Folder of the embedded servers and their secrets.")
+    secret_keys: Annotated[list[SecretStr], NoDecode] = Field(
+        default_factory=list,
+        description="Master secrets, comma separated; the first seals, all open. At least 32 characters each.",
+    )
+    database_url: SecretStr = Field(
+        default=SecretStr("postgresql://copilot_app@127.0.0.1:5432/copilot"),
+        validation_alias=AliasChoices("DATABASE_URL", "COPILOT_DATABASE_URL"),
+        description="PostgreSQL, as the role of this process: copilot_app (api, worker, beat), copilot_staff (ops), copilot_owner (migrate).",
+    )
+    database_pool: int = Field(default=0, ge=0, le=64, description="Pooled connections; for web processes only.")
+    redis_url: SecretStr = Field(
+        default=SecretStr("redis://127.0.0.1:6379/0"),
+        validation_alias=AliasChoices("REDIS_URL", "COPILOT_REDIS_URL"),
+        description="Redis or Valkey: Celery's broker.",
+    )
+    app_role: str = Field(default="copilot_app", pattern=r"^[a-z_][a-z0-9_]*$")
+    staff_role: str = Field(default="copilot_staff", pattern=r"^[a-z_][a-z0-9_]*$")
+    debug: bool = False
+    allowed_hosts: Annotated[list[str], NoDecode] = Field(default_factory=lambda: ["127.0.0.1", "localhost", "[::1]"])
+    public_url: str = Field(default="http://127.0.0.1:8000", description="Where vendors reach the api process.")
+    ops_url: str = Field(default="http://127.0.0.1:8002", description="Where people reach the admin.")
+    log_level: str = "INFO"
+    log_json: bool = True
+
+    max_webhook_bytes: int = Field(default=1_048_576, ge=1024, description="A larger webhook is answered 413.")
+    allowed_private_networks: Annotated[list[Network], NoDecode] = Field(
+        default_factory=list,
+        description="Private networks that connections may reach, e.g. 10.0.0.0/8; none by default.",
+    )
+
+    gather_seconds: float = Field(default=20.0, gt=0, le=120, description="Deadline of all sources of one run.")
+    max_source_bytes: int = Field(default=16_777_216, ge=65_536, description="Size cap of one answer of a source.")
+    look_back_minutes: int = Field(default=60, ge=5, le=1440, description="How long before the alert is looked at.")
+    lease_seconds: float = Field(default=15.0, gt=0, description="How long a silent worker keeps its run.")
+    sweep_seconds: float = Field(default=5.0, gt=0, description="How often left-over work is looked for.")
+    max_attempts: int = Field(default=8, ge=1, description="Attempts of one stage before the run fails.")
+    correlation_minutes: int = Field(default=30, ge=1, description="Same service and symptom within this: one incident.")
+    run_late_seconds: float = Field(default=120.0, gt=0, description="A run older than this is reported as late.")
+    worker_concurrency: int = Field(default=2, ge=1, le=64)
+
+    anthropic_api_key: SecretStr | None = Field(default=None, validation_alias="ANTHROPIC_API_KEY")
+    anthropic_base_url: str | None = Field(default=None, validation_alias="ANTHROPIC_BASE_URL")
+    model: str = Field(default="claude-sonnet-5-5", description="The model that proposes hypotheses.")
+    fallback_model: str = Field(default="claude-haiku-5-5", description="Asked on refusal or overload; empty for none.")
+    model_seconds: float = Field(default=45.0, gt=0, le=300)
+    model_max_tokens: int = Field(default=4096, ge=256)
+    model_dollars_per_incident: float = Field(default=0.50, ge=0)
+    model_dollars_per_day: float = Field(default=20.0, ge=0, description="Per tenant.")
+    model_prices: dict[str, ModelPrice] = Field(
+        default_factory=lambda: {
+            "claude-sonnet-5-5": ModelPrice(input=3.0, output=15.0, cache_write=6.0, cache_read=0.3),
+            "claude-haiku-5-5": ModelPrice(input=1.0, output=5.0, cache_write=2.0, cache_read=0.1),
+            "claude-opus-5-5": ModelPrice(input=5.0, output=25.0, cache_write=10.0, cache_read=0.5),
+        },
+        description="US dollars per million tokens; cache writes at the price of the one-hour cache.",
+    )
+
+    slack_signing_secret: SecretStr | None = Field(default=None, description="Of the shared, distributed Slack app.")
+    slack_client_id: str = ""
+    slack_client_secret: SecretStr | None = None
+
+    @field_validator("secret_keys", "allowed_hosts", "allowed_private_networks", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        """Read lists as comma-separated words: friendlier in an environment than JSON."""
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("secret_keys")
+    @classmethod
+    def _long_enough(cls, keys: list[SecretStr]) -> list[SecretStr]:
+        for position, key in enumerate(keys, start=1):
+            if len(key.get_secret_value()) < 32:
+                raise ValueError(f"key {position} of COPILOT_SECRET_KEYS is shorter than 32 characters")
+        return keys
+
+    @field_validator("anthropic_base_url", "anthropic_api_key", "slack_signing_secret", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        return None if value == "" else value
+
+
+@lru_cache(maxsize=1)
+def config() -> Config:
+    """Return the process's settings, read once.
+
+    :raises pydantic.ValidationError: where a value is wrong; the boot stops.
+    """
+    return Config()

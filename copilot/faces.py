@@ -1,0 +1,91 @@
+"""What a face of the product is: how people meet it. Faces register themselves; the core does not know them by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from uuid import UUID
+
+    from fastapi import APIRouter
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """Hold what connecting a face gave: lines for the person, and the connection's id."""
+
+    connection_id: UUID
+    lines: tuple[str, ...]
+
+
+class Face(Protocol):
+    """Be a way in which people meet the product."""
+
+    slug: str
+    title: str
+
+    def publish(self, tenant_id: UUID, incident_id: UUID) -> None:
+        """Bring what people see of the incident up to its rows; safe to call at any time, twice, and side by side.
+
+        Opens its own tenant scope. It must not be called inside one, as it talks to the outside.
+
+        :raises Exception: where it may work later; the flow tries again.
+        """
+
+    def routes(self) -> APIRouter | None:
+        """Return what is mounted into the api process, if anything."""
+
+    def connect(self, tenant_id: UUID, values: Mapping[str, str], *, actor: str) -> Connected:
+        """Connect a tenant's workspace by the values that `copilot connect SLUG <face> --set key=value` gave.
+
+        :raises ValueError: with words for the person where a value is missing or wrong.
+        """
+
+    def check(self, tenant_id: UUID, connection_id: UUID) -> tuple[bool, str]:
+        """Test the connection; return whether it works and what was seen."""
+
+    def unfinished(self, tenant_id: UUID) -> Iterable[UUID]:
+        """Return incidents whose published state lags behind; the sweeper publishes them again."""
+
+    def transcript(self, tenant_id: UUID, incident_id: UUID) -> str:
+        """Return what people see of the incident as plain text, as the face itself shows it."""
+
+
+_faces: dict[str, Face] = {}
+
+
+def register(face: Face) -> None:
+    """Make a face known; called when its Django app is ready."""
+    if _faces.get(face.slug, face) is not face:
+        raise RuntimeError(f"two faces call themselves {face.slug}")
+    _faces[face.slug] = face
+
+
+def faces() -> tuple[Face, ...]:
+    """Return all registered faces, ordered by slug."""
+    return tuple(_faces[slug] for slug in sorted(_faces))
+
+
+def face(slug: str) -> Face | None:
+    """Return the face of that name, if there is one."""
+    return _faces.get(slug)
+
+
+def publish_everywhere(tenant_id: UUID, incident_id: UUID) -> None:
+    """Ask every face to show the incident as it now is.
+
+    :raises Exception: the first failure, after all faces were asked.
+    """
+    failures: list[Exception] = []
+    for one in faces():
+        try:
+            one.publish(tenant_id, incident_id)
+        except Exception as failure:  # noqa: BLE001 - one face's trouble must not keep the others from publishing
+            failures.append(failure)
+    if failures:
+        raise failures[0]
+
+
+__all__ = ["Connected", "Face", "face", "faces", "publish_everywhere", "register"]

@@ -1,0 +1,1 @@
+"""The walls: tenancy, secrets, the outbound door and redaction, each readable in one sitting."""

@@ -1,0 +1,146 @@
+"""The wall between tenants: a scope in code, and row security in PostgreSQL that holds when code forgets."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.db import connection, models, transaction
+from django.db.migrations.operations.base import Operation
+
+from copilot.config import config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+    from django.db.migrations.state import ProjectState
+
+_current: ContextVar[UUID | None] = ContextVar("tenant", default=None)
+
+# The scalar sub-select is evaluated once per statement and keeps index use; nullif because a setting that was once set
+# locally reads '' afterwards, which is no uuid.
+POLICY = "tenant_id = nullif((select current_setting('app.tenant', true)), '')::uuid"
+
+
+class ScopeError(RuntimeError):
+    """Say that code asked for a tenant's rows in another tenant's scope, or in none."""
+
+
+def current_tenant() -> UUID | None:
+    """Return the tenant whose scope is open here, if any."""
+    return _current.get()
+
+
+@contextmanager
+def tenant_scope(tenant_id: UUID) -> Iterator[None]:
+    """Open one transaction in which only this tenant's rows exist.
+
+    The setting is local to the transaction, so a pooled connection never carries it to the next borrower. Callbacks of
+    `transaction.on_commit` run outside the scope: hand them the tenant's id.
+
+    :raises ScopeError: where another tenant's scope is open; an inner set_config would outlive the inner block.
+    """
+    outer = _current.get()
+    if outer is not None:
+        if outer != tenant_id:
+            raise ScopeError(f"the scope of tenant {outer} is open; close it before opening that of {tenant_id}")
+        with transaction.atomic():
+            yield
+        return
+    with transaction.atomic():
+        _set(str(tenant_id))
+        token = _current.set(tenant_id)
+        try:
+            yield
+        finally:
+            _current.reset(token)
+        # Only where the block did not raise: a rolled-back transaction or savepoint has undone the setting by itself.
+        _set("")
+
+
+def _set(value: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("select set_config('app.tenant', %s, true)", [value])
+
+
+class TenantModel(models.Model):
+    """Be the base of every table whose rows belong to one tenant; row security hides the others' rows."""
+
+    tenant = models.ForeignKey("copilot.Tenant", on_delete=models.CASCADE, related_name="+", editable=False)
+
+    class Meta:
+        """Leave the table to the subclasses."""
+
+        abstract = True
+
+    def save(self, *arguments: Any, **keywords: Any) -> None:
+        """Save, filling in the tenant of the open scope where none is set."""
+        if self.tenant_id is None:
+            current = _current.get()
+            if current is None:
+                raise ScopeError(f"a {type(self).__name__} is saved outside of any tenant's scope")
+            self.tenant_id = current
+        super().save(*arguments, **keywords)
+
+
+class RowSecurity(Operation):
+    """Raise the wall around a tenant's table: ENABLE and FORCE row security, one policy for all, one for staff.
+
+    The app role gets select, insert, update and delete, or only select and insert where the table is `append_only`. The
+    staff role (the admin process, which filters by membership) sees all rows. Roles that do not exist are passed over, so
+    that a trial without roles can migrate; a test proves the app role's walls.
+    """
+
+    reversible = True
+    reduces_to_sql = True
+
+    def __init__(self, model_name: str, *, append_only: bool = False) -> None:
+        self.model_name = model_name
+        self.append_only = append_only
+
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        """Leave Django's view of the models as it is: the wall exists in the database alone."""
+
+    def database_forwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        """Enable and force row security and create the policies."""
+        table = to_state.apps.get_model(app_label, self.model_name)._meta.db_table  # noqa: SLF001 - Django's documented way to a table's name
+        schema_editor.execute(f'ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY')
+        schema_editor.execute(f'ALTER TABLE "{table}" FORCE ROW LEVEL SECURITY')
+        schema_editor.execute(f'CREATE POLICY tenant_wall ON "{table}" USING ({POLICY}) WITH CHECK ({POLICY})')
+        rights = "SELECT, INSERT" if self.append_only else "SELECT, INSERT, UPDATE, DELETE"
+        app, staff = config().app_role, config().staff_role
+        schema_editor.execute(_if_role(app, f'REVOKE ALL ON "{table}" FROM {app}'))
+        schema_editor.execute(_if_role(app, f'GRANT {rights} ON "{table}" TO {app}'))
+        schema_editor.execute(
+            _if_role(staff, f'CREATE POLICY staff_sees_all ON "{table}" TO {staff} USING (true) WITH CHECK (true)')
+        )
+
+    def database_backwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        """Take the policies and row security away."""
+        table = from_state.apps.get_model(app_label, self.model_name)._meta.db_table  # noqa: SLF001 - as above
+        schema_editor.execute(f'DROP POLICY IF EXISTS staff_sees_all ON "{table}"')
+        schema_editor.execute(f'DROP POLICY IF EXISTS tenant_wall ON "{table}"')
+        schema_editor.execute(f'ALTER TABLE "{table}" NO FORCE ROW LEVEL SECURITY')
+        schema_editor.execute(f'ALTER TABLE "{table}" DISABLE ROW LEVEL SECURITY')
+
+    def describe(self) -> str:
+        """Return what `migrate` prints."""
+        return f"Raise the tenant wall around {self.model_name}"
+
+    @property
+    def migration_name_fragment(self) -> str:
+        """Return a name for an automatic migration file."""
+        return f"row_security_{self.model_name.lower()}"
+
+
+def _if_role(role: str, statement: str) -> str:
+    """Return SQL that runs `statement` only where the role exists."""
+    quoted = statement.replace("'", "''")
+    return f"DO $$ BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN EXECUTE '{quoted}'; END IF; END $$"  # noqa: S608 - role and table names are checked settings and Django's own

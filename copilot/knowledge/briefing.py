@@ -1,0 +1,160 @@
+"""A briefing: all that a person is shown of an incident, as plain frozen data that every face and the command line share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    from scoring.evidence import Evidence, Factor
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLine:
+    """Hold how one source answered; `status` is asking, answered, partial or failed."""
+
+    name: str
+    status: str
+    seconds: float
+    observations: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class StageLine:
+    """Hold how long a finished stage took."""
+
+    stage: str
+    started_at: datetime
+    finished_at: datetime
+
+    @property
+    def seconds(self) -> float:
+        """Return the stage's length."""
+        return (self.finished_at - self.started_at).total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """Hold the tally of a hypothesis: who said 👍 and who 👎 (names for people), with 👎 reasons."""
+
+    up: tuple[str, ...] = ()
+    down: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HypothesisLine:
+    """Hold one ranked hypothesis with its factors, evidence references and what people said of it."""
+
+    id: UUID
+    rank: int
+    service: str
+    entity: str
+    cause_kind: str
+    statement: str
+    origin: str
+    confidence: float
+    low: float
+    high: float
+    factors: tuple[Factor, ...]
+    supporting: tuple[str, ...]
+    contradicting: tuple[str, ...]
+    next_check: str
+    verdicts: Verdicts
+    is_confirmed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarIncident:
+    """Hold a past incident like this one: why it is like it, and what fixed it."""
+
+    number: int
+    title: str
+    started_at: datetime
+    similarity: float
+    why: str
+    cause: str
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineLine:
+    """Hold one thing that happened: a page, an acknowledgement, a change, a verdict."""
+
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Briefing:
+    """Hold an incident as it now stands, with its newest run.
+
+    `stage` is the newest run's (open, gather, propose, rank, post, done, failed), or empty where there is none. `verdict` is
+    empty until the ranking is there. `model_note` says why the model did not contribute, empty where it did. `dollars` is
+    what the model cost, `seconds` the time from page to ranking.
+    """
+
+    tenant_id: UUID
+    incident_id: UUID
+    run_id: UUID | None
+    number: int
+    title: str
+    service: str
+    service_is_known: bool
+    channel: str
+    status: str
+    severity: str
+    priority: str
+    urgency: str
+    assignees: tuple[str, ...]
+    source: str
+    url: str
+    labels: tuple[tuple[str, str], ...]
+    started_at: datetime
+    acknowledged_at: datetime | None
+    acknowledged_by: str
+    resolved_at: datetime | None
+    resolved_by: str
+    muted_until: datetime | None
+    run_sequence: int
+    asked_by: str
+    stage: str
+    error: str
+    sources: tuple[SourceLine, ...]
+    stages: tuple[StageLine, ...]
+    evidence: tuple[Evidence, ...]
+    hypotheses: tuple[HypothesisLine, ...]
+    verdict: str
+    explanation: str
+    missing: tuple[str, ...]
+    next_check: str
+    weighed_light: tuple[str, ...]
+    gaps: tuple[str, ...]
+    scoring_version: str
+    model_note: str
+    model: str
+    dollars: float
+    seconds: float
+    confirmed_words: str
+    confirmed_by: str
+    similar: tuple[SimilarIncident, ...]
+    timeline: tuple[TimelineLine, ...]
+
+    @property
+    def is_working(self) -> bool:
+        """Return whether the newest run is still under way."""
+        return self.stage not in {"", "done", "failed"}
+
+    @property
+    def symptoms(self) -> tuple[Evidence, ...]:
+        """Return the evidence that matches what fired."""
+        return tuple(one for one in self.evidence if one.is_symptom)
+
+    @property
+    def changes(self) -> tuple[Evidence, ...]:
+        """Return the changes, as evidence."""
+        return tuple(one for one in self.evidence if one.kind.value == "change")

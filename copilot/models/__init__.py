@@ -1,0 +1,45 @@
+"""All tables of the core, one file an idea."""
+
+from copilot.models.audit import AuditEntry
+from copilot.models.change import ChangeRecord
+from copilot.models.connection import Connection, ConnectionHealth, Endpoint
+from copilot.models.delivery import Delivery, EventRecord
+from copilot.models.evidence import EvidenceRecord
+from copilot.models.feedback import Confirmation, Feedback, FeedbackValue, Reason
+from copilot.models.hypothesis import Hypothesis, RankingRecord
+from copilot.models.incident import Incident, IncidentCounter, IncidentStatus
+from copilot.models.run import Run, SourceCall, SourceStatus, Stage, StageResult
+from copilot.models.service import Service, ServiceDependency
+from copilot.models.tenant import Membership, Role, Tenant
+from copilot.models.usage import ModelCall
+
+__all__ = [
+    "AuditEntry",
+    "ChangeRecord",
+    "Confirmation",
+    "Connection",
+    "ConnectionHealth",
+    "Delivery",
+    "Endpoint",
+    "EventRecord",
+    "EvidenceRecord",
+    "Feedback",
+    "FeedbackValue",
+    "Hypothesis",
+    "Incident",
+    "IncidentCounter",
+    "IncidentStatus",
+    "Membership",
+    "ModelCall",
+    "RankingRecord",
+    "Reason",
+    "Role",
+    "Run",
+    "Service",
+    "ServiceDependency",
+    "SourceCall",
+    "SourceStatus",
+    "Stage",
+    "StageResult",
+    "Tenant",
+]

@@ -1,0 +1,79 @@
+"""Incidents: what a person is woken for."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+
+from copilot.guard.tenancy import TenantModel
+
+
+class IncidentStatus(models.TextChoices):
+    """Say where an incident stands."""
+
+    TRIGGERED = "triggered"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+
+
+class IncidentCounter(TenantModel):
+    """Count a tenant's incidents, so that people can say `incident 42`."""
+
+    value = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        """Count once a tenant."""
+
+        constraints = (models.UniqueConstraint(fields=("tenant",), name="incident_counter_tenant"),)
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+class Incident(TenantModel):
+    """Be one incident; alerts of the same service and symptom within the window belong to the same one."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    number = models.PositiveIntegerField()
+    service = models.ForeignKey("copilot.Service", on_delete=models.SET_NULL, null=True, blank=True, related_name="incidents")
+    service_name = models.CharField(max_length=200, blank=True, help_text="As the alert says it, where no service matches.")
+    title = models.CharField(max_length=500)
+    symptom = models.CharField(max_length=300, blank=True)
+    status = models.CharField(max_length=15, choices=IncidentStatus, default=IncidentStatus.TRIGGERED)
+    severity = models.CharField(max_length=20, blank=True)
+    priority = models.CharField(max_length=60, blank=True)
+    urgency = models.CharField(max_length=20, blank=True)
+    assignees = models.JSONField(default=list, blank=True)
+    source = models.CharField(max_length=40)
+    dedupe_key = models.CharField(max_length=300)
+    url = models.URLField(max_length=1000, blank=True)
+    labels = models.JSONField(default=dict, blank=True)
+    started_at = models.DateTimeField()
+    alert_at = models.DateTimeField()
+    acknowledged_at = models.DateTimeField(null=True, blank=True)
+    acknowledged_by = models.CharField(max_length=200, blank=True)
+    resolved_at = models.DateTimeField(null=True, blank=True)
+    resolved_by = models.CharField(max_length=200, blank=True)
+    muted_until = models.DateTimeField(null=True, blank=True)
+    last_event_at = models.DateTimeField()
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        """Number incidents within a tenant; find the open ones quickly."""
+
+        ordering = ("-number",)
+        constraints = (models.UniqueConstraint(fields=("tenant", "number"), name="incident_number"),)
+        indexes = (
+            models.Index(fields=("tenant", "status", "-started_at"), name="incident_open"),
+            models.Index(fields=("tenant", "service", "symptom"), name="incident_symptom"),
+        )
+
+    def __str__(self) -> str:
+        return f"INC-{self.number} {self.title}"
+
+    @property
+    def display_service(self) -> str:
+        """Return the service's name, or what the alert called it."""
+        return self.service.name if self.service else self.service_name or "unknown service"

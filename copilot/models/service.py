@@ -1,0 +1,71 @@
+"""Services: what is paged about, and where its data is found."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from copilot.guard.tenancy import TenantModel
+from integrations.base import ServiceScope
+from scoring.observations import Entity, EntityKind
+
+
+class Service(TenantModel):
+    """Be one service of a tenant, with what each source needs to find it."""
+
+    name = models.CharField(max_length=120)
+    pagerduty_id = models.CharField("PagerDuty service id", max_length=40, blank=True)
+    namespace = models.CharField("Kubernetes namespace", max_length=63, blank=True)
+    workload = models.CharField("Kubernetes workload", max_length=253, blank=True)
+    selector = models.CharField("Prometheus selector", max_length=500, blank=True, help_text='e.g. job="checkout", cluster="eu"')
+    channel = models.CharField("Slack channel", max_length=100, blank=True)
+    repository = models.CharField(max_length=200, blank=True, help_text="owner/name")
+    owners = models.JSONField(default=list, blank=True, help_text="Slack user ids or e-mail addresses.")
+    depends_on = models.ManyToManyField("self", through="ServiceDependency", symmetrical=False, related_name="callers", blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        """Name services apart, and let one PagerDuty service be one service."""
+
+        ordering = ("name",)
+        constraints = (
+            models.UniqueConstraint(fields=("tenant", "name"), name="service_name"),
+            models.UniqueConstraint(
+                fields=("tenant", "pagerduty_id"), name="service_pagerduty_id", condition=~models.Q(pagerduty_id="")
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def entity(self) -> Entity:
+        """Return the service in scoring's words."""
+        return Entity(EntityKind.SERVICE, self.name, self.namespace, self.name)
+
+    @property
+    def scope(self) -> ServiceScope:
+        """Return the service in the integrations' words."""
+        return ServiceScope(
+            name=self.name,
+            namespace=self.namespace,
+            workload=self.workload,
+            selector=self.selector,
+            repository=self.repository,
+            pagerduty_id=self.pagerduty_id,
+        )
+
+
+class ServiceDependency(TenantModel):
+    """Say that `caller` needs `callee`, and who said so (`declared`, or the source it was inferred from)."""
+
+    caller = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="dependencies")
+    callee = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="dependents")
+    source = models.CharField(max_length=60, default="declared")
+
+    class Meta:
+        """Keep each arrow once."""
+
+        constraints = (models.UniqueConstraint(fields=("tenant", "caller", "callee"), name="service_dependency"),)
+
+    def __str__(self) -> str:
+        return f"{self.caller_id} needs {self.callee_id}"

@@ -1,0 +1,72 @@
+"""Logging and metrics, set up once per process."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+
+from copilot.config import config
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, MutableMapping
+
+# Labels never hold a tenant's name or an incident's id.
+webhooks = Counter("copilot_webhooks_total", "Webhooks by integration and answer.", ("kind", "status"))
+stage_seconds = Histogram(
+    "copilot_stage_seconds", "Time of one stage of a run.", ("stage",), buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 40, 80)
+)
+source_seconds = Histogram(
+    "copilot_source_seconds", "Time a source took to answer.", ("source", "status"), buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 20)
+)
+runs_finished = Counter("copilot_runs_finished_total", "Runs by how they ended.", ("outcome",))
+runs_late = Gauge("copilot_runs_late", "Unfinished runs older than the limit.")
+queue_age = Gauge("copilot_queue_age_seconds", "Age of the oldest unfinished run or delivery.")
+feedback_given = Counter("copilot_feedback_total", "Verdicts by value.", ("value",))
+model_tokens = Counter("copilot_model_tokens_total", "Tokens by model and direction.", ("model", "direction"))
+model_dollars = Counter("copilot_model_dollars_total", "US dollars spent on the model.", ("model",))
+
+
+def set_up(process: str) -> None:
+    """Send every log line, structlog's and the standard library's, to standard error in one shape."""
+    settings = config()
+    shared: list[Callable[[Any, str, MutableMapping[str, Any]], Any]] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    last: list[Any] = (
+        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        if settings.log_json
+        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    )
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(settings.log_level)
+    # These tell each request's full address, which holds webhook keys.
+    for name in ("httpx", "httpx2", "httpcore", "httpcore2", "urllib3", "uvicorn.access", "slack_sdk", "slack_bolt"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    structlog.contextvars.bind_contextvars(process=process)
+
+
+def logger(name: str) -> structlog.stdlib.BoundLogger:
+    """Return a logger that binds key-value pairs."""
+    bound: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
+    return bound

@@ -1,0 +1,1 @@
+"""One file per vendor: raw answers become observations, raw webhooks become events."""

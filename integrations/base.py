@@ -1,0 +1,251 @@
+"""The contract of an integration: credentials, verify, parse, gather and check."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    import httpx
+    import httpx2
+    import requests
+    import urllib3
+
+    from scoring.observations import Change, Observation, Window
+
+
+class NotGenuine(Exception):
+    """Refuse an inbound request whose signature or token is missing or wrong."""
+
+
+class BadPayload(ValueError):
+    """Refuse a genuine request whose body cannot be understood; the text names the field and what was expected."""
+
+
+class SourceError(Exception):
+    """Say that a source gave no usable answer; `reason` is for people, `retryable` says whether asking again may help."""
+
+    def __init__(self, reason: str, *, retryable: bool = True) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retryable = retryable
+
+
+class Unreachable(SourceError):
+    """Say that no connection could be made, or that the address is not allowed."""
+
+
+class TimedOut(SourceError):
+    """Say that the source did not answer before its deadline."""
+
+
+class Unauthorised(SourceError):
+    """Say that the source refused the credentials (401 or 403)."""
+
+
+class TooLarge(SourceError):
+    """Say that the answer went over the size cap."""
+
+
+class Rejected(SourceError):
+    """Say that the source understood and refused the question (a bad query, a missing object)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """Hold a webhook as it came: header names in lower case, the raw body, and when it was received (Unix seconds)."""
+
+    headers: Mapping[str, str]
+    body: bytes
+    received_at: float
+
+
+class EventKind(StrEnum):
+    """Say what an event does: move an incident, record a change, or nothing (`IGNORED`, with the reason)."""
+
+    INCIDENT = "incident"
+    CHANGE = "change"
+    IGNORED = "ignored"
+
+
+class Action(StrEnum):
+    """Say what happened to an incident at its source."""
+
+    TRIGGERED = "triggered"
+    ACKNOWLEDGED = "acknowledged"
+    UNACKNOWLEDGED = "unacknowledged"
+    REASSIGNED = "reassigned"
+    ESCALATED = "escalated"
+    DELEGATED = "delegated"
+    PRIORITY_CHANGED = "priority_changed"
+    REOPENED = "reopened"
+    RESOLVED = "resolved"
+    ANNOTATED = "annotated"
+    UPDATED = "updated"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceReference:
+    """Hold what an event says about the service it is about: the vendor's id, a name, a namespace, a repository, labels."""
+
+    vendor_id: str = ""
+    name: str = ""
+    namespace: str = ""
+    repository: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Hold the canonical envelope of one inbound event.
+
+    `dedupe_key` is the vendor's key of the incident, alert or change (PagerDuty incident id, Alertmanager fingerprint, deploy
+    id). `started_at` is when the thing began and `occurred_at` when this event about it happened, both Unix seconds. `status`
+    is the incident's status after the event (triggered, acknowledged, resolved) where known. `severity` is critical, error,
+    warning or info. `symptom` is a stable short text of what fired (an alert's name or a normalised title). `assignees`, `priority`
+    and `urgency` are set where the event says them, None where it does not. `change` is set for `EventKind.CHANGE`.
+    """
+
+    source: str
+    kind: EventKind
+    event_type: str
+    dedupe_key: str
+    occurred_at: float
+    started_at: float
+    action: Action | None = None
+    status: str | None = None
+    title: str = ""
+    symptom: str = ""
+    severity: str = ""
+    service: ServiceReference = field(default_factory=ServiceReference)
+    actor: str = ""
+    url: str = ""
+    number: int | None = None
+    assignees: tuple[str, ...] | None = None
+    priority: str | None = None
+    urgency: str | None = None
+    text: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    change: Change | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceScope:
+    """Hold what an integration must know to ask about one service; empty fields are unknown."""
+
+    name: str
+    namespace: str = ""
+    workload: str = ""
+    selector: str = ""
+    repository: str = ""
+    pagerduty_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Bound what is asked: the paged service (None where it is unknown), its neighbours, the alert's labels and text."""
+
+    service: ServiceScope | None
+    neighbours: tuple[ServiceScope, ...] = ()
+    alert_title: str = ""
+    alert_labels: Mapping[str, str] = field(default_factory=dict)
+    external_url: str = ""
+    dedupe_key: str = ""
+
+    @property
+    def services(self) -> tuple[ServiceScope, ...]:
+        """Return the paged service, where known, and its neighbours."""
+        return (*((self.service,) if self.service else ()), *self.neighbours)
+
+
+class Door(Protocol):
+    """Be the one way out: every client it hands over keeps the deadline, the size cap and the private-address guard.
+
+    Failures surface as `SourceError` subclasses or as the client's own network errors, which integrations translate.
+    """
+
+    max_bytes: int
+
+    def remaining(self) -> float:
+        """Return the seconds left until the deadline, never below zero."""
+
+    def client(
+        self, base_url: str, *, headers: Mapping[str, str] | None = None, verify: bool | str = True
+    ) -> httpx.Client:
+        """Return a guarded httpx client; the caller closes it (use `with`)."""
+
+    def transport2(self, *, verify: bool | str = True) -> httpx2.BaseTransport:
+        """Return a guarded httpx2 transport, for SDKs that are built on httpx2."""
+
+    def session(self, *, verify: bool | str = True) -> requests.Session:
+        """Return a guarded requests session, for prometheus-api-client."""
+
+    def pool_manager(self, **arguments: Any) -> urllib3.PoolManager:
+        """Return a guarded urllib3 pool manager, for the Kubernetes client; arguments go to urllib3 (ca_certs, cert_file …)."""
+
+
+class Credentials(BaseModel):
+    """Be the base of what a tenant enters for a connection; secrets are SecretStr, fields carry a description for the forms."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Hold the outcome of "test connection": whether it works, and in words what was seen or what to do."""
+
+    works: bool
+    detail: str
+
+
+class Integration(ABC):
+    """Be one vendor. Subclasses set the class attributes and override what the vendor offers."""
+
+    slug: ClassVar[str]
+    title: ClassVar[str]
+    Credentials: ClassVar[type[Credentials]]
+    receives: ClassVar[bool] = False
+    gathers: ClassVar[bool] = False
+    # Names of the credential fields that the product makes up where a person leaves them empty (a bearer token, say).
+    generated: ClassVar[tuple[str, ...]] = ()
+    # True where the caller is a person's script: the web layer parses before it accepts, and answers 422 with the text.
+    validates_at_door: ClassVar[bool] = False
+
+    def verify(self, inbound: Inbound, credentials: Any) -> None:
+        """Return if the request is genuine.
+
+        :raises NotGenuine: where it is not.
+        """
+        raise NotGenuine(f"{self.title} does not receive webhooks")
+
+    def external_id(self, inbound: Inbound) -> str:
+        """Return the delivery's id, equal for retries: the vendor's header, or a hash of the raw body."""
+        return hashlib.sha256(inbound.body).hexdigest()
+
+    def parse(self, inbound: Inbound) -> tuple[Event, ...]:
+        """Return the events in a genuine request; pure, and deterministic.
+
+        :raises BadPayload: where the body cannot be understood.
+        """
+        raise BadPayload(f"{self.title} does not receive webhooks")
+
+    def gather(self, door: Door, credentials: Any, scope: Scope, window: Window) -> Iterable[Observation]:
+        """Yield what the source knows about the scope in the window; partial failures are yielded as `Gap`.
+
+        :raises SourceError: where nothing at all could be asked.
+        """
+        return ()
+
+    def check(self, door: Door, credentials: Any) -> Health:
+        """Test the connection with one cheap authorised read, and say what was seen.
+
+        :raises SourceError: where the source does not answer.
+        """
+        return Health(works=True, detail="nothing to ask: this connection only receives")

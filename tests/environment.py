@@ -1,0 +1,18 @@
+"""The environment of the test process, set before Django's settings are read (loaded by `-p tests.environment`)."""
+
+import os
+import tempfile
+
+for name in list(os.environ):
+    if name.startswith(("COPILOT_", "ANTHROPIC_", "PINECONE_")) and name not in {"COPILOT_SHARED"}:
+        del os.environ[name]
+os.environ.update(
+    COPILOT_SECRET_KEYS="test-master-secret-that-is-long-enough-to-pass",
+    COPILOT_ALLOWED_PRIVATE_NETWORKS="127.0.0.0/8,::1/128",
+    COPILOT_DATA=tempfile.mkdtemp(prefix="copilot-test-"),
+    COPILOT_LOG_LEVEL="WARNING",
+    # The rows carry the truth; a test that wants a broker starts a real one.
+    REDIS_URL="memory://",
+    DJANGO_SETTINGS_MODULE="copilot.settings",
+)
+os.environ.setdefault("COPILOT_SHARED", os.path.join(os.path.dirname(__file__), "..", "..", "shared"))
