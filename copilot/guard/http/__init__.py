@@ -1,0 +1,7 @@
+"""The one outbound door: time-outs, size caps, and the guard on private addresses, for every HTTP library in use."""
+
+from copilot.guard.http.addresses import Network
+from copilot.guard.http.door import MAX_BYTES, USER_AGENT, HttpDoor
+from copilot.guard.http.errors import speaking_of, translate
+
+__all__ = ["MAX_BYTES", "USER_AGENT", "HttpDoor", "Network", "speaking_of", "translate"]
