@@ -1,0 +1,132 @@
+"""Tell the app of events, and again when it did not take them: Slack's envelope and Slack's retries."""
+
+import asyncio
+
+from slackbot.local.delivery import Delivery
+from slackbot.local.model import Channel, Json, Message, User
+from slackbot.local.service import Service
+from slackbot.local.workspace import Workspace
+
+VERIFICATION_TOKEN = "local-workspace"  # noqa: S105 (Slack's deprecated token, which no app may trust)
+
+
+def envelope(workspace: Workspace, event: Json) -> Json:
+    """Return an event in the envelope of the Events API."""
+    return {
+        "token": VERIFICATION_TOKEN,
+        "team_id": workspace.id,
+        "context_team_id": workspace.id,
+        "context_enterprise_id": None,
+        "api_app_id": workspace.app.app_id,
+        "event": event,
+        "type": "event_callback",
+        "event_id": workspace.new_id("Ev"),
+        "event_time": int(workspace.clock.now()),
+        "authorizations": [
+            {
+                "enterprise_id": None,
+                "team_id": workspace.id,
+                "user_id": workspace.app.bot_user_id,
+                "is_bot": True,
+                "is_enterprise_install": False,
+            }
+        ],
+        "is_ext_shared_channel": False,
+    }
+
+
+async def emit(service: Service, workspace: Workspace, event: Json) -> Delivery:
+    """Send an event and return the first attempt; the retries go on beside it, with the same event_id."""
+    body = envelope(workspace, event)
+    kind = f"event {event['type']}"
+    first = await service.sender.send_json(workspace.app, team=workspace.slug, kind=kind, body=body)
+    if _again(first):
+        service.in_background(_retry(service, workspace, body, kind=kind, reason=first.reason or ""))
+    return first
+
+
+def _again(delivery: Delivery) -> bool:
+    reason = delivery.reason or ""
+    return not delivery.accepted and reason != "app_not_installed" and not reason.endswith("no_retry")
+
+
+async def _retry(service: Service, workspace: Workspace, body: Json, *, kind: str, reason: str) -> None:
+    for number, delay in enumerate(service.retry_delays, start=1):
+        await asyncio.sleep(delay)
+        attempt = await service.sender.send_json(
+            workspace.app, team=workspace.slug, kind=kind, body=body, retry=number, reason=reason
+        )
+        if not _again(attempt):
+            return
+        reason = attempt.reason or ""
+
+
+async def verify_url(service: Service, workspace: Workspace) -> bool:
+    """Ask the app's address to return a challenge, as Slack does before it sends events there."""
+    challenge = workspace.new_id("")
+    body = {"token": VERIFICATION_TOKEN, "challenge": challenge, "type": "url_verification"}
+    delivery = await service.sender.send_json(
+        workspace.app, team=workspace.slug, kind="url_verification", body=body
+    )
+    answer = delivery.json()
+    returned = answer.get("challenge") if answer else delivery.answer.strip()
+    workspace.app.url_verified = delivery.accepted and returned == challenge
+    workspace.save_team()
+    return workspace.app.url_verified
+
+
+async def verify_url_soon(service: Service, workspace: Workspace) -> None:
+    """Verify the address a few times: the app may only now be learning its signing secret."""
+    for delay in (0.5, 2.0, 5.0, 10.0):
+        await asyncio.sleep(delay)
+        if await verify_url(service, workspace):
+            return
+
+
+def message_event(workspace: Workspace, message: Message, channel: Channel) -> Json:
+    """Return the event of a person's message."""
+    event = {
+        **message.body,
+        "channel": channel.id,
+        "event_ts": message.ts,
+        "channel_type": "im" if channel.is_im else ("group" if channel.is_private else "channel"),
+    }
+    if message.is_reply:
+        event["thread_ts"] = message.thread_ts
+        parent = workspace.message(channel.id, message.thread_ts or "")
+        if parent is not None:
+            event["parent_user_id"] = parent.body.get("user")
+    return event
+
+
+def mention_event(workspace: Workspace, message: Message, channel: Channel) -> Json:
+    """Return the event of a message that mentions the bot."""
+    event = {**message_event(workspace, message, channel), "type": "app_mention"}
+    del event["channel_type"]
+    return event
+
+
+def home_opened_event(workspace: Workspace, user: User, *, tab: str, view: Json | None) -> Json:
+    """Return the event of a person who looks at the app's Home or Messages tab."""
+    event: Json = {
+        "type": "app_home_opened",
+        "user": user.id,
+        "channel": workspace.direct_channel(user).id,
+        "tab": tab,
+        "event_ts": workspace.clock.timestamp(),
+    }
+    if view is not None:
+        event["view"] = view
+    return event
+
+
+def reaction_event(workspace: Workspace, message: Message, *, user: User, name: str, added: bool) -> Json:
+    """Return the event of a reaction put under a message, or taken away."""
+    return {
+        "type": "reaction_added" if added else "reaction_removed",
+        "user": user.id,
+        "reaction": name,
+        "item": {"type": "message", "channel": message.channel, "ts": message.ts},
+        "item_user": message.body.get("user"),
+        "event_ts": workspace.clock.timestamp(),
+    }

@@ -1,0 +1,119 @@
+"""Slack's Web API over HTTP: reads the token and the arguments, calls the method, answers as Slack does."""
+
+import json
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+
+from slackbot.local import methods
+from slackbot.local.calls import METHODS, Call
+from slackbot.local.errors import SlackError
+from slackbot.local.methods.files import LARGEST
+from slackbot.local.model import Json
+from slackbot.local.service import Service
+
+assert methods.__all__  # importing the package registered the methods
+SCOPES = (
+    "app_mentions:read,channels:history,channels:join,channels:manage,channels:read,chat:write,commands,files:read,"
+    "files:write,im:history,im:read,im:write,reactions:read,reactions:write,team:read,users:read,users:read.email"
+)
+
+
+async def arguments_of(request: Request) -> Json:
+    """Return the arguments of a call: query, then form or JSON body.
+
+    :raises SlackError: the body is not what its content type says.
+    """
+    arguments: Json = dict(request.query_params)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/json":
+        try:
+            body: Any = json.loads(await request.body() or b"{}")
+        except ValueError:
+            raise SlackError("invalid_json") from None
+        if not isinstance(body, dict):
+            raise SlackError("json_not_object")
+        arguments.update(body)
+    elif kind in ("application/x-www-form-urlencoded", "multipart/form-data"):
+        async with request.form() as form:
+            arguments.update({name: value for name, value in form.items() if isinstance(value, str)})
+    return arguments
+
+
+def token_of(request: Request, arguments: Json) -> str:
+    """Return the bot token.
+
+    :raises SlackError: not_authed without one, invalid_auth when it cannot be one.
+    """
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    token = value.strip() if scheme.lower() == "bearer" else arguments.get("token")
+    if not token:
+        raise SlackError("not_authed")
+    if not isinstance(token, str) or not token.startswith("xox"):
+        raise SlackError("invalid_auth")
+    return token
+
+
+def routes(service: Service) -> APIRouter:
+    """Return the routes under `/api/`, and the address that takes uploads."""
+    router = APIRouter()
+
+    @router.api_route("/api/{name}", methods=["GET", "POST"])
+    async def call_method(name: str, request: Request) -> Response:
+        try:
+            arguments = await arguments_of(request)
+            if name == "api.test":
+                given = {key: value for key, value in arguments.items() if key != "token"}
+                if "error" in given:
+                    raise SlackError(str(given["error"]), args=given)
+                return JSONResponse({"ok": True, "args": given})
+            if name not in METHODS:
+                raise SlackError("unknown_method", req_method=name)
+            workspace = service.state.by_token(token_of(request, arguments))
+            fault = service.faults.due(name, team=workspace.slug)
+            if fault is not None and fault.error == "ratelimited":
+                body = {"ok": False, "error": "ratelimited"}
+                return JSONResponse(body, status_code=429, headers={"Retry-After": str(fault.retry_after)})
+            if fault is not None:
+                raise SlackError(fault.error)
+            call = Call(
+                state=service.state,
+                workspace=workspace,
+                arguments=arguments,
+                base_url=str(request.base_url).rstrip("/"),
+                triggers=service.triggers,
+            )
+            answer = METHODS[name](call)
+        except SlackError as error:
+            return JSONResponse(error.body())
+        return JSONResponse({"ok": True, **answer}, headers={"X-OAuth-Scopes": SCOPES})
+
+    @router.post("/upload/v1/{team}/{file_id}")
+    async def upload(team: str, file_id: str, request: Request) -> Response:
+        workspace = service.state.workspaces.get(team)
+        file = workspace.files.get(file_id) if workspace else None
+        if workspace is None or file is None or file.uploaded:
+            return PlainTextResponse("no such upload", status_code=404)
+        content = await _uploaded_bytes(request)
+        if len(content) != file.length or len(content) > LARGEST:
+            return PlainTextResponse(
+                f"{len(content)} bytes came, {file.length} were announced in `length`", status_code=400
+            )
+        workspace.documents.put_content(file.id, content)
+        file.uploaded = True
+        workspace.save_file(file)
+        return PlainTextResponse(f"OK - {len(content)}")
+
+    return router
+
+
+async def _uploaded_bytes(request: Request) -> bytes:
+    """Return the file's bytes, which come as the raw body or as one part of a form."""
+    if request.headers.get("content-type", "").startswith("multipart/form-data"):
+        async with request.form() as form:
+            for value in form.values():
+                if not isinstance(value, str):
+                    return await value.read()
+        return b""
+    return await request.body()
