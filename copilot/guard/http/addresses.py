@@ -23,8 +23,8 @@ Connected = TypeVar("Connected")
 SETTING = "COPILOT_ALLOWED_PRIVATE_NETWORKS"
 CONNECT_SECONDS = 3.0
 
-# Credentials of the machine itself are served here. A wide range (fc00::/7, 169.254.0.0/16) must not open them by accident, so that
-# they count as allowed only where they are named alone. Azure's and Alibaba's lie outside the private ranges.
+# Credentials of the machine itself are served here. A wide range (fc00::/7, 169.254.0.0/16) must not open them by
+# accident, so that they count as allowed only where they are named alone. Azure's is, by its number, a public address.
 METADATA = frozenset(
     ip_address(text)
     for text in (
@@ -69,7 +69,7 @@ def plain(address: Address) -> Address:
 
 
 def is_public(address: Address) -> bool:
-    """Return whether an address is reachable by anyone: not loopback, private, shared (CGNAT), link-local, multicast …"""
+    """Return whether anyone may reach an address: it is not loopback, private, shared, link-local or multicast."""
     address = plain(address)
     if address in METADATA or address.is_multicast or not address.is_global:
         return False
@@ -79,8 +79,8 @@ def is_public(address: Address) -> bool:
 class Gate:
     """Resolve a host, check what it resolves to, and connect to exactly that.
 
-    The connection goes to the address that was checked and the name is never resolved again, so that a DNS server which answers
-    differently the second time (rebinding) gains nothing. The name stays in the Host header and in TLS.
+    The connection goes to the address that was checked and the name is not resolved again, so that a DNS server which
+    answers differently the second time (rebinding) gains nothing. The name stays in the Host header and in TLS.
     """
 
     def __init__(self, *, deadline: Deadline, allowed_private: Sequence[Network]) -> None:
@@ -114,8 +114,8 @@ class Gate:
     ) -> Connected:
         """Return what `dial(address, port, seconds)` opens for the first address of the host that accepts.
 
-        A connection that is refused at once is tried once more after a moment: nothing was sent yet, so that this is safe for any
-        request. Nothing else is retried here: a source in trouble must not get our load twice within one deadline.
+        A connection that is refused at once is tried once more after a moment: nothing was sent yet, so that this is
+        safe for any request. Nothing else is retried: a source in trouble must not get our load twice.
 
         :raises Unreachable: where the host is not allowed, unknown or does not accept.
         :raises TimedOut: where the deadline is over.
@@ -134,7 +134,8 @@ class Gate:
             if self.deadline.remaining() <= 0:
                 raise self.deadline.over(where) from error
             raise Unreachable(
-                f"{where} did not accept a connection within {budget.seconds:.2g} s: is the address right, is a firewall between?"
+                f"{where} did not accept a connection within {budget.seconds:.2g} s: "
+                "is the address right, is a firewall between?"
             ) from error
         except OSError as error:
             raise Unreachable(
@@ -146,7 +147,7 @@ class Gate:
     def _dial_any(
         addresses: Sequence[Address], port: int, budget: Deadline, dial: Callable[[str, int, float], Connected]
     ) -> Connected:
-        """Try the addresses in turn, each with its share of what is left: one dead address must not use up all the time."""
+        """Try the addresses in turn, each with its share of the time: one dead address must not use up all of it."""
         failure: OSError = TimeoutError()
         for index, address in enumerate(addresses):
             share = budget.remaining() / (len(addresses) - index)
@@ -159,7 +160,7 @@ class Gate:
         raise failure
 
     def _resolve(self, host: str, port: int) -> list[Address]:
-        """Return all addresses of a host; a literal is taken as it is, everything else goes to the system's resolver."""
+        """Return all addresses of a host; a literal is taken as it is, all else goes to the system's resolver."""
         bare = host.removeprefix("[").removesuffix("]")
         try:
             return [ip_address(bare)]
@@ -198,12 +199,12 @@ def refusal(host: str, found: Sequence[Address]) -> str:
     metadata = [plain(address) for address in found if plain(address) in METADATA]
     if metadata:
         return (
-            f"{host} is {shown}, where a cloud serves the machine's own credentials: refused. Only an entry for this one address "
-            f"({metadata[0]}/{metadata[0].max_prefixlen}) in {SETTING} would allow it"
+            f"{host} is {shown}, where a cloud serves the machine's own credentials: refused. Only an entry for this "
+            f"one address ({metadata[0]}/{metadata[0].max_prefixlen}) in {SETTING} would allow it"
         )
     return (
-        f"{host} is {shown}, which is not a public address: refused. Where this deployment may reach it, add its network to "
-        f"{SETTING} (for example {example(found)})"
+        f"{host} is {shown}, which is not a public address: refused. Where this deployment may reach it, add its "
+        f"network to {SETTING} (for example {example(found)})"
     )
 
 

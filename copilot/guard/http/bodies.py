@@ -42,7 +42,8 @@ def check_head(status: int, location: str | None, length: str | None, *, url: st
     """
     if status in REDIRECTS and location is not None:
         raise Rejected(
-            f"{where} redirects to {without_secrets(urljoin(url, location))}: enter the final address in the connection",
+            f"{where} redirects to {without_secrets(urljoin(url, location))}: "
+            "enter the final address in the connection",
             retryable=False,
         )
     if length is not None and length.isascii() and length.isdigit() and int(length[:20]) > max_bytes:

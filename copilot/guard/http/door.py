@@ -21,11 +21,11 @@ USER_AGENT = "sre-copilot"
 
 
 class HttpDoor:
-    """Hand out clients that reach allowed addresses only, follow no redirect, use no proxy, and keep deadline and size cap.
+    """Hand out clients that reach allowed addresses only, follow no redirect, use no proxy, keep deadline and size cap.
 
-    One door serves one errand (a source in a run, a connection test): its deadline starts when it is made. What goes wrong is
-    raised as `SourceError`, also from inside the libraries. The libraries are imported when first asked for, so that a process
-    pays only for those it uses.
+    One door serves one errand (a source in a run, a connection test): its deadline starts when it is made. What goes
+    wrong is raised as `SourceError`, also from inside the libraries. They are imported when first asked for, so that a
+    process pays only for those it uses.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class HttpDoor:
     def client(
         self, base_url: str, *, headers: Mapping[str, str] | None = None, verify: bool | str = True
     ) -> httpx.Client:
-        """Return a guarded httpx client; the caller closes it (use `with`). `verify` takes a path or PEM text of a CA."""
+        """Return a guarded httpx client; the caller closes it (use `with`). `verify` takes a CA's path or PEM text."""
         import httpcore
         import httpx
 
@@ -84,8 +84,8 @@ class HttpDoor:
 
         return GuardedSession(self._gate, self.max_bytes, verify=verify, user_agent=self._user_agent)
 
-    def pool_manager(self, **arguments: Any) -> urllib3.PoolManager:
-        """Return a guarded urllib3 pool manager, for the Kubernetes client; arguments go to urllib3 (ca_certs, cert_file …)."""
+    def pool_manager(self, **arguments: Any) -> urllib3.PoolManager:  # noqa: ANN401 - they are urllib3's own
+        """Return a guarded urllib3 pool manager, for the Kubernetes client; arguments go to urllib3."""
         from copilot.guard.http.urllib3_stack import pool_manager
 
         return pool_manager(self._gate, self.max_bytes, **arguments)

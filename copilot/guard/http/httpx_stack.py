@@ -1,5 +1,7 @@
 """The guarded transport for httpx, and for httpx2, on which the SDKs of Anthropic and PagerDuty sit."""
 
+# ruff: noqa: ANN401, ARG002 - two libraries of one shape, their types cannot be named together
+
 from __future__ import annotations
 
 import functools
@@ -100,11 +102,11 @@ class GuardedStream:
 
 
 @functools.cache
-def transport_class(stack: ModuleType, core: ModuleType) -> Any:
+def transport_class(stack: ModuleType, core: ModuleType) -> Any:  # noqa: C901 - two classes in a closure
     """Return the transport class for httpx with httpcore, or httpx2 with httpcore2, whose interfaces are the same.
 
-    The pool is made here instead of exchanging the private one of an `HTTPTransport`: a renamed attribute there would open the
-    door without a word.
+    The pool is made here instead of exchanging the private one of an `HTTPTransport`: a renamed attribute there would
+    open the door without a word.
     """
 
     class Body(stack.SyncByteStream):  # type: ignore[misc, name-defined]

@@ -1,5 +1,7 @@
 """The guarded connections for urllib3, on which requests (Prometheus' client) and the Kubernetes client sit."""
 
+# ruff: noqa: ANN401, ARG002, FBT001, FBT002 - the signatures are those of urllib3 and requests
+
 from __future__ import annotations
 
 import io
@@ -133,7 +135,7 @@ class GuardedConnection(urllib3.connection.HTTPConnection):
         self._asked = (method, url)
         super().request(method, url, *args, **{**kwargs, "preload_content": False})
 
-    def getresponse(self) -> urllib3.HTTPResponse:
+    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]  # urllib3's own deviation
         """Return the answer, read whole and unpacked, with its body in memory.
 
         :raises TooLarge: where it is over the cap, packed or unpacked.
@@ -196,7 +198,7 @@ class GuardedPool(urllib3.connectionpool.HTTPConnectionPool):
             raise said from error
 
     def _validate_conn(self, conn: Any) -> None:
-        """Connect early, as TLS pools do, but without a warning per request where a connection was told not to verify."""
+        """Connect early, as TLS pools do, but without a warning per request where the tenant chose not to verify."""
         if isinstance(self, urllib3.connectionpool.HTTPSConnectionPool) and conn.is_closed:
             conn.connect()
 
@@ -272,7 +274,7 @@ class GuardedAdapter(requests.adapters.HTTPAdapter):
 class GuardedSession(requests.Session):
     """Be a session with one way out, whatever is mounted on it later.
 
-    `PrometheusConnect` mounts a plain adapter of its own on any session it is given, and would thereby step around the guard.
+    `PrometheusConnect` mounts a plain adapter of its own on any session it is given, which would step around the guard.
     """
 
     def __init__(self, gate: Gate, max_bytes: int, *, verify: bool | str, user_agent: str) -> None:

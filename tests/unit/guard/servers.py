@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
+import datetime as dt
 import ipaddress
 import socket
 import ssl
@@ -68,9 +68,9 @@ def serving(handle: Answering, *, host: str = "127.0.0.1", tls: ssl.SSLContext |
             with contextlib.suppress(OSError):
                 handle(self)
 
-        do_POST = do_HEAD = do_GET
+        do_POST = do_HEAD = do_GET  # noqa: N815
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             pass
 
     class Threading(ThreadingHTTPServer):
@@ -85,10 +85,10 @@ def serving(handle: Answering, *, host: str = "127.0.0.1", tls: ssl.SSLContext |
         def finish_request(self, request: object, client_address: object) -> None:
             assert isinstance(request, socket.socket)
             if tls is None:
-                super().finish_request(request, client_address)  # type: ignore[arg-type]
+                super().finish_request(request, client_address)
                 return
             with contextlib.suppress(OSError), tls.wrap_socket(request, server_side=True) as wrapped:
-                super().finish_request(wrapped, client_address)  # type: ignore[arg-type]
+                super().finish_request(wrapped, client_address)
 
         def handle_error(self, request: object, client_address: object) -> None:
             pass
@@ -110,15 +110,15 @@ def certificate(folder: Path, name: str) -> tuple[ssl.SSLContext, str]:
     """Return a server's TLS context for a name, self-signed, and the path of the certificate to trust."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     made = (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(hours=1))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)

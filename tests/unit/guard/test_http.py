@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from prometheus_api_client import PrometheusConnect
 
 from copilot.guard.http import HttpDoor
 from integrations.base import Door, Rejected, SourceError, TimedOut, TooLarge, Unreachable
-from tests.unit.guard.servers import STACKS, Server, answer, certificate, door, serving
+from tests.unit.guard.servers import STACKS, answer, certificate, door, serving
 
 if TYPE_CHECKING:
     from http.server import BaseHTTPRequestHandler
@@ -403,10 +403,15 @@ def test_the_session_leaves_by_http_and_https_alone() -> None:
 
 
 def test_a_stream_is_bounded_as_it_is_read() -> None:
-    with serving(endless) as server, door(max_bytes=50_000).client(f"http://127.0.0.1:{server.port}") as client:
-        with client.stream("GET", "/") as answered, pytest.raises(TooLarge):
-            for _ in answered.iter_bytes():
-                pass
+    with (
+        serving(endless) as server,
+        door(max_bytes=50_000).client(f"http://127.0.0.1:{server.port}") as client,
+        client.stream("GET", "/") as answered,
+    ):
+        pieces = answered.iter_bytes()
+        assert len(next(pieces)) <= 50_000
+        with pytest.raises(TooLarge):
+            list(pieces)
 
 
 def test_making_a_door_imports_none_of_the_stacks() -> None:
