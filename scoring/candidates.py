@@ -1,0 +1,276 @@
+"""Evidence becomes candidates: possible root causes made by rules and from precedents, and those of a model admitted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from scoring.case import CHANGE_KINDS, TOLERANCE, Case, began, earliest
+from scoring.checks import next_check
+from scoring.evidence import Candidate, CauseKind, Direction, Evidence, EvidenceKind, Origin
+from scoring.observations import Entity, EntityKind
+from scoring.units import format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from scoring.detect import Detection
+    from scoring.evidence import Precedent
+    from scoring.observations import Window
+
+# How many causes of one service, and in all, are worth ranking.
+_MOST_OF_A_SERVICE: Final = 3
+_MOST: Final = 40
+# A hint weaker than this is not worth a candidate.
+_HINT: Final = 0.25
+# Latency and errors say that something is wrong, not what: any more exact hint at the service goes first.
+_VAGUE: Final = 0.5
+# Each further cause kind of one item of evidence is less likely meant.
+_SECOND_THOUGHT: Final = 0.6
+# Past incidents less similar than this give no candidate of their own.
+_SIMILAR: Final = 0.3
+_MOST_CITED: Final = 8
+# With nothing disturbed anywhere, so many of the latest changes are kept as leads.
+_MOST_LEADS: Final = 3
+
+# What a hint means where the thing itself is of a certain sort.
+_BY_ENTITY: Final[dict[EntityKind, dict[CauseKind, CauseKind]]] = {
+    EntityKind.DATABASE: {
+        CauseKind.FAILING_DEPENDENCY: CauseKind.DATABASE_SLOW_QUERY,
+        CauseKind.CONNECTION_SATURATION: CauseKind.DATABASE_CONNECTIONS,
+    },
+    EntityKind.EXTERNAL: dict.fromkeys(CauseKind, CauseKind.THIRD_PARTY),
+    EntityKind.QUEUE: {CauseKind.FAILING_DEPENDENCY: CauseKind.QUEUE_BACKLOG},
+    EntityKind.NODE: {
+        CauseKind.FAILING_DEPENDENCY: CauseKind.NODE_FAILURE,
+        CauseKind.CRASH_LOOP: CauseKind.NODE_FAILURE,
+        CauseKind.NETWORK_PARTITION: CauseKind.NODE_FAILURE,
+    },
+    EntityKind.STORAGE: {CauseKind.FAILING_DEPENDENCY: CauseKind.STORAGE},
+    EntityKind.NETWORK: {CauseKind.FAILING_DEPENDENCY: CauseKind.NETWORK_LATENCY},
+}
+
+
+def candidates(
+    detection: Detection, *, window: Window, subject: Entity, precedents: Iterable[Precedent] = ()
+) -> tuple[Candidate, ...]:
+    """Return possible root causes with the evidence for and against each, in a stable order."""
+    case = Case(detection.evidence, detection.dependencies, window=window, subject=subject)
+    made: list[Candidate] = []
+    for service in case.services:
+        entity = _entity_of(service, case)
+        after_change = list(_from_changes(service, entity, case))
+        made += after_change
+        made += _from_hints(service, entity, case, explained=bool(after_change))
+    if not made:
+        made += _leads(case)
+    made += _from_precedents(sorted(precedents), made, case)
+    return _unique(made)[:_MOST]
+
+
+def admit(
+    proposals: Iterable[Candidate], evidence: Sequence[Evidence], *, rules: Iterable[Candidate] = ()
+) -> tuple[Candidate, ...]:
+    """Return the rule-made candidates and those proposals of a model that cite evidence which exists.
+
+    A proposal is dropped whole where it cites an unknown id, supports itself with nothing, or says nothing. One that names the service and
+    cause kind of a rule-made candidate gives it its words; what the rule cites stays, so that words move no factor.
+    """
+    known = {item.id for item in evidence}
+    admitted = {_cause(rule): rule for rule in rules}
+    for proposal in proposals:
+        cited = (*proposal.supporting, *proposal.contradicting)
+        statement = " ".join(proposal.statement.split())
+        if not proposal.supporting or not statement or not known.issuperset(cited):
+            continue
+        own = admitted.get(_cause(proposal))
+        if own is None:
+            against = tuple(dict.fromkeys(proposal.contradicting))
+            admitted[_cause(proposal)] = replace(
+                proposal,
+                statement=statement,
+                supporting=tuple(one for one in dict.fromkeys(proposal.supporting) if one not in against),
+                contradicting=against,
+                origin=Origin.MODEL,
+            )
+        elif own.origin is not Origin.MODEL:
+            admitted[_cause(proposal)] = replace(
+                own, statement=statement, next_check=proposal.next_check.strip() or own.next_check, origin=Origin.MODEL
+            )
+    return tuple(one for one in admitted.values() if one.supporting)
+
+
+def _from_changes(service: str, entity: Entity, case: Case) -> Iterable[Candidate]:
+    """Return a candidate for each change of a service after which something went wrong there."""
+    made = [(change, effects) for change in case.changes(service) if (effects := case.effects(change))]
+    # Of several changes of one kind, the one that its effect followed soonest is named.
+    made.sort(key=lambda pair: (abs(began(pair[1]) - began(pair[0])), pair[0][0].id))
+    for change, effects in made:
+        if began(change) > case.onset + TOLERANCE:
+            continue
+        headline = min(effects, key=_exactness)
+        gap = began((headline,)) - began(change)
+        when = f"{format_duration(gap)} later" if gap > 0.5 else "at once"
+        kind = change[0].cause_kinds[0]
+        if kind is CauseKind.DATABASE_LOCKS and not any(kind in item.cause_kinds for item in effects):
+            kind = CauseKind.BAD_DEPLOY
+        yield _candidate(
+            entity,
+            kind,
+            f"{change[0].indicator} {_when(began(change), case)} was followed {when} by {_phrase(headline)}",
+            (*change, *sorted(effects, key=_exactness)),
+            case,
+        )
+
+
+def _from_hints(service: str, entity: Entity, case: Case, *, explained: bool) -> list[Candidate]:
+    """Return a candidate for each cause kind that what is wrong at a service hints at.
+
+    Where a change explains what is wrong (`explained`), only a surge of traffic is another story.
+    """
+    hints: dict[CauseKind, float] = {}
+    citing: dict[CauseKind, list[Evidence]] = {}
+    for item in case.disturbances(service):
+        kinds = item.cause_kinds or (CauseKind.FAILING_DEPENDENCY,)
+        for place, hinted in enumerate(kinds):
+            kind = _BY_ENTITY.get(entity.kind, {}).get(hinted, hinted)
+            weight = item.severity * _SECOND_THOUGHT**place
+            weight *= _VAGUE if hinted is CauseKind.FAILING_DEPENDENCY else 1.0
+            hints[kind] = max(hints.get(kind, 0.0), weight)
+            citing.setdefault(kind, []).append(item)
+    if explained:
+        hints = {kind: weight for kind, weight in hints.items() if kind is CauseKind.TRAFFIC_SURGE}
+    elif any(kind is not CauseKind.FAILING_DEPENDENCY and weight >= _HINT for kind, weight in hints.items()):
+        hints.pop(CauseKind.FAILING_DEPENDENCY, None)
+    if CauseKind.TRAFFIC_SURGE in hints and _pressed_from_above(service, case):
+        hints.pop(CauseKind.TRAFFIC_SURGE)
+    best = sorted(hints.items(), key=lambda hint: (-hint[1], hint[0].value))[:_MOST_OF_A_SERVICE]
+    made = []
+    for kind, weight in best:
+        if weight < _HINT and len(best) > 1:
+            continue
+        telling = sorted(citing[kind], key=_exactness)
+        others = [item for item in sorted(case.disturbances(service), key=_exactness) if item not in telling]
+        made.append(_candidate(entity, kind, _hint_statement(telling, case), (*telling, *others), case))
+    return made
+
+
+def _hint_statement(telling: list[Evidence], case: Case) -> str:
+    headline = telling[0]
+    text = headline.statement
+    if headline.onset is not None:
+        text += f", since {_when(headline.onset, case, of='the symptom', moment=case.onset)}"
+    return text
+
+
+def _pressed_from_above(service: str, case: Case) -> bool:
+    """Say whether a caller of the service had its own surge of traffic no later."""
+    def surge(name: str) -> float | None:
+        return earliest(item for item in case.disturbances(name) if CauseKind.TRAFFIC_SURGE in item.cause_kinds)
+
+    mine = surge(service)
+    return mine is not None and any(
+        theirs <= mine + TOLERANCE
+        for other in case.services
+        if other != service and case.graph.depends(other, service) and not case.graph.depends(service, other)
+        and (theirs := surge(other)) is not None
+    )  # fmt: skip
+
+
+def _leads(case: Case) -> Iterable[Candidate]:
+    """Return the latest changes before the onset, where nothing else is known: leads, never likely causes."""
+    made = [
+        change
+        for service in case.services
+        for change in case.changes(service)
+        if began(change) <= case.onset + TOLERANCE
+    ]
+    made.sort(key=lambda change: (-began(change), change[0].id))
+    for change in made[:_MOST_LEADS]:
+        entity = _entity_of(change[0].entity.service, case)
+        text = f"{change[0].indicator} {_when(began(change), case)}; nothing seen there went wrong after it"
+        yield _candidate(entity, change[0].cause_kinds[0], text, change, case)
+
+
+def _from_precedents(precedents: list[Precedent], made: list[Candidate], case: Case) -> Iterable[Candidate]:
+    """Return a candidate for each confirmed cause of similar incidents of which there is any sign now."""
+    known = {_cause(one) for one in made}
+    for past in sorted(precedents, key=lambda past: (-past.similarity, past.age_days, past)):
+        if not past.confirmed or past.similarity < _SIMILAR or (past.service, past.cause_kind) in known:
+            continue
+        known.add((past.service, past.cause_kind))
+        signs = [*case.disturbances(past.service), *(item for group in case.changes(past.service) for item in group)]
+        if not signs:
+            continue
+        reference = f" ({past.reference})" if past.reference else ""
+        text = f"{past.cause_kind.value} at {past.service} was the cause of a similar incident{reference}: now {_phrase(signs[0])}"
+        yield replace(
+            _candidate(_entity_of(past.service, case), past.cause_kind, text, signs, case), origin=Origin.PRECEDENT
+        )
+
+
+def _candidate(
+    entity: Entity, kind: CauseKind, statement: str, cited: Iterable[Evidence], case: Case
+) -> Candidate:
+    supporting = tuple(dict.fromkeys(item.id for item in cited))[:_MOST_CITED]
+    against = [item for item in case.deeper(entity.service) if item.id not in supporting]
+    against += [
+        item
+        for item in case.evidence
+        if item.direction is Direction.AGAINST
+        and not item.is_symptom
+        and item.entity.service == entity.service
+        and item.id not in supporting
+    ]
+    return Candidate(
+        entity=entity,
+        cause_kind=kind,
+        statement=statement,
+        supporting=supporting,
+        contradicting=tuple(dict.fromkeys(item.id for item in against))[:_MOST_CITED],
+        next_check=next_check(kind, entity, [case.by_id[one] for one in supporting]),
+    )
+
+
+def _exactness(item: Evidence) -> tuple[bool, bool, float, str]:
+    """Order evidence by how exactly it says what is wrong: a full pool before the latency that it makes."""
+    exact = any(kind is not CauseKind.FAILING_DEPENDENCY for kind in item.cause_kinds)
+    return (not exact, item.kind is EvidenceKind.LOG, -item.severity, item.id)
+
+
+def _entity_of(service: str, case: Case) -> Entity:
+    """Return the entity that stands for a service: itself where something is known of it, else made of its parts' names."""
+    entities = sorted({item.entity for item in case.evidence if item.entity.service == service})
+    for entity in entities:
+        if entity.name == service and (entity.kind is EntityKind.SERVICE or not entity.owner):
+            return entity
+    namespace = next((entity.namespace for entity in entities if entity.namespace), "")
+    return Entity(EntityKind.SERVICE, service, namespace)
+
+
+def _phrase(item: Evidence) -> str:
+    return item.statement.removeprefix(str(item.entity)).lstrip(" :") or item.statement
+
+
+def _when(at: float, case: Case, *, of: str = "the alert", moment: float | None = None) -> str:
+    apart = (case.window.alert_at if moment is None else moment) - at
+    if abs(apart) < 0.5:
+        return f"with {of}" if moment is not None else f"as {of.removeprefix('the ')} fired"
+    return f"{format_duration(apart)} {'before' if apart > 0 else 'after'} {of}"
+
+
+def _cause(candidate: Candidate) -> tuple[str, CauseKind]:
+    return candidate.entity.service, candidate.cause_kind
+
+
+def _unique(made: list[Candidate]) -> tuple[Candidate, ...]:
+    """Return one candidate for each service and cause kind: the first, with what the others cite."""
+    merged: dict[tuple[str, CauseKind], Candidate] = {}
+    for one in made:
+        first = merged.get(_cause(one))
+        if first is None:
+            merged[_cause(one)] = one
+        else:
+            both = tuple(dict.fromkeys((*first.supporting, *one.supporting)))
+            merged[_cause(one)] = replace(first, supporting=both)
+    return tuple(merged.values())

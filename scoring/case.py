@@ -1,0 +1,123 @@
+"""One incident's evidence, indexed: what is wrong where, what followed which change, and who only suffers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from scoring import symptoms
+from scoring.evidence import CauseKind, Direction, Evidence, EvidenceKind
+from scoring.graph import Graph
+from scoring.indicators import describe, is_inherited
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from scoring.observations import Dependency, Entity, Window
+
+# Two onsets closer than this are not told apart: samples are a minute apart, and rates are means over more.
+TOLERANCE: Final = 90.0
+# A change whose effect takes longer than this to show is not taken for its cause.
+EFFECT_WITHIN: Final = 3600.0
+# An effect weaker than this may be the rollout itself.
+_EFFECT: Final = 0.4
+# Weaker than this nothing is disturbed.
+_DISTURBED: Final = 0.2
+# What is wrong further down explains what is wrong above it only if it is at least this much as strong.
+_COMPARABLE: Final = 0.5
+
+CHANGE_KINDS: Final = frozenset({CauseKind.BAD_DEPLOY, CauseKind.CONFIG_CHANGE})
+
+
+class Case:
+    """Hold the evidence of one incident by service, with the graph and the onset."""
+
+    def __init__(
+        self, evidence: Iterable[Evidence], dependencies: Iterable[Dependency], *, window: Window, subject: Entity
+    ) -> None:
+        self.evidence = tuple(evidence)
+        self.window = window
+        self.subject = subject.service
+        self.graph = Graph.of(dependencies)
+        self.by_id = {item.id: item for item in self.evidence}
+        self.onset = symptoms.onset(self.evidence, window)
+        self.standing = symptoms.standing(self.evidence)
+        self.relieved = symptoms.relieved(self.evidence)
+        self._disturbances: dict[str, list[Evidence]] = {}
+        self._changes: dict[str, dict[str, list[Evidence]]] = {}
+        for item in self.evidence:
+            service = item.entity.service
+            if item.kind is EvidenceKind.CHANGE:
+                self._changes.setdefault(service, {}).setdefault(item.change_key or item.id, []).append(item)
+            elif item.direction is Direction.FOR and item.severity >= _DISTURBED and item.kind is not EvidenceKind.NOTE:
+                self._disturbances.setdefault(service, []).append(item)
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """Return the services of which something is disturbed or changed, by name."""
+        return tuple(sorted({*self._disturbances, *self._changes}))
+
+    def disturbances(self, service: str) -> tuple[Evidence, ...]:
+        """Return what is wrong at a service."""
+        return tuple(self._disturbances.get(service, ()))
+
+    def changes(self, service: str) -> tuple[tuple[Evidence, ...], ...]:
+        """Return the changes of a service, each with all its sightings, earliest first."""
+        groups = (tuple(group) for group in self._changes.get(service, {}).values())
+        return tuple(sorted(groups, key=lambda group: (began(group), group[0].id)))
+
+    def effects(self, change: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
+        """Return what went wrong at a change's own service after it, and is not over while the symptom lasts."""
+        at = began(change)
+        return tuple(
+            item
+            for item in self.disturbances(change[0].entity.service)
+            if item.severity >= _EFFECT
+            and item.onset is not None
+            and at - TOLERANCE <= item.onset <= at + EFFECT_WITHIN
+            and not self._is_over(item)
+        )
+
+    def deeper(self, service: str) -> tuple[Evidence, ...]:
+        """Return what is wrong further down the graph and explains what is wrong at `service`; empty if that has own signs.
+
+        A caller suffers from what it calls: latency, errors and full pools travel up. What is wrong further down counts
+        where it began no later and is of comparable strength.
+        """
+        mine = self.disturbances(service)
+        if not mine or not all(is_inherited(item) for item in mine):
+            return ()
+        loudest = max(item.severity for item in mine)
+        since = earliest(mine)
+        found: list[Evidence] = []
+        for below in self.graph.reach(service):
+            theirs = [item for item in self.disturbances(below) if item.severity >= _COMPARABLE * loudest]
+            began_there = earliest(theirs)
+            # In a cycle of calls only who was first tells cause from victim.
+            patience = -TOLERANCE if self.graph.depends(below, service) else TOLERANCE
+            if theirs and (since is None or began_there is None or began_there <= since + patience):
+                found += theirs
+        return tuple(found)
+
+    def symptomatic(self) -> dict[str, float]:
+        """Return the services whose users feel something, with how much; the one that fired counts double."""
+        weights = {
+            service: max((item.severity for item in items if describe(item.indicator).golden), default=0.0)
+            for service, items in self._disturbances.items()
+        }
+        weights = {service: weight for service, weight in weights.items() if weight >= _EFFECT}
+        weights[self.subject] = 2.0 * max(weights.get(self.subject, 0.0), 0.5)
+        return weights
+
+    def _is_over(self, item: Evidence) -> bool:
+        return item.until is not None and (bool(self.standing) or item.until < self.onset)
+
+
+def began(items: Iterable[Evidence]) -> float:
+    """Return the earliest onset, infinity where none is known."""
+    return min((item.onset for item in items if item.onset is not None), default=float("inf"))
+
+
+def earliest(items: Iterable[Evidence]) -> float | None:
+    """Return the earliest onset, or None where none is known."""
+    first = began(items)
+    return None if first == float("inf") else first

@@ -1,0 +1,109 @@
+"""The detector for changes: which sightings are one change, how much it weighs, and how to say it."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from scoring.evidence import CauseKind
+from scoring.observations import ChangeKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from scoring.observations import Change
+
+CAUSE: Final[dict[ChangeKind, CauseKind]] = {
+    ChangeKind.DEPLOYMENT: CauseKind.BAD_DEPLOY,
+    ChangeKind.CONFIG: CauseKind.CONFIG_CHANGE,
+    ChangeKind.FLAG: CauseKind.CONFIG_CHANGE,
+    ChangeKind.SCALING: CauseKind.CONFIG_CHANGE,
+    ChangeKind.MIGRATION: CauseKind.DATABASE_LOCKS,
+    ChangeKind.CERTIFICATE: CauseKind.CREDENTIALS,
+    ChangeKind.CRON: CauseKind.HUMAN_OR_JOB,
+    ChangeKind.OTHER: CauseKind.HUMAN_OR_JOB,
+}
+_VERB: Final[dict[ChangeKind, str]] = {
+    ChangeKind.DEPLOYMENT: "deployed",
+    ChangeKind.CONFIG: "configuration changed",
+    ChangeKind.FLAG: "flag changed",
+    ChangeKind.SCALING: "scaled",
+    ChangeKind.MIGRATION: "migration run",
+    ChangeKind.CERTIFICATE: "certificate changed",
+    ChangeKind.CRON: "job run",
+    ChangeKind.OTHER: "changed",
+}
+# A change by itself is a lead, not a sign of a fault.
+_SEVERITY: Final = 0.3
+_NOT_DONE: Final = 0.1
+_NOT_DONE_WORDS: Final = frozenset({"cancelled", "canceled", "skipped", "queued", "pending", "waiting", "inactive"})
+# Two sources that tell of a change of one sort at one service within this time tell of the same one: a pipeline's
+# message and the rollout that it starts are some minutes apart, and name it by tag, commit or revision as they like.
+_SAME_SECONDS: Final = 180.0
+
+
+def join(changes: Iterable[Change]) -> tuple[tuple[Change, str], ...]:
+    """Return the usable changes in a stable order, each with the key of the change that it is a sighting of."""
+    ordered = sorted((change for change in changes if math.isfinite(change.at)), key=_order)
+    groups: list[list[Change]] = []
+    for change in ordered:
+        group = next((group for group in groups if any(_same(change, other) for other in group)), None)
+        if group is None:
+            groups.append([change])
+        elif change not in group:
+            group.append(change)
+    keyed: list[tuple[Change, str]] = []
+    twins: Counter[str] = Counter()
+    for group in groups:
+        label = next((c.key or c.version for c in group if c.key or c.version), group[0].title)
+        key = f"{group[0].entity.service}:{label}"
+        twins[key] += 1
+        # Two changes may share a title; their order tells them apart without naming a moment.
+        joined = key if twins[key] == 1 else f"{key}#{twins[key]}"
+        keyed += [(change, joined) for change in group]
+    return tuple(keyed)
+
+
+def severity(change: Change) -> float:
+    """Return the fixed weight of a change; less for one that was not carried out."""
+    return _NOT_DONE if change.status.lower() in _NOT_DONE_WORDS else _SEVERITY
+
+
+def name(change: Change) -> str:
+    """Return what was done in words: `payments v2.14.0 deployed`, `catalog flag changed`."""
+    service = change.entity.service
+    version = change.version.strip()
+    if len(version) == 40 and all(letter in "0123456789abcdef" for letter in version.lower()):
+        version = version[:7]
+    words = service if not version or version == service else f"{service} {version}"
+    return f"{words} {_VERB[change.kind]}"
+
+
+def statement(change: Change) -> str:
+    """Return one line: what was done, from which version, and the change's own title where it says more."""
+    text = name(change)
+    if change.previous_version and change.previous_version != change.version:
+        text += f", was {change.previous_version}"
+    if change.status and change.status.lower() not in {"success", "succeeded", "complete", "completed", "done"}:
+        text += f" ({change.status})"
+    title = " ".join((change.detail or change.title).split())
+    if title and title not in text:
+        text += f": {title[:157] + '…' if len(title) > 158 else title}"
+    return text
+
+
+def _same(one: Change, other: Change) -> bool:
+    if one.entity.service != other.entity.service:
+        return False
+    if one.key and one.key == other.key:
+        return True
+    if one.kind is not other.kind:
+        return False
+    if one.version and one.version == other.version and abs(one.at - other.at) <= 10 * _SAME_SECONDS:
+        return True
+    return one.source != other.source and abs(one.at - other.at) <= _SAME_SECONDS
+
+
+def _order(change: Change) -> tuple[float, str, str, str, str, str, str]:
+    return (change.at, change.entity.key, change.kind.value, change.source, change.version, change.key, change.title)

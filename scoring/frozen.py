@@ -1,0 +1,134 @@
+"""Rankings and their inputs as canonical JSON and back: equal inputs give equal bytes, and the bytes give the inputs again."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import MISSING, fields, is_dataclass
+from enum import Enum
+from functools import cache
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from scoring import evidence, observations
+from scoring.evidence import Ranking, RankInputs
+
+_Frozen = TypeVar("_Frozen", RankInputs, Ranking)
+
+
+def freeze(frozen: RankInputs | Ranking) -> str:
+    """Return canonical JSON: sorted keys, no spaces, ASCII, numbers by their shortest exact form.
+
+    :raises ValueError: where a number is not finite; the text names the field.
+    """
+    return json.dumps(
+        _plain(frozen, type(frozen), type(frozen).__name__),
+        sort_keys=True,
+        separators=(",", ":"),
+        ensure_ascii=True,
+        allow_nan=False,
+    )
+
+
+def thaw_inputs(text: str) -> RankInputs:
+    """Return the inputs that `freeze` wrote.
+
+    :raises ValueError: where the text is something else; the message names the field.
+    """
+    return _thaw(text, RankInputs)
+
+
+def thaw_ranking(text: str) -> Ranking:
+    """Return the ranking that `freeze` wrote.
+
+    :raises ValueError: where the text is something else; the message names the field.
+    """
+    return _thaw(text, Ranking)
+
+
+def _thaw(text: str, kind: type[_Frozen]) -> _Frozen:
+    try:
+        plain = json.loads(text, parse_constant=_refuse)
+    except RecursionError:
+        raise ValueError(f"{kind.__name__}: nested too deeply to be a frozen one") from None
+    thawed: _Frozen = _typed(plain, kind, kind.__name__)
+    return thawed
+
+
+def _refuse(word: str) -> float:
+    raise ValueError(f"{word} is not a finite number")
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    # The dataclasses name their types only for the checker: both modules' names are needed to read them.
+    return get_type_hints(kind, localns={**vars(observations), **vars(evidence)})
+
+
+def _plain(value: Any, hint: Any, where: str) -> Any:
+    """Return a value as JSON's own types; numbers become what their field says, so that 5 and 5.0 are written alike."""
+    if is_dataclass(value) and not isinstance(value, type):
+        hints = _hints(type(value))
+        return {
+            field.name: _plain(getattr(value, field.name), hints[field.name], f"{where}.{field.name}")
+            for field in fields(value)
+        }
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, (tuple, list)):
+        inner = (get_args(hint) or (Any,))[0]
+        return [_plain(item, inner, f"{where}[{place}]") for place, item in enumerate(value)]
+    if isinstance(value, bool) or value is None or isinstance(value, str):
+        return value
+    if _is_float(hint):
+        number = float(value)
+        if not math.isfinite(number):
+            raise ValueError(f"{where}: {number} is not a finite number")
+        return number
+    return int(value)
+
+
+def _is_float(hint: Any) -> bool:
+    return hint is float or (get_origin(hint) in (Union, UnionType) and float in get_args(hint))
+
+
+def _typed(value: Any, hint: Any, where: str) -> Any:
+    origin = get_origin(hint)
+    if origin in (Union, UnionType):
+        if value is None and type(None) in get_args(hint):
+            return None
+        return _typed(value, next(one for one in get_args(hint) if one is not type(None)), where)
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise ValueError(f"{where}: expected a list, got {type(value).__name__}")
+        inner = get_args(hint)[0]
+        return tuple(_typed(item, inner, f"{where}[{place}]") for place, item in enumerate(value))
+    if origin is Literal:
+        if value not in get_args(hint):
+            raise ValueError(f"{where}: {value!r} is none of {', '.join(map(str, get_args(hint)))}")
+        return value
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        try:
+            return hint(value)
+        except ValueError:
+            raise ValueError(f"{where}: {value!r} is no {hint.__name__}") from None
+    if is_dataclass(hint) and isinstance(hint, type):
+        return _instance(value, hint, where)
+    if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(hint, type) and type(value) is hint:
+        return value
+    raise ValueError(f"{where}: expected {getattr(hint, '__name__', hint)}, got {type(value).__name__}")
+
+
+def _instance(value: Any, kind: type, where: str) -> Any:
+    if not isinstance(value, dict):
+        raise ValueError(f"{where}: expected an object, got {type(value).__name__}")
+    known = {field.name: field for field in fields(kind)}
+    if unknown := sorted(set(value) - set(known)):
+        raise ValueError(f"{where}: unknown field {unknown[0]!r}")
+    needed = [name for name, field in known.items() if field.default is MISSING and field.default_factory is MISSING]
+    if lacking := [name for name in needed if name not in value]:
+        raise ValueError(f"{where}.{lacking[0]}: missing")
+    hints = _hints(kind)
+    return kind(**{name: _typed(item, hints[name], f"{where}.{name}") for name, item in value.items()})

@@ -1,0 +1,134 @@
+"""What is known of each standard indicator: its words, its family, what a bad value of it hints at."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from scoring.evidence import CauseKind, EvidenceKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from scoring.evidence import Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Indicator:
+    """Describe an indicator.
+
+    `floor` is the smallest spread of the baseline that is believed, in the indicator's unit: below it, noise is not told from
+    a fault. `inherited` says that a caller shows it because something it calls is slow or failing. `golden` says that users
+    feel it. `event` says that it counts happenings, so that a single one matters and there is nothing to recover from.
+    """
+
+    words: str
+    family: str
+    kinds: tuple[CauseKind, ...] = ()
+    floor: float = 0.0
+    inherited: bool = False
+    golden: bool = False
+    event: bool = False
+    saturates: bool = False
+
+
+_LATENCY: Final = (CauseKind.FAILING_DEPENDENCY,)
+# Half a millisecond: timers and scheduling alone move a percentile by as much.
+_LATENCY_FLOOR: Final = 0.0005
+# A fifth of a percent: below it, one failed request among a few hundred would count.
+_RATIO_FLOOR: Final = 0.002
+# One percent of a resource is the grain of most exporters.
+_SHARE_FLOOR: Final = 0.01
+
+_K = CauseKind
+INDICATORS: Final[dict[str, Indicator]] = {
+    "latency_p50": Indicator("median latency", "latency", _LATENCY, _LATENCY_FLOOR, inherited=True, golden=True),
+    "latency_p95": Indicator("p95 latency", "latency", _LATENCY, _LATENCY_FLOOR, inherited=True, golden=True),
+    "latency_p99": Indicator("p99 latency", "latency", _LATENCY, _LATENCY_FLOOR, inherited=True, golden=True),
+    "error_ratio": Indicator(
+        "error ratio", "errors", (_K.FAILING_DEPENDENCY,), _RATIO_FLOOR, inherited=True, golden=True
+    ),
+    "request_rate": Indicator("request rate", "traffic", (), 0.05, inherited=True, golden=True),
+    "cpu_usage": Indicator("CPU", "cpu", (_K.CPU_SATURATION,), 0.005, saturates=True),
+    "cpu_utilisation": Indicator("CPU utilisation", "cpu", (_K.CPU_SATURATION,), _SHARE_FLOOR, saturates=True),
+    "cpu_throttling": Indicator("CPU throttling", "cpu", (_K.CPU_SATURATION,), _SHARE_FLOOR),
+    "memory_usage": Indicator("memory", "memory", (_K.MEMORY_SATURATION,), 1 << 20, saturates=True),
+    "memory_utilisation": Indicator(
+        "memory utilisation", "memory", (_K.MEMORY_SATURATION,), _SHARE_FLOOR, saturates=True
+    ),
+    "disk_utilisation": Indicator("disk in use", "disk", (_K.DISK_SATURATION,), _SHARE_FLOOR, saturates=True),
+    "disk_io": Indicator("disk I/O", "disk", (_K.DISK_SATURATION,), _SHARE_FLOOR),
+    "network_in": Indicator("network in", "network", (_K.NETWORK_SATURATION,), 1024.0, inherited=True),
+    "network_out": Indicator("network out", "network", (_K.NETWORK_SATURATION,), 1024.0, inherited=True),
+    "network_errors": Indicator("network errors", "network", (_K.NETWORK_LOSS,), 0.05),
+    "restarts": Indicator("container restarts", "restarts", (_K.CRASH_LOOP,), event=True),
+    "replicas_unavailable": Indicator("unavailable replicas", "availability", (_K.CRASH_LOOP,), golden=True),
+    "ready": Indicator("readiness", "availability", (_K.CRASH_LOOP,), golden=True),
+    "connections": Indicator(
+        "open connections", "connections", (_K.CONNECTION_SATURATION,), 0.5, inherited=True, saturates=True
+    ),
+    "connection_wait": Indicator(
+        "wait for a connection", "connections", (_K.CONNECTION_SATURATION,), _LATENCY_FLOOR, inherited=True
+    ),
+    "pool_utilisation": Indicator(
+        "connection pool in use",
+        "connections",
+        (_K.CONNECTION_SATURATION,),
+        _SHARE_FLOOR,
+        inherited=True,
+        saturates=True,
+    ),
+    "threads": Indicator("threads", "threads", (_K.THREAD_SATURATION,), 0.5, inherited=True, saturates=True),
+    "queue_depth": Indicator("queue depth", "queue", (_K.QUEUE_BACKLOG,), 0.5, inherited=True),
+    "saturation": Indicator("saturation", "saturation", (_K.CPU_SATURATION,), _SHARE_FLOOR, saturates=True),
+    "node_ready": Indicator("node readiness", "node", (_K.NODE_FAILURE,)),
+    "node_memory_available": Indicator("node memory available", "node", (_K.MEMORY_SATURATION, _K.NODE_FAILURE)),
+    "node_disk_available": Indicator("node disk available", "node", (_K.DISK_SATURATION, _K.NODE_FAILURE)),
+}
+
+# What an alert's words are about. Order does not matter: an alert may be about several families.
+_FIRED: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
+    (family, re.compile(pattern, re.IGNORECASE))
+    for family, pattern in (
+        ("latency", r"latenc|slow|response.?time|duration|\bp(50|90|95|99)\b|timeout|apdex|took too long"),
+        ("errors", r"error|5xx|\b50[0-9]\b|fail(ure|ing|ed)? (rate|ratio|request)|success.?rate|availability|exception"),
+        ("traffic", r"traffic|request.?rate|throughput|\b[rq]ps\b"),
+        ("cpu", r"\bcpu|throttl"),
+        ("memory", r"memor|\boom|heap"),
+        ("disk", r"\bdisk|filesystem|volume|inode|\bpvc\b"),
+        ("network", r"network|packet|\bdns\b"),
+        ("restarts", r"restart|crash"),
+        ("availability", r"\bdown\b|unavailab|not.?ready|unhealthy|replica|unreachable|absent|rollout|probe"),
+        ("connections", r"connection|\bpool\b"),
+        ("threads", r"thread|goroutine"),
+        ("queue", r"queue|backlog|consumer.?lag|\blag\b"),
+        ("node", r"\bnode"),
+    )
+)
+
+
+def describe(indicator: str) -> Indicator:
+    """Return what is known of an indicator; of an unknown one, its name in words and nothing else."""
+    known = INDICATORS.get(indicator)
+    return known if known is not None else Indicator(indicator.replace("_", " ").strip() or "value", "other")
+
+
+def fired_families(texts: Iterable[str]) -> frozenset[str]:
+    """Return the families of indicators that an alert's words speak of; empty where the words say nothing known."""
+    joined = "\n".join(texts)
+    return frozenset(family for family, pattern in _FIRED if pattern.search(joined))
+
+
+def family_of(evidence: Evidence) -> str:
+    """Return the family of an item of evidence: an indicator's, or `state`, `log`, `change`, `note`."""
+    return describe(evidence.indicator).family if evidence.kind is EvidenceKind.METRIC else evidence.kind.value
+
+
+def is_inherited(evidence: Evidence) -> bool:
+    """Say whether a service can show this only because something that it calls is slow or failing."""
+    if evidence.kind is EvidenceKind.METRIC:
+        return describe(evidence.indicator).inherited
+    return evidence.kind is EvidenceKind.LOG and (
+        not evidence.cause_kinds or CauseKind.FAILING_DEPENDENCY in evidence.cause_kinds
+    )

@@ -1,0 +1,205 @@
+"""Candidates become a ranking: scored, in a total and stable order, with a verdict that may be that nothing is known."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from scoring.case import TOLERANCE, Case, began
+from scoring.confidence import total
+from scoring.evidence import Evidence, EvidenceKind, Ranking, RankInputs, Score, Verdict
+from scoring.factors import Standing, factors, stand
+from scoring.units import format_duration
+from scoring.version import VERSION
+
+if TYPE_CHECKING:
+    from scoring.evidence import Candidate, Factor
+
+# A likely cause has at least this confidence, and this much more than the next at another service …
+_LIKELY: Final = 0.60
+_CLEAR: Final = 0.08
+# … and it moved: signs of its own, before or with the symptom, not explained away. A change alone has none of these.
+_LIKELY_FACTORS: Final = {"signal strength": 0.5, "temporal correlation": 0.4, "evidence quality": 0.4}
+# Below these there is a lead, not a cause.
+_POSSIBLE: Final = 0.40
+_POSSIBLE_SIGNAL: Final = 0.3
+# With the symptom gone, only what is this bad keeps "no fault" from being said.
+_STILL_WRONG: Final = 0.7
+_MOST_LIGHT: Final = 5
+_MOST_MISSING: Final = 8
+# Changes of earlier than this before the onset are not worth a sentence.
+_RECENT: Final = 7200.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    score: Score
+    standing: Standing
+
+
+def rank(inputs: RankInputs) -> Ranking:
+    """Return the ranking of candidates with verdict, what is missing and what was weighed and found light."""
+    case = Case(inputs.evidence, inputs.dependencies, window=inputs.window, subject=inputs.subject)
+    scored = sorted((_score(candidate, case, inputs) for candidate in dict.fromkeys(inputs.candidates)), key=_order)
+    missing = _missing(case, inputs)
+    verdict, explanation = _verdict(scored, case, missing)
+    return Ranking(
+        version=VERSION,
+        verdict=verdict,
+        scores=tuple(one.score for one in scored),
+        onset=case.onset,
+        explanation=explanation,
+        missing=missing,
+        next_check=_next_check(scored, verdict, missing),
+        weighed_light=_weighed_light(scored, case),
+    )
+
+
+def _score(candidate: Candidate, case: Case, inputs: RankInputs) -> _Scored:
+    standing = stand(candidate, case)
+    made = factors(standing, case, inputs)
+    confidence, low, high = total(made)
+    return _Scored(Score(candidate, made, confidence, low, high), standing)
+
+
+def _order(one: _Scored) -> tuple[object, ...]:
+    candidate = one.score.candidate
+    onset = one.standing.onset
+    return (
+        -one.score.confidence,
+        math.inf if onset is None else onset,
+        candidate.entity,
+        candidate.statement,
+        candidate.cause_kind.value,
+        candidate.origin.value,
+        candidate.supporting,
+        candidate.contradicting,
+        candidate.next_check,
+    )
+
+
+def _verdict(scored: list[_Scored], case: Case, missing: tuple[str, ...]) -> tuple[Verdict, str]:
+    if case.relieved and not case.standing and not _still_wrong(case):
+        return Verdict.NO_FAULT, f"{case.relieved[0].statement}."
+    if not scored:
+        lacking = f" Missing: {missing[0]}." if missing else ""
+        return Verdict.INCONCLUSIVE, f"Nothing that was seen points to a cause.{lacking}"
+    first = scored[0]
+    value = {factor.name: factor.value for factor in first.score.factors}
+    name = _name(first)
+    if first.score.confidence < _POSSIBLE or value["signal strength"] < _POSSIBLE_SIGNAL:
+        return Verdict.INCONCLUSIVE, f"The strongest lead is {name}, but {_weakest(first.score.factors)}."
+    rival = next((one for one in scored[1:] if _service(one) != _service(first)), None)
+    clear = rival is None or first.score.confidence - rival.score.confidence >= _CLEAR
+    sound = all(value[factor] >= least for factor, least in _LIKELY_FACTORS.items() if factor in value)
+    if first.score.confidence >= _LIKELY and clear and sound:
+        ahead = f" ({first.score.confidence:.2f} against {rival.score.confidence:.2f} for {_name(rival)})" if rival else ""
+        return Verdict.LIKELY, f"{name} stands clear of all others{ahead}: {_temporal_reason(first)}."
+    if not clear and rival is not None:
+        return Verdict.POSSIBLE, f"{name} and {_name(rival)} are too close to tell apart."
+    return Verdict.POSSIBLE, f"{name} leads, but {_weakest(first.score.factors)}."
+
+
+def _still_wrong(case: Case) -> bool:
+    """Say whether something is badly wrong, and not over, at the service that fired or at anything that it needs."""
+    return any(
+        item.severity >= _STILL_WRONG and item.until is None and not item.is_symptom
+        for service in (case.subject, *case.graph.reach(case.subject))
+        for item in case.disturbances(service)
+    )
+
+
+def _missing(case: Case, inputs: RankInputs) -> tuple[str, ...]:
+    lines = [
+        f"{gap.source} did not answer {gap.question}: {gap.reason}" if gap.question else f"{gap.source}: {gap.reason}"
+        for gap in sorted(set(inputs.gaps))
+    ]
+    if not any(item.is_symptom for item in inputs.evidence):
+        lines.append(f"no data shows the symptom at {case.subject}")
+    looked = {item.entity.service for item in inputs.evidence if item.kind is not EvidenceKind.CHANGE}
+    unseen = sorted(name for name in case.graph.reach(case.subject) if name not in looked)
+    if unseen:
+        lines.append(f"nothing was seen of {', '.join(unseen[:5])}, which {case.subject} needs")
+    return tuple(lines[:_MOST_MISSING])
+
+
+def _next_check(scored: list[_Scored], verdict: Verdict, missing: tuple[str, ...]) -> str:
+    if verdict is Verdict.NO_FAULT:
+        return "Compare the alert's expression and threshold with the chart."
+    if scored:
+        return scored[0].score.candidate.next_check
+    return f"Connect or repair what is missing: {missing[0]}" if missing else "Look at the alert's own chart."
+
+
+def _weighed_light(scored: list[_Scored], case: Case) -> tuple[str, ...]:
+    """Return a sentence for each recent change that is no cause, and why not: the subject's first, then the latest."""
+    cited = {
+        item.id
+        for one in scored
+        if one.standing.effects and not _deeper_services(one)
+        for change in one.standing.changes
+        for item in change
+    }
+    lines: list[tuple[bool, float, str]] = []
+    for service in case.services:
+        for change in case.changes(service):
+            lead = case.onset - began(change)
+            if cited.isdisjoint(item.id for item in change) and lead <= _RECENT:
+                sentence = f"{change[0].indicator} {_lead_words(lead)}, but {_why_light(change, case)}"
+                lines.append((service != case.subject, abs(lead), sentence))
+    return tuple(dict.fromkeys(sentence for _, _, sentence in sorted(lines)))[:_MOST_LIGHT]
+
+
+def _why_light(change: tuple[Evidence, ...], case: Case) -> str:
+    service = change[0].entity.service
+    if began(change) > case.onset + TOLERANCE:
+        return "the symptom was there before it"
+    disturbed = case.disturbances(service)
+    if not disturbed:
+        steady = any(item.entity.service == service and item.indicator == "steady" for item in case.evidence)
+        return f"nothing at {service} left its baseline" if steady else f"no data shows that anything at {service} went wrong"
+    if deeper := sorted({item.entity.service for item in case.deeper(service)}):
+        return f"what went wrong at {service} is explained by {', '.join(deeper[:2])}"
+    if case.effects(change):
+        return "other causes explain more"
+    if all(item.until is not None for item in disturbed):
+        return f"what moved at {service} was over while the symptom lasted"
+    if all(item.onset is not None and item.onset < began(change) - TOLERANCE for item in disturbed):
+        return f"what went wrong at {service} began before it"
+    return f"nothing that went wrong at {service} followed it closely"
+
+
+def _deeper_services(one: _Scored) -> set[str]:
+    service = one.score.candidate.entity.service
+    return {
+        item.entity.service
+        for item in one.standing.against
+        if item.entity.service != service and item.severity > 0
+    }
+
+
+def _weakest(made: tuple[Factor, ...]) -> str:
+    """Return the reason of the factor that costs most, of those that this incident's own data decide."""
+    weighed = [factor for factor in made if factor.name not in ("precedent frequency", "human validation")]
+    return min(weighed, key=lambda factor: (factor.weight * (factor.value - 1.0), factor.name)).reason
+
+
+def _temporal_reason(one: _Scored) -> str:
+    return next(factor.reason for factor in one.score.factors if factor.name == "temporal correlation")
+
+
+def _lead_words(lead: float) -> str:
+    if abs(lead) < 0.5:
+        return "at onset"
+    return f"{format_duration(lead)} {'before' if lead > 0 else 'after'} onset"
+
+
+def _name(one: _Scored) -> str:
+    return f"{_service(one)} ({one.score.candidate.cause_kind.value})"
+
+
+def _service(one: _Scored) -> str:
+    return one.score.candidate.entity.service
+
+
