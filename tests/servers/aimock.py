@@ -8,13 +8,15 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 HERE = Path(__file__).parent
 PROGRAM = HERE / "node_modules" / "@copilotkit" / "aimock" / "dist" / "aimock-cli.js"

@@ -1,0 +1,132 @@
+"""What the model may answer, and the part of it that we believe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from copilot.llm import words
+from scoring.evidence import Candidate, CauseKind, Origin
+
+if TYPE_CHECKING:
+    from copilot.guard.redact import Redactor
+    from copilot.llm.prompt import Brief
+    from scoring.observations import Entity
+
+HYPOTHESES = 6
+STATEMENT_CHARACTERS = 200
+CHECK_CHARACTERS = 160
+
+
+class AnswerError(ValueError):
+    """Say that an answer is not the JSON that was asked for."""
+
+
+class ProposedCause(BaseModel):
+    """One possible root cause."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    entity: str = Field(
+        description="Where the fault began: an `entity` string of the document, exactly as written there."
+    )
+    cause_kind: CauseKind
+    statement: str = Field(description="One plain sentence of at most 200 characters.")
+    evidence_for: list[str] = Field(description="Ids of the supporting observations; at least one.")
+    evidence_against: list[str] = Field(description="Ids of the observations that speak against it.")
+    next_check: str = Field(description="One short sentence: which observation would settle it.")
+
+
+class Answer(BaseModel):
+    """Up to six possible root causes, the likeliest first; an empty list where the evidence carries none."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    hypotheses: list[ProposedCause]
+
+
+@dataclass(frozen=True, slots=True)
+class Believed:
+    """Hold the candidates that stand on evidence that was given, and how many hypotheses did not."""
+
+    candidates: tuple[Candidate, ...]
+    dropped: int
+
+
+@cache
+def schema() -> dict[str, Any]:
+    """Return the answer's JSON schema in the form the API takes.
+
+    It is the same for every incident: a schema with the incident's own ids would be compiled anew by the API at each
+    call and would break the cached prefix. Ids and entities are therefore checked here, where it counts anyway.
+    """
+    from anthropic import transform_schema
+
+    return transform_schema(Answer)
+
+
+def read(text: str, *, brief: Brief, redactor: Redactor) -> Believed:
+    """Return what is believed of the model's answer.
+
+    A hypothesis falls where it names an entity or an evidence id that was not in the brief, or no evidence for itself.
+
+    :raises AnswerError: where the answer does not follow the schema.
+    """
+    try:
+        answer = Answer.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the whole"
+        raise AnswerError(f"{where}: {first['msg']}") from None
+    hosts = {entity.name for entity in brief.entities.values()}
+    found: dict[tuple[str, CauseKind], Candidate] = {}
+    dropped = 0
+    for proposed in answer.hypotheses[:HYPOTHESES]:
+        candidate = _believed(proposed, brief, redactor, hosts)
+        if candidate is None:
+            dropped += 1
+        else:
+            found.setdefault((candidate.entity.key, candidate.cause_kind), candidate)
+    return Believed(tuple(found.values()), dropped)
+
+
+def _believed(proposed: ProposedCause, brief: Brief, redactor: Redactor, hosts: set[str]) -> Candidate | None:
+    entity = brief.entities.get(proposed.entity)
+    named_for, named_against = set(proposed.evidence_for), set(proposed.evidence_against)
+    if entity is None or not (named_for | named_against) <= brief.evidence:
+        return None
+    # An observation on both sides says nothing.
+    supporting, contradicting = named_for - named_against, named_against - named_for
+    if not supporting:
+        return None
+    return Candidate(
+        entity=entity,
+        cause_kind=proposed.cause_kind,
+        statement=_statement(proposed, entity, redactor, hosts),
+        supporting=tuple(sorted(supporting, key=_order)),
+        contradicting=tuple(sorted(contradicting, key=_order)),
+        origin=Origin.MODEL,
+        next_check=_sentence(proposed.next_check, redactor, hosts, CHECK_CHARACTERS),
+    )
+
+
+def _statement(proposed: ProposedCause, entity: Entity, redactor: Redactor, hosts: set[str]) -> str:
+    """Return the model's sentence, or our own where nothing harmless is left of it."""
+    said = _sentence(proposed.statement, redactor, hosts, STATEMENT_CHARACTERS)
+    return said or f"{proposed.cause_kind.value.capitalize()} at {entity}"
+
+
+def _sentence(text: str, redactor: Redactor, hosts: set[str], limit: int) -> str:
+    """Return the text made harmless; nothing of it where it holds a command, which only code may show to people."""
+    # Redacted first and cut first: a secret must not become unrecognisable, nor an endless text cost time.
+    cleaned = words.plain(redactor.text(text[: 10 * limit]), limit=limit, hosts=hosts)
+    return "" if words.is_command(cleaned) or words.is_command(text[: 10 * limit]) else cleaned
+
+
+def _order(evidence_id: str) -> tuple[int, str]:
+    """Return a key that puts E2 before E10."""
+    digits = "".join(one for one in evidence_id if one.isdigit())
+    return (int(digits) if digits.isascii() and digits else 0, evidence_id)

@@ -1,0 +1,136 @@
+"""What the model may cost: prices, and a reservation in the usage rows before each call, settled after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from decimal import ROUND_UP, Decimal
+from typing import TYPE_CHECKING
+
+from django.db import connection
+from django.db.models import Sum
+
+from copilot.config import config
+from copilot.guard.tenancy import tenant_scope
+from copilot.models import ModelCall, Run
+from copilot.observe import model_dollars, model_tokens
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from django.db.models import QuerySet
+
+    from copilot.config import ModelPrice
+
+PURPOSE = "hypotheses"
+# Written before the call. It stays where a process dies in between: the call may have been billed.
+ASKED = "asked"
+# A token is about four characters of English and fewer of JSON and logs; a reservation must not fall short.
+CHARACTERS_PER_TOKEN = 2.5
+PER_MILLION = Decimal(1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Hold the token counts of one call, each billed at its own price."""
+
+    input: int = 0
+    output: int = 0
+    cache_write: int = 0
+    cache_read: int = 0
+
+
+class BudgetError(Exception):
+    """Say why no money may be spent on a call; the text is for people."""
+
+
+def estimate(text: str) -> int:
+    """Return about how many tokens a text has, rounded up."""
+    return int(len(text) / CHARACTERS_PER_TOKEN) + 1 if text else 0
+
+
+def price_of(model: str) -> ModelPrice:
+    """Return a model's price; a dated name (`claude-x-20260901`) has the price of the name it begins with.
+
+    :raises BudgetError: where there is none: a budget that cannot be counted is none.
+    """
+    prices = config().model_prices
+    names = [name for name in prices if model == name or model.startswith(f"{name}-")]
+    if not names:
+        raise BudgetError(f"no price is known for {model}: add it to COPILOT_MODEL_PRICES")
+    return prices[max(names, key=len)]
+
+
+def cost(price: ModelPrice, tokens: Tokens) -> Decimal:
+    """Return what the tokens cost in US dollars, rounded up to a millionth."""
+    total = (
+        Decimal(str(price.input)) * tokens.input
+        + Decimal(str(price.output)) * tokens.output
+        + Decimal(str(price.cache_write)) * tokens.cache_write
+        + Decimal(str(price.cache_read)) * tokens.cache_read
+    )
+    return (total / PER_MILLION).quantize(Decimal("0.000001"), rounding=ROUND_UP)
+
+
+def reserve(tenant_id: UUID, run_id: UUID, *, model: str, prompt: str, max_tokens: int, prompt_version: str) -> int:
+    """Write the usage row of a call at the most it may cost, and return its id.
+
+    Reservations of one tenant come one after another, so that runs side by side cannot overdraw the budget together.
+
+    :raises BudgetError: where the incident's or the tenant's budget for today does not cover the call.
+    """
+    price = price_of(model)
+    asked = estimate(prompt)
+    dearest = price if price.cache_write <= price.input else price.model_copy(update={"input": price.cache_write})
+    most = cost(dearest, Tokens(input=asked, output=max_tokens))
+    with tenant_scope(tenant_id):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"copilot/model-budget/{tenant_id}"]
+            )
+        incident = Run.objects.filter(id=run_id).values("incident_id")
+        _cover(
+            ModelCall.objects.filter(run__incident_id__in=incident),
+            most,
+            config().model_dollars_per_incident,
+            "this incident",
+        )
+        midnight = datetime.combine(datetime.now(UTC).date(), time.min, UTC)
+        _cover(ModelCall.objects.filter(created_at__gte=midnight), most, config().model_dollars_per_day, "today")
+        row = ModelCall.objects.create(
+            run_id=run_id, purpose=PURPOSE, model=model, prompt_version=prompt_version, outcome=ASKED, dollars=most
+        )
+    return row.pk
+
+
+def settle(
+    tenant_id: UUID, call_id: int, *, model: str, outcome: str, tokens: Tokens, request_id: str, seconds: float
+) -> Decimal:
+    """Write what a reserved call really was and cost, and return its US dollars."""
+    dollars = cost(price_of(model), tokens)
+    with tenant_scope(tenant_id):
+        ModelCall.objects.filter(pk=call_id).update(
+            outcome=outcome[:60],
+            input_tokens=tokens.input,
+            output_tokens=tokens.output,
+            cache_write_tokens=tokens.cache_write,
+            cache_read_tokens=tokens.cache_read,
+            dollars=dollars,
+            request_id=request_id[:120],
+            seconds=round(seconds, 3),
+        )
+    for direction, count in (
+        ("input", tokens.input),
+        ("output", tokens.output),
+        ("cache_write", tokens.cache_write),
+        ("cache_read", tokens.cache_read),
+    ):
+        model_tokens.labels(model, direction).inc(count)
+    model_dollars.labels(model).inc(float(dollars))
+    return dollars
+
+
+def _cover(calls: QuerySet[ModelCall], most: Decimal, limit: float, name: str) -> None:
+    spent = calls.aggregate(spent=Sum("dollars"))["spent"] or Decimal(0)
+    if spent + most > Decimal(str(limit)):
+        raise BudgetError(f"the model's budget for {name} is used up (${spent:.2f} of ${limit:.2f})")
