@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery
-from celery.signals import setup_logging, task_postrun, task_prerun
+from celery.signals import setup_logging, task_postrun, task_prerun, worker_ready
 
 from copilot.config import config
 
@@ -67,3 +67,10 @@ def _clear(**_: Any) -> None:
     import structlog
 
     structlog.contextvars.clear_contextvars()
+
+
+@worker_ready.connect
+def _tell_ready(**_: Any) -> None:
+    """Leave a file for whoever waits for this worker."""
+    if _config.ready_file:
+        _config.ready_file.touch()

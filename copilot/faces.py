@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from copilot import connections
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from uuid import UUID
@@ -61,6 +63,7 @@ def register(face: Face) -> None:
     if _faces.get(face.slug, face) is not face:
         raise RuntimeError(f"two faces call themselves {face.slug}")
     _faces[face.slug] = face
+    connections.add_checker(face.slug, face.check)
 
 
 def faces() -> tuple[Face, ...]:

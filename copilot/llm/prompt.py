@@ -210,7 +210,7 @@ def _observation(one: Evidence) -> dict[str, Any]:
 
 
 def _cut(evidence: tuple[Evidence, ...]) -> tuple[tuple[Evidence, ...], dict[str, int]]:
-    """Return what fits, in its own order, and what of each source was left out; symptoms and severe ones first."""
+    """Return what fits, in its own order, and what of each source was left out; symptoms come first."""
     kept: set[str] = set()
     items: dict[str, int] = {}
     characters: dict[str, int] = {}

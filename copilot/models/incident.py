@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.db import models
+from django.db.models.functions import Now
 
 from copilot.guard.tenancy import TenantModel
 
@@ -57,6 +58,11 @@ class Incident(TenantModel):
     resolved_by = models.CharField(max_length=200, blank=True)
     muted_until = models.DateTimeField(null=True, blank=True)
     last_event_at = models.DateTimeField()
+    publish_wanted_at = models.DateTimeField(
+        null=True, blank=True, help_text="Set with every visible change; empty once every face shows it."
+    )
+    publish_not_before = models.DateTimeField(db_default=Now())
+    publish_attempts = models.PositiveSmallIntegerField(default=0, db_default=0)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -68,6 +74,11 @@ class Incident(TenantModel):
         indexes = (
             models.Index(fields=("tenant", "status", "-started_at"), name="incident_open"),
             models.Index(fields=("tenant", "service", "symptom"), name="incident_symptom"),
+            models.Index(
+                fields=("tenant", "publish_not_before"),
+                name="incident_to_publish",
+                condition=models.Q(publish_wanted_at__isnull=False),
+            ),
         )
 
     def __str__(self) -> str:

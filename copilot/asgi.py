@@ -1,0 +1,58 @@
+"""The ASGI applications: `api` for the outside, `ops` for the admin."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "copilot.settings")
+
+from django.core.asgi import get_asgi_application
+
+from copilot import observe
+from copilot.config import config
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+if not config().secret_keys:
+    raise RuntimeError("COPILOT_SECRET_KEYS is not set; `copilot up` makes one, a deployment gives its own")
+
+observe.set_up("web")
+# Before any model is imported.
+_django = get_asgi_application()
+
+
+def make_api() -> FastAPI:
+    """Return the application of the api process, with the faces' routes."""
+    from fastapi import FastAPI
+
+    from copilot.faces import faces
+    from copilot.web import health, webhooks
+    from integrations import registry
+
+    # An integration that cannot be imported stops the boot here, not at the first webhook.
+    registry.integrations()
+    application = FastAPI(title="SRE Copilot", docs_url=None, redoc_url=None, openapi_url=None)
+    application.include_router(health.router)
+    application.include_router(webhooks.router)
+    for face in faces():
+        routes = face.routes()
+        if routes is not None:
+            application.include_router(routes)
+    return application
+
+
+api = make_api()
+
+
+async def ops(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """Serve the admin; Django knows no lifespan, which uvicorn takes for a choice."""
+    if scope["type"] == "lifespan":
+        message = await receive()
+        while message["type"] != "lifespan.shutdown":
+            await send({"type": f"{message['type']}.complete"})
+            message = await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+        return
+    await _django(scope, receive, send)

@@ -1,0 +1,54 @@
+"""The `copilot` command: start the product, set up tenants, and look at what it knows."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from copilot.cli import bench, connect, demo, doctor, incidents, recordings, services, tenants, up
+from copilot.cli.session import Problem, find_installation
+
+COMMANDS = (up, demo, tenants, connect, services, doctor, incidents, recordings, bench)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--data",
+        type=Path,
+        default=argparse.SUPPRESS,
+        metavar="DIR",
+        help="folder of the installation (default: $COPILOT_DATA, else .copilot)",
+    )
+    root = argparse.ArgumentParser(
+        prog="copilot",
+        description="SRE Copilot: a page becomes ranked, evidence-backed hypotheses in the incident's Slack thread.",
+        parents=[common],
+    )
+    subparsers = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.add(subparsers, common)
+    return root
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code; 2 says that the call itself was wrong, 1 that it did not work."""
+    options = parser().parse_args(arguments)
+    data = getattr(options, "data", None) or Path(os.environ.get("COPILOT_DATA") or ".copilot")
+    options.data = data
+    os.environ["COPILOT_DATA"] = str(data)
+    try:
+        if options.needs_installation:
+            find_installation(data)
+        return int(options.run(options) or 0)
+    except Problem as problem:
+        print(f"copilot: {problem}", file=sys.stderr)
+        return problem.code
+    except KeyboardInterrupt:
+        return 130
+
+
+__all__ = ["main"]

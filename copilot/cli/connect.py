@@ -1,0 +1,113 @@
+"""`copilot connect`: give a tenant a vendor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from copilot.cli.session import Problem, actor, find_tenant, print_json
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "connect",
+        parents=[common],
+        help="connect a tenant to PagerDuty, Prometheus, Kubernetes, GitHub, Slack …",
+        description="Connect a tenant to a vendor. Values are sealed; `key=@file` reads a value from a file.",
+        epilog="`copilot connect SLUG KIND --fields` lists what a kind takes.",
+    )
+    parser.add_argument("slug", metavar="TENANT")
+    parser.add_argument("kind", help="pagerduty, alertmanager, prometheus, kubernetes, github, deploys or slack")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="values")
+    parser.add_argument("--name", default="default", help="where a tenant has several of one kind")
+    parser.add_argument("--local", action="store_true", help="slack only: the local workspace of this installation")
+    parser.add_argument("--fields", action="store_true", help="list the values that this kind takes, and stop")
+    parser.add_argument("--json", action="store_true")
+    parser.set_defaults(run=run, needs_installation=True)
+
+
+def read_values(pairs: list[str]) -> dict[str, str]:
+    """Return `key=value` words as a mapping; `@file` stands for the file's text.
+
+    :raises Problem: where a word has another form, or a file cannot be read.
+    """
+    values: dict[str, str] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise Problem(f"--set takes key=value, not {key!r}", code=2)
+        if value.startswith("@"):
+            try:
+                value = Path(value[1:]).expanduser().read_text(encoding="utf-8")
+            except OSError as error:
+                raise Problem(f"{key}: {value[1:]} cannot be read: {error.strerror}", code=2) from None
+        values[key.strip()] = value
+    return values
+
+
+def run(options: argparse.Namespace) -> int:
+    """Connect, and print the webhook's address and made secrets where there are any."""
+    from copilot import connections
+    from copilot.embedded import read_runtime
+    from copilot.faces import face
+    from integrations import registry
+
+    if options.fields:
+        return list_fields(options)
+    tenant = find_tenant(options.slug)
+    values = read_values(options.values)
+    chosen = face(options.kind)
+    if options.local:
+        if chosen is None:
+            raise Problem("--local is for slack", code=2)
+        runtime = read_runtime(options.data)
+        values["local"] = values.get("local") or (runtime["slack"] if runtime else "http://127.0.0.1:8001")
+    try:
+        if chosen is not None:
+            made = chosen.connect(tenant.id, values, actor=actor())
+            if options.json:
+                print_json({"connection": str(made.connection_id), "lines": list(made.lines)})
+            else:
+                print("\n".join(made.lines))
+            return 0
+        opened = connections.connect(tenant.id, options.kind, values, actor=actor(), name=options.name)
+    except registry.UnknownIntegration as error:
+        raise Problem(f"{error}, slack", code=2) from None
+    except ValueError as error:
+        raise Problem(str(error), code=2) from None
+    if options.json:
+        print_json(
+            {
+                "connection": str(opened.connection_id),
+                "webhook_url": opened.webhook_url or None,
+                "generated": opened.generated,
+            }
+        )
+        return 0
+    print(f"{tenant.slug} is connected to {registry.get(options.kind).title}")
+    if opened.webhook_url:
+        print(f"webhook URL: {opened.webhook_url}")
+    for field, value in opened.generated.items():
+        print(f"{field}: {value}   (shown once; sealed from now on)")
+    return 0
+
+
+def list_fields(options: argparse.Namespace) -> int:
+    """Print what a kind takes, from its credentials model."""
+    from integrations import registry
+
+    if options.kind == "slack":
+        print("bot_token, signing_secret, default_channel, base_url; or --local")
+        return 0
+    try:
+        fields = registry.get(options.kind).Credentials.model_fields
+    except registry.UnknownIntegration as error:
+        raise Problem(f"{error}, slack", code=2) from None
+    for name, field in fields.items():
+        need = "required" if field.is_required() else "optional"
+        print(f"{name:<20} {need:<9} {field.description or ''}")
+    return 0

@@ -1,0 +1,66 @@
+"""`copilot doctor`: test every connection, and say what to do about those that fail."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from copilot.cli.session import find_tenant, print_json
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "doctor",
+        parents=[common],
+        help="test every connection",
+        description="Test every connection of one tenant or of all. Exits 0 when all work, 1 when one does not.",
+    )
+    parser.add_argument("slug", nargs="?", metavar="TENANT")
+    parser.add_argument("--json", action="store_true")
+    parser.set_defaults(run=run, needs_installation=True)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Test, print a table, and return whether all is well."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from django.db import connection as database
+
+    from copilot import connections
+    from copilot.guard.tenancy import tenant_scope
+    from copilot.models import Connection, Tenant
+
+    tenants = [find_tenant(options.slug)] if options.slug else list(Tenant.objects.order_by("slug"))
+    found = []
+    for tenant in tenants:
+        with tenant_scope(tenant.id):
+            found.extend((tenant, row) for row in Connection.objects.filter(is_enabled=True))
+
+    def ask(pair: tuple[Tenant, Connection]) -> dict[str, Any]:
+        tenant, row = pair
+        try:
+            health = connections.check(tenant.id, row.id)
+        finally:
+            database.close()
+        return {"tenant": tenant.slug, "connection": str(row), "works": health.works, "detail": health.detail}
+
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        rows = list(pool.map(ask, found))
+    if options.json:
+        print_json(rows)
+    elif not rows:
+        print("nothing is connected yet; `copilot connect TENANT KIND --set key=value` connects")
+    else:
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table("tenant", "connection", "health", "what was seen")
+        for row in rows:
+            mark = "✓ works" if row["works"] else "✗ fails"
+            table.add_row(row["tenant"], row["connection"], Text(mark, "green" if row["works"] else "red"), Text(row["detail"]))
+        Console().print(table)
+    return 0 if all(row["works"] for row in rows) else 1

@@ -1,0 +1,195 @@
+"""`copilot incident`: what is known of an incident, and whether its scores can be recomputed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from copilot.cli.session import Problem, actor, find_tenant, print_json
+
+if TYPE_CHECKING:
+    import argparse
+
+    from copilot.knowledge.briefing import Briefing
+
+
+def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
+    """Add the commands."""
+    incident = subparsers.add_parser("incident", help="show, list and rescore incidents").add_subparsers(
+        required=True, metavar="WHAT"
+    )
+    show = incident.add_parser("show", parents=[common], help="all that is known of one incident")
+    show.add_argument("slug", metavar="TENANT")
+    show.add_argument("number", type=int)
+    show.add_argument("--json", action="store_true")
+    show.set_defaults(run=show_incident, needs_installation=True)
+    again = incident.add_parser(
+        "rescore", parents=[common], help="recompute an incident's ranking from its frozen inputs and compare the bytes"
+    )
+    again.add_argument("slug", metavar="TENANT")
+    again.add_argument("number", type=int)
+    again.add_argument("--json", action="store_true")
+    again.set_defaults(run=rescore_incident, needs_installation=True)
+    listing = incident.add_parser("list", parents=[common], help="a tenant's newest incidents")
+    listing.add_argument("slug", metavar="TENANT")
+    listing.add_argument("--json", action="store_true")
+    listing.set_defaults(run=list_incidents, needs_installation=True)
+
+    ask = subparsers.add_parser("investigate", parents=[common], help="open an incident by hand")
+    ask.add_argument("slug", metavar="TENANT")
+    ask.add_argument("words", nargs="+", help="a service, or what is wrong in a few words")
+    ask.add_argument("--json", action="store_true")
+    ask.set_defaults(run=investigate, needs_installation=True)
+
+
+def read(options: argparse.Namespace) -> Briefing:
+    """Return the briefing of the incident that a command names.
+
+    :raises Problem: where there is none.
+    """
+    from copilot.knowledge import incident_reader
+
+    tenant = find_tenant(options.slug)
+    try:
+        return incident_reader.read(tenant.id, incident_reader.find(tenant.id, options.number))
+    except incident_reader.NoSuchIncident as error:
+        raise Problem(f"{error} in {tenant.slug}") from None
+
+
+def as_json(briefing: Briefing) -> dict[str, Any]:
+    """Return a briefing in the command line's JSON."""
+    from scoring.frozen import plain
+
+    everything = asdict(briefing)
+    return {
+        **{
+            key: value
+            for key, value in everything.items()
+            if key not in {"evidence", "hypotheses", "stages", "sources", "tenant_id", "labels"}
+        },
+        "labels": dict(briefing.labels),
+        "evidence": [plain(one) for one in briefing.evidence],
+        "hypotheses": [
+            {**asdict(one), "id": str(one.id), "factors": [plain(factor) for factor in one.factors]}
+            for one in briefing.hypotheses
+        ],
+        "stages": [
+            {
+                "stage": line.stage,
+                "started_at": line.started_at.isoformat(),
+                "finished_at": line.finished_at.isoformat(),
+                "seconds": line.seconds,
+            }
+            for line in briefing.stages
+        ],
+        "sources": [asdict(line) for line in briefing.sources],
+        "sources_without_answer": [
+            {"name": line.name, "status": line.status, "detail": line.detail}
+            for line in briefing.sources
+            if line.status in {"failed", "asking"}
+        ],
+    }
+
+
+def show_incident(options: argparse.Namespace) -> int:
+    """Show one incident."""
+    briefing = read(options)
+    if options.json:
+        print_json(as_json(briefing))
+        return 0
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    console.print(Text(f"INC-{briefing.number} · {briefing.service} · {briefing.title}", "bold"))
+    console.print(Text(f"{briefing.status}, since {briefing.started_at:%Y-%m-%d %H:%M:%S %Z}, run {briefing.run_sequence}: {briefing.stage}"))
+    if briefing.error:
+        console.print(Text(f"error: {briefing.error}", "red"))
+    if briefing.verdict:
+        console.print(Text(f"verdict: {briefing.verdict} – {briefing.explanation}"))
+    if briefing.hypotheses:
+        table = Table("", "confidence", "cause", "evidence", "people")
+        for one in briefing.hypotheses:
+            people = f"👍 {len(one.verdicts.up)} 👎 {len(one.verdicts.down)}" + (" confirmed" if one.is_confirmed else "")
+            factors = " · ".join(f"{factor.name} {factor.value:.2f}" for factor in one.factors)
+            table.add_row(
+                str(one.rank),
+                f"{one.low:.2f}–{one.high:.2f}",
+                Text(f"{one.statement}\n{factors}"),
+                Text(", ".join(one.supporting) + (f" / against {', '.join(one.contradicting)}" if one.contradicting else "")),
+                people,
+            )
+        console.print(table)
+    for line in briefing.weighed_light:
+        console.print(Text(f"weighed and found light: {line}"))
+    if briefing.evidence:
+        table = Table("", "what was seen", "source", "severity")
+        for evidence in briefing.evidence:
+            table.add_row(evidence.id, Text(evidence.statement), evidence.source, f"{evidence.severity:.2f}")
+        console.print(table)
+    for source in briefing.sources:
+        console.print(Text(f"{source.name}: {source.status} in {source.seconds:.2f} s {source.detail}"))
+    if briefing.model_note:
+        console.print(Text(f"rules only: {briefing.model_note}"))
+    return 0
+
+
+def rescore_incident(options: argparse.Namespace) -> int:
+    """Recompute and compare; exits 1 where the bytes differ."""
+    from copilot.stages.rank import NotRanked, rescore
+
+    briefing = read(options)
+    if briefing.run_id is None:
+        raise Problem(f"INC-{briefing.number} was never investigated")
+    try:
+        done = rescore(briefing.tenant_id, briefing.run_id)
+    except NotRanked as error:
+        raise Problem(f"INC-{briefing.number}: {error}") from None
+    if options.json:
+        print_json({"equal": done.is_equal, "version": done.version, "bytes": len(done.recomputed.encode())})
+    elif done.is_equal:
+        print(f"INC-{briefing.number}: equal, {len(done.recomputed.encode())} bytes, scoring version {done.version}")
+    else:
+        print(f"INC-{briefing.number}: DIFFERENT under scoring version {done.version}")
+    return 0 if done.is_equal else 1
+
+
+def list_incidents(options: argparse.Namespace) -> int:
+    """List the newest incidents."""
+    from copilot.guard.tenancy import tenant_scope
+    from copilot.models import Incident
+
+    tenant = find_tenant(options.slug)
+    with tenant_scope(tenant.id):
+        rows = [
+            {
+                "number": one.number,
+                "service": one.display_service,
+                "title": one.title,
+                "status": one.status,
+                "started_at": one.started_at.isoformat(),
+            }
+            for one in Incident.objects.select_related("service").order_by("-number")[:50]
+        ]
+    if options.json:
+        print_json(rows)
+    else:
+        for row in rows:
+            print(f"INC-{row['number']:<5} {row['status']:<13} {row['service']:<20} {row['title']}")
+    return 0
+
+
+def investigate(options: argparse.Namespace) -> int:
+    """Open an incident by hand and wait for its ranking."""
+    from copilot import flow
+    from copilot.knowledge import incident_reader
+
+    tenant = find_tenant(options.slug)
+    try:
+        incident_id = flow.investigate(tenant.id, words=" ".join(options.words), asked_by=actor())
+    except flow.Refused as error:
+        raise Problem(str(error), code=2) from None
+    flow.wait_for(tenant.id, incident_id, seconds=120)
+    options.number = incident_reader.read(tenant.id, incident_id).number
+    return show_incident(options)

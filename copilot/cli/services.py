@@ -1,0 +1,110 @@
+"""`copilot service`: what is paged about, and where its data is found."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from copilot.cli.session import Problem, actor, find_tenant, print_json
+
+if TYPE_CHECKING:
+    import argparse
+
+FIELDS = ("pagerduty_id", "namespace", "workload", "selector", "channel", "repository")
+
+
+def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
+    """Add the commands."""
+    service = subparsers.add_parser("service", help="add and list services").add_subparsers(required=True, metavar="WHAT")
+    create = service.add_parser("add", parents=[common], help="add a service, or change just the given values of one")
+    create.add_argument("slug", metavar="TENANT")
+    create.add_argument("name")
+    create.add_argument("--pagerduty", dest="pagerduty_id", metavar="ID", help="PagerDuty service id")
+    create.add_argument("--namespace", metavar="NS", help="Kubernetes namespace")
+    create.add_argument("--workload", metavar="W", help="Kubernetes deployment, stateful set or daemon set")
+    create.add_argument("--selector", metavar="'k=\"v\"'", help="Prometheus label matchers, e.g. 'job=\"checkout\"'")
+    create.add_argument("--channel", metavar="C", help="Slack channel, e.g. #incidents")
+    create.add_argument("--repository", metavar="OWNER/NAME")
+    create.add_argument("--owner", action="append", default=None, help="Slack user id or e-mail address; may be repeated")
+    create.add_argument(
+        "--depends-on", action="append", default=[], metavar="NAME", help="a service that this one calls; may be repeated"
+    )
+    create.add_argument("--json", action="store_true")
+    create.set_defaults(run=add_service, needs_installation=True)
+    listing = service.add_parser("list", parents=[common], help="list a tenant's services")
+    listing.add_argument("slug", metavar="TENANT")
+    listing.add_argument("--json", action="store_true")
+    listing.set_defaults(run=list_services, needs_installation=True)
+
+
+def add_service(options: argparse.Namespace) -> int:
+    """Add or change a service; services that it depends on are made where they do not exist."""
+    from django.core.exceptions import ValidationError
+    from django.db import IntegrityError, transaction
+
+    from copilot.guard.tenancy import tenant_scope
+    from copilot.models import AuditEntry, Service, ServiceDependency
+
+    tenant = find_tenant(options.slug)
+    given = {field: getattr(options, field) for field in FIELDS if getattr(options, field) is not None}
+    if options.owner is not None:
+        given["owners"] = options.owner
+    names = [name for word in options.depends_on for name in word.split(",") if name.strip()]
+    with tenant_scope(tenant.id):
+        service = Service.objects.filter(name=options.name).first() or Service(tenant=tenant, name=options.name)
+        is_new = service._state.adding  # noqa: SLF001 - Django's documented way to ask
+        for field, value in given.items():
+            setattr(service, field, value)
+        try:
+            service.clean_fields()
+            with transaction.atomic():
+                service.save()
+        except ValidationError as error:
+            text = "; ".join(f"{field}: {' '.join(problems)}" for field, problems in error.message_dict.items())
+            raise Problem(f"service {options.name!r}: {text}", code=2) from None
+        except IntegrityError:
+            other = Service.objects.filter(pagerduty_id=service.pagerduty_id).first()
+            raise Problem(f"PagerDuty service {service.pagerduty_id} is already {other}", code=2) from None
+        for name in names:
+            callee, _ = Service.objects.get_or_create(
+                tenant=tenant, name=name.strip(), defaults={"namespace": service.namespace}
+            )
+            if callee.id != service.id:
+                ServiceDependency.objects.get_or_create(tenant=tenant, caller=service, callee=callee)
+        AuditEntry.objects.create(
+            actor=actor(), action="add service" if is_new else "change service", target=service.name, detail=given
+        )
+    if options.json:
+        print_json({"name": service.name, **{field: getattr(service, field) for field in FIELDS}, "depends_on": names})
+    else:
+        print(f"service {service.name} {'added' if is_new else 'changed'}")
+    return 0
+
+
+def list_services(options: argparse.Namespace) -> int:
+    """List a tenant's services."""
+    from copilot.guard.tenancy import tenant_scope
+    from copilot.models import Service
+
+    tenant = find_tenant(options.slug)
+    with tenant_scope(tenant.id):
+        rows = [
+            {
+                "name": service.name,
+                **{field: getattr(service, field) for field in FIELDS},
+                "owners": service.owners,
+                "depends_on": sorted(service.depends_on.values_list("name", flat=True)),
+            }
+            for service in Service.objects.prefetch_related("depends_on")
+        ]
+    if options.json:
+        print_json(rows)
+        return 0
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("service", "PagerDuty", "namespace/workload", "selector", "channel", "needs")
+    for row in rows:
+        place = "/".join(filter(None, (row["namespace"], row["workload"])))
+        table.add_row(row["name"], row["pagerduty_id"], place, row["selector"], row["channel"], ", ".join(row["depends_on"]))
+    Console().print(table)
+    return 0

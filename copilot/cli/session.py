@@ -1,0 +1,83 @@
+"""Find the installation that a command is about, and speak with its database as the app role."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from copilot.embedded import read_runtime
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from copilot.models import Tenant
+
+
+class Problem(Exception):
+    """Say what went wrong and what to do; ends the command."""
+
+    def __init__(self, text: str, *, code: int = 1) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+def find_installation(data: Path) -> None:
+    """Point this process at the running installation of a data folder, or at the one that the environment names.
+
+    :raises Problem: where there is neither.
+    """
+    runtime = read_runtime(data)
+    if runtime is not None:
+        os.environ.update(runtime["environment"])
+    elif not os.environ.get("DATABASE_URL"):
+        raise Problem(
+            f"no copilot is up on {data}: start one with `copilot up --data {data}`,"
+            " or set DATABASE_URL, REDIS_URL and COPILOT_SECRET_KEYS to reach a deployed one"
+        )
+    # A command's own log lines go to standard error and only where they matter: standard output is for the answer.
+    os.environ.setdefault("COPILOT_LOG_LEVEL", "ERROR")
+    os.environ.setdefault("COPILOT_LOG_JSON", "false")
+    set_up_django()
+
+
+def set_up_django() -> None:
+    """Load Django in this process."""
+    import django
+
+    from copilot import observe
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "copilot.settings")
+    django.setup()
+    observe.set_up("cli")
+
+
+def find_tenant(slug: str) -> Tenant:
+    """Return the tenant of a slug.
+
+    :raises Problem: where there is none; lists those that are.
+    """
+    from copilot.models import Tenant
+
+    found = Tenant.objects.filter(slug=slug).first()
+    if found is None:
+        known = ", ".join(Tenant.objects.order_by("slug").values_list("slug", flat=True)[:20]) or "none"
+        raise Problem(f"there is no tenant {slug!r} (known: {known}); make it with `copilot tenant create {slug}`")
+    return found
+
+
+def actor() -> str:
+    """Return who is at the command line, for the audit log."""
+    import getpass
+
+    try:
+        return f"{getpass.getuser()} (command line)"
+    except (KeyError, OSError):
+        return "command line"
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON."""
+    json.dump(value, sys.stdout, indent=2, default=str, ensure_ascii=False)
+    print()

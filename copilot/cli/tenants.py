@@ -1,0 +1,128 @@
+"""`copilot tenant`, `copilot member`, `copilot login`: customers and the people in them."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from copilot.cli.session import Problem, actor, find_tenant, print_json
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
+    """Add the commands."""
+    tenant = subparsers.add_parser("tenant", help="make and list tenants").add_subparsers(required=True, metavar="WHAT")
+    create = tenant.add_parser("create", parents=[common], help="make a tenant")
+    create.add_argument("slug", help="lower-case letters, digits and hyphens")
+    create.add_argument("--name", default="", help="for people; the slug where none is given")
+    create.add_argument("--json", action="store_true")
+    create.set_defaults(run=create_tenant, needs_installation=True)
+    listing = tenant.add_parser("list", parents=[common], help="list the tenants")
+    listing.add_argument("--json", action="store_true")
+    listing.set_defaults(run=list_tenants, needs_installation=True)
+
+    member = subparsers.add_parser("member", help="give people roles").add_subparsers(required=True, metavar="WHAT")
+    give = member.add_parser("add", parents=[common], help="give a Slack user or a login a role in a tenant")
+    give.add_argument("slug", metavar="TENANT")
+    give.add_argument("--slack", default="", metavar="USER_ID")
+    give.add_argument("--login", default="", metavar="NAME", help="of the admin (`copilot login`)")
+    give.add_argument("--role", default="responder", choices=["viewer", "responder", "admin", "owner"])
+    give.set_defaults(run=add_member, needs_installation=True)
+
+    login = subparsers.add_parser("login", parents=[common], help="make a login for the admin, or give it a new password")
+    login.add_argument("name")
+    login.add_argument("--superuser", action="store_true", help="may see every tenant")
+    login.set_defaults(run=make_login, needs_installation=True)
+
+
+def create_tenant(options: argparse.Namespace) -> int:
+    """Make a tenant."""
+    from django.core.exceptions import ValidationError
+
+    from copilot.guard.tenancy import tenant_scope
+    from copilot.models import AuditEntry, Tenant
+
+    tenant = Tenant(slug=options.slug, name=options.name or options.slug)
+    try:
+        tenant.full_clean()
+    except ValidationError as error:
+        text = "; ".join(f"{field}: {' '.join(problems)}" for field, problems in error.message_dict.items())
+        raise Problem(f"tenant {options.slug!r} cannot be made: {text}") from None
+    tenant.save()
+    with tenant_scope(tenant.id):
+        AuditEntry.objects.create(actor=actor(), action="create tenant", target=tenant.slug)
+    if options.json:
+        print_json({"slug": tenant.slug, "id": str(tenant.id), "name": tenant.name})
+    else:
+        print(f"tenant {tenant.slug} made; next: copilot connect {tenant.slug} pagerduty --set webhook_secret=…")
+    return 0
+
+
+def list_tenants(options: argparse.Namespace) -> int:
+    """List the tenants."""
+    from copilot.models import Tenant
+
+    rows = [{"slug": t.slug, "name": t.name, "id": str(t.id)} for t in Tenant.objects.order_by("slug")]
+    if options.json:
+        print_json(rows)
+    else:
+        for row in rows:
+            print(f"{row['slug']:<20} {row['name']}")
+    return 0
+
+
+def add_member(options: argparse.Namespace) -> int:
+    """Give a role."""
+    from django.contrib.auth import get_user_model
+
+    from copilot.guard.tenancy import tenant_scope
+    from copilot.models import AuditEntry, Membership
+
+    if not options.slack and not options.login:
+        raise Problem("say who: --slack USER_ID, --login NAME, or both", code=2)
+    tenant = find_tenant(options.slug)
+    user = None
+    if options.login:
+        user = get_user_model().objects.only("id", "username").filter(username=options.login).first()
+        if user is None:
+            raise Problem(f"there is no login {options.login!r}; make it with `copilot login {options.login}`")
+    with tenant_scope(tenant.id):
+        known = {"user": user} if user else {"slack_user_id": options.slack}
+        Membership.objects.update_or_create(
+            tenant=tenant, **known, defaults={"role": options.role, "slack_user_id": options.slack}
+        )
+        AuditEntry.objects.create(
+            actor=actor(), action="give role", target=options.login or options.slack, detail={"role": options.role}
+        )
+    print(f"{options.login or options.slack} is {options.role} of {tenant.slug}")
+    return 0
+
+
+def make_login(options: argparse.Namespace) -> int:
+    """Make a login as the staff role, which alone may write logins."""
+    from django.contrib.auth import get_user_model
+    from django.db import connections
+
+    from copilot.embedded import read_runtime
+    from copilot.settings import _database
+
+    if not re.fullmatch(r"[\w.@+-]{1,150}", options.name):
+        raise Problem("a login has letters, digits and @ . + - _ only", code=2)
+    runtime = read_runtime(options.data)
+    url = runtime["staff_database_url"] if runtime else os.environ.get("COPILOT_STAFF_DATABASE_URL", "")
+    if not url:
+        raise Problem("set COPILOT_STAFF_DATABASE_URL: logins are made as the role of the admin process")
+    connections["default"].close()
+    connections["default"].settings_dict.update(_database(url))
+    password = secrets.token_urlsafe(12)
+    user, is_new = get_user_model().objects.get_or_create(username=options.name)
+    user.set_password(password)
+    user.is_staff = True
+    user.is_superuser = user.is_superuser or options.superuser
+    user.save()
+    print(f"login {options.name} {'made' if is_new else 'has a new password'}; password: {password}")
+    return 0

@@ -1,0 +1,182 @@
+"""Connect a tenant to its vendors: seal what was entered, hand out webhook addresses, and test that it works."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.utils import timezone
+from pydantic import SecretStr, ValidationError
+
+from copilot import observe
+from copilot.config import config
+from copilot.guard import vault
+from copilot.guard.http import HttpDoor
+from copilot.guard.http.errors import recognised
+from copilot.guard.tenancy import tenant_scope
+from copilot.models import AuditEntry, Connection, ConnectionHealth, Endpoint, Tenant
+from integrations import registry
+from integrations.base import Health, SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from uuid import UUID
+
+    from integrations.base import Integration
+
+log = observe.logger(__name__)
+
+# Sealed beside the credentials, but not one of them: the key in the connection's webhook address.
+ENDPOINT_KEY = "endpoint_key"
+CHECK_SECONDS = 10.0
+
+_checkers: dict[str, Callable[[UUID, UUID], tuple[bool, str]]] = {}
+
+
+class WrongValue(ValueError):
+    """Say which entered value is wrong, and what is expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Hold a connection that was made or changed: its webhook address where it receives, and secrets made for it."""
+
+    connection_id: UUID
+    webhook_url: str
+    generated: dict[str, str]
+
+
+def add_checker(kind: str, checker: Callable[[UUID, UUID], tuple[bool, str]]) -> None:
+    """Let a face test connections of its own kind."""
+    _checkers[kind] = checker
+
+
+def connect(
+    tenant_id: UUID, kind: str, values: Mapping[str, Any], *, actor: str, name: str = "default"
+) -> Opened:
+    """Seal the values of a connection; made anew, or changed in just these values where it exists.
+
+    :raises UnknownIntegration: where there is no integration of this kind.
+    :raises WrongValue: where a value is missing, wrong or unknown; the text names it.
+    """
+    integration = registry.get(kind)
+    with tenant_scope(tenant_id):
+        connection = Connection.objects.filter(kind=kind, name=name).first()
+        stored = vault.unseal(tenant_id, connection.sealed) if connection else {}
+        key = stored.pop(ENDPOINT_KEY, "")
+        merged = {**stored, **values}
+        generated = {
+            field: secrets.token_urlsafe(32) for field in integration.generated if not str(merged.get(field) or "")
+        }
+        merged |= generated
+        credentials = _validated(integration, merged)
+        plain = {
+            field: value.get_secret_value() if isinstance(value, SecretStr) else value
+            for field, value in credentials
+            if value is not None
+        }
+        if connection is None:
+            connection = Connection(tenant_id=tenant_id, kind=kind, name=name)
+        if integration.receives and not key:
+            key = secrets.token_urlsafe(24)
+            Endpoint.objects.create(
+                key_hash=vault.fingerprints(key)[0], tenant_id=tenant_id, connection_id=connection.id, kind=kind
+            )
+        connection.seal({**plain, **({ENDPOINT_KEY: key} if key else {})})
+        connection.is_enabled = True
+        connection.save()
+        AuditEntry.objects.create(
+            actor=actor, action="connect", target=str(connection), detail={"fields": sorted(values)}
+        )
+    return Opened(connection.id, webhook_url(kind, key) if key else "", generated)
+
+
+def _validated(integration: Integration, values: Mapping[str, Any]) -> Any:
+    try:
+        return integration.Credentials.model_validate(values)
+    except ValidationError as error:
+        fields = ", ".join(integration.Credentials.model_fields)
+        problems = "; ".join(
+            f"`{'.'.join(str(part) for part in problem['loc']) or 'values'}`: {problem['msg']}"
+            for problem in error.errors(include_input=False, include_url=False)
+        )
+        raise WrongValue(f"{integration.title}: {problems} (known values: {fields})") from None
+
+
+def webhook_url(kind: str, key: str) -> str:
+    """Return the address that a vendor is given."""
+    base = config().public_url.rstrip("/")
+    return f"{base}/slack/events/{key}" if kind == "slack" else f"{base}/hooks/{kind}/{key}"
+
+
+def address_of(connection: Connection) -> str:
+    """Return a connection's webhook address, or nothing where it receives none."""
+    key = vault.unseal(connection.tenant_id, connection.sealed).get(ENDPOINT_KEY, "")
+    return webhook_url(connection.kind, key) if key else ""
+
+
+def credentials_of(connection: Connection) -> Any:
+    """Open a connection's credentials; for the one call that needs them.
+
+    :raises SealBroken: where they do not open.
+    """
+    values = vault.unseal(connection.tenant_id, connection.sealed)
+    values.pop(ENDPOINT_KEY, None)
+    return _validated(registry.get(connection.kind), values)
+
+
+def check(tenant_id: UUID, connection_id: UUID) -> Health:
+    """Test a connection, record its health, and return it; never raises for the vendor's trouble.
+
+    :raises LookupError: where there is no such connection.
+    """
+    with tenant_scope(tenant_id):
+        connection = Connection.objects.filter(id=connection_id).first()
+    if connection is None:
+        raise LookupError("there is no such connection")
+    health = _ask(connection)
+    now = timezone.now()
+    with tenant_scope(tenant_id):
+        row = Connection.objects.filter(id=connection_id)
+        if health.works:
+            row.update(failing_since=None)
+        else:
+            row.filter(failing_since__isnull=True).update(failing_since=now)
+        row.update(
+            health=ConnectionHealth.WORKS if health.works else ConnectionHealth.FAILING,
+            health_detail=health.detail[:1000],
+            checked_at=now,
+        )
+    return health
+
+
+def _ask(connection: Connection) -> Health:
+    settings = config()
+    door = HttpDoor(
+        deadline_seconds=CHECK_SECONDS,
+        max_bytes=settings.max_source_bytes,
+        allowed_private=settings.allowed_private_networks,
+    )
+    try:
+        if connection.kind in _checkers:
+            return Health(*_checkers[connection.kind](connection.tenant_id, connection.id))
+        return registry.get(connection.kind).check(door, credentials_of(connection))
+    except SourceError as error:
+        return Health(works=False, detail=error.reason)
+    except (vault.SealBroken, WrongValue, registry.UnknownIntegration) as error:
+        return Health(works=False, detail=str(error))
+    except Exception as error:  # noqa: BLE001 - whatever a vendor does, the outcome is words
+        known = recognised(error)
+        if known is None:
+            log.exception("a connection test failed unexpectedly", kind=connection.kind)
+        return Health(works=False, detail=known.reason if known else f"unexpected answer ({type(error).__name__})")
+
+
+def check_all() -> None:
+    """Test every enabled connection of every tenant."""
+    for tenant_id in Tenant.objects.values_list("id", flat=True):
+        with tenant_scope(tenant_id):
+            ids = list(Connection.objects.filter(is_enabled=True).values_list("id", flat=True))
+        for connection_id in ids:
+            check(tenant_id, connection_id)

@@ -1,0 +1,187 @@
+"""Read an incident's rows into a briefing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from django.db.models import Sum
+
+from copilot.guard.tenancy import tenant_scope
+from copilot.knowledge import precedents
+from copilot.knowledge.briefing import (
+    Briefing,
+    HypothesisLine,
+    SourceLine,
+    StageLine,
+    TimelineLine,
+    Verdicts,
+)
+from copilot.models import (
+    Confirmation,
+    Feedback,
+    FeedbackValue,
+    Hypothesis,
+    Incident,
+    ModelCall,
+    RankingRecord,
+    Run,
+    SourceStatus,
+    Stage,
+)
+from scoring.frozen import thaw_evidence, thaw_factor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+    from uuid import UUID
+
+
+class NoSuchIncident(LookupError):
+    """Say that a tenant has no incident of that number or id."""
+
+
+def find(tenant_id: UUID, number: int) -> UUID:
+    """Return the id of the incident with this number.
+
+    :raises NoSuchIncident: where there is none.
+    """
+    with tenant_scope(tenant_id):
+        found = Incident.objects.filter(number=number).values_list("id", flat=True).first()
+    if found is None:
+        raise NoSuchIncident(f"there is no incident {number}")
+    return found
+
+
+def read(tenant_id: UUID, incident_id: UUID) -> Briefing:
+    """Return the incident with its newest run, as it now stands.
+
+    :raises NoSuchIncident: where there is none.
+    """
+    with tenant_scope(tenant_id):
+        incident = Incident.objects.select_related("service").filter(id=incident_id).first()
+        if incident is None:
+            raise NoSuchIncident(f"there is no incident {incident_id}")
+        run = incident.runs.order_by("-sequence").first()
+        return _briefing(incident, run)
+
+
+def _briefing(incident: Incident, run: Run | None) -> Briefing:
+    ranking = RankingRecord.objects.filter(run=run).first() if run else None
+    hypotheses = list(Hypothesis.objects.filter(run=run).order_by("rank")) if run else []
+    confirmation = Confirmation.objects.filter(incident=incident).first()
+    stages = (
+        tuple(StageLine(r.stage, r.started_at, r.finished_at) for r in run.results.order_by("started_at")) if run else ()
+    )
+    sources = (
+        tuple(SourceLine(s.name, s.status, s.seconds, s.observations, s.detail) for s in run.sources.order_by("name"))
+        if run
+        else ()
+    )
+    gathered = run.results.filter(stage=Stage.GATHER).first() if run else None
+    ranked = next((line.finished_at for line in stages if line.stage == Stage.RANK), None)
+    calls = ModelCall.objects.filter(run__incident=incident)
+    service = incident.service
+    return Briefing(
+        tenant_id=incident.tenant_id,
+        incident_id=incident.id,
+        run_id=run.id if run else None,
+        number=incident.number,
+        title=incident.title,
+        service=incident.display_service,
+        service_is_known=service is not None,
+        channel=service.channel if service else "",
+        status=incident.status,
+        severity=incident.severity,
+        priority=incident.priority,
+        urgency=incident.urgency,
+        assignees=tuple(incident.assignees),
+        source=incident.source,
+        url=incident.url,
+        labels=tuple(sorted((str(k), str(v)) for k, v in incident.labels.items())),
+        started_at=incident.started_at,
+        acknowledged_at=incident.acknowledged_at,
+        acknowledged_by=incident.acknowledged_by,
+        resolved_at=incident.resolved_at,
+        resolved_by=incident.resolved_by,
+        muted_until=incident.muted_until,
+        run_sequence=run.sequence if run else 0,
+        asked_by=run.asked_by if run else "",
+        stage=run.stage if run else "",
+        error=run.error if run else "",
+        sources=sources,
+        stages=stages,
+        evidence=tuple(thaw_evidence(e.payload) for e in run.evidence.order_by("position")) if run else (),
+        hypotheses=_hypotheses(hypotheses, confirmation),
+        verdict=ranking.verdict if ranking else "",
+        explanation=ranking.explanation if ranking else "",
+        missing=tuple(ranking.missing) if ranking else (),
+        next_check=ranking.next_check if ranking else "",
+        weighed_light=tuple(ranking.weighed_light) if ranking else (),
+        gaps=tuple(gathered.output.get("gap_lines", ())) if gathered else (),
+        scoring_version=ranking.version if ranking else "",
+        model_note=ranking.model_note if ranking else "",
+        model=calls.order_by("-created_at").values_list("model", flat=True).first() or "",
+        dollars=float(calls.aggregate(total=Sum("dollars"))["total"] or 0),
+        seconds=(ranked - run.created_at).total_seconds() if run and ranked else 0.0,
+        confirmed_words=confirmation.words if confirmation else "",
+        confirmed_by=(confirmation.person_name or confirmation.person) if confirmation else "",
+        similar=precedents.similar_incidents(incident, run),
+        timeline=tuple(_timeline(incident, run, confirmation)),
+    )
+
+
+def _hypotheses(rows: Iterable[Hypothesis], confirmation: Confirmation | None) -> tuple[HypothesisLine, ...]:
+    rows = list(rows)
+    given: dict[UUID, list[Feedback]] = defaultdict(list)
+    for one in Feedback.objects.filter(hypothesis__in=rows).order_by("created_at", "id"):
+        given[one.hypothesis_id].append(one)
+    return tuple(
+        HypothesisLine(
+            id=row.id,
+            rank=row.rank,
+            service=row.service,
+            entity=row.entity,
+            cause_kind=row.cause_kind,
+            statement=row.statement,
+            origin=row.origin,
+            confidence=row.confidence,
+            low=row.low,
+            high=row.high,
+            factors=tuple(thaw_factor(factor) for factor in row.factors),
+            supporting=tuple(row.supporting),
+            contradicting=tuple(row.contradicting),
+            next_check=row.next_check,
+            verdicts=Verdicts(
+                up=tuple(f.person_name or f.person for f in given[row.id] if f.value == FeedbackValue.UP),
+                down=tuple(f.person_name or f.person for f in given[row.id] if f.value == FeedbackValue.DOWN),
+                reasons=tuple(
+                    ": ".join(part for part in (f.reason, f.words) if part)
+                    for f in given[row.id]
+                    if f.value == FeedbackValue.DOWN and (f.reason or f.words)
+                ),
+            ),
+            is_confirmed=confirmation is not None and confirmation.hypothesis_id == row.id,
+        )
+        for row in rows
+    )
+
+
+def _timeline(incident: Incident, run: Run | None, confirmation: Confirmation | None) -> list[TimelineLine]:
+    lines: list[tuple[datetime, str]] = [(incident.alert_at, f"Paged: {incident.title}")]
+    for event in incident.events.exclude(action="triggered").order_by("occurred_at"):
+        by = f" by {event.actor}" if event.actor else ""
+        lines.append((event.occurred_at, f"{event.action.replace('_', ' ').capitalize()}{by}"))
+    for each in incident.runs.order_by("sequence"):
+        if each.finished_at:
+            asked = f" again, asked by {each.asked_by}" if each.asked_by else ""
+            lines.append((each.finished_at, f"Investigated{asked}"))
+    if run:
+        failed = run.sources.filter(status=SourceStatus.FAILED)
+        lines.extend((run.created_at, f"{one.name} did not answer: {one.detail}") for one in failed)
+        for evidence in run.evidence.filter(kind="change", onset__isnull=False):
+            lines.append((evidence.onset, evidence.statement))
+    if confirmation:
+        cause = confirmation.hypothesis.statement if confirmation.hypothesis else confirmation.words
+        lines.append((confirmation.updated_at, f"{confirmation.person_name or confirmation.person} confirmed: {cause}"))
+    return [TimelineLine(at, text) for at, text in sorted(lines, key=lambda line: (line[0], line[1]))]

@@ -1,0 +1,203 @@
+"""Past incidents like this one, and how often people accepted which cause: the history that scoring weighs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.db.models import Count, Q
+
+from copilot.knowledge.briefing import SimilarIncident
+from copilot.models import Confirmation, EvidenceRecord, Feedback, FeedbackValue, Hypothesis, Incident
+from scoring.evidence import Acceptance, CauseKind, Precedent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+    from uuid import UUID
+
+    from copilot.models import Run
+
+# How many past incidents are compared, and how alike one must be to count at all.
+COMPARED = 300
+ALIKE = 0.35
+SHOWN = 3
+
+Signature = frozenset[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    incident: Incident
+    similarity: float
+    why: str
+
+
+def similarity(
+    *, same_service: bool, same_symptom: bool, signature: Signature, other: Signature
+) -> tuple[float, tuple[str, ...]]:
+    """Return how alike two incidents are, in [0, 1], and why: service 0.4, symptom 0.3, evidence signature 0.3 (Jaccard).
+
+    A signature is the set of (service, indicator) pairs that spoke for a fault.
+    """
+    overlap = len(signature & other) / len(signature | other) if signature | other else 0.0
+    reasons = (
+        *(("same service",) if same_service else ()),
+        *(("same symptom",) if same_symptom else ()),
+        *((f"{len(signature & other)} of {len(signature | other)} signals in common",) if signature & other else ()),
+    )
+    return 0.4 * same_service + 0.3 * same_symptom + 0.3 * overlap, reasons
+
+
+def _signatures(runs: Iterable[UUID]) -> dict[UUID, Signature]:
+    """Return the evidence signature of each run."""
+    found: dict[UUID, set[tuple[str, str]]] = defaultdict(set)
+    rows = EvidenceRecord.objects.filter(run__in=list(runs), direction="for").exclude(kind="change")
+    for run, service, indicator in rows.values_list("run", "service", "indicator"):
+        found[run].add((service, indicator))
+    return {run: frozenset(pairs) for run, pairs in found.items()}
+
+
+def _past(incident: Incident, signature: Signature, *, before: datetime) -> list[_Past]:
+    """Return the tenant's earlier incidents that are alike, the most alike first."""
+    candidates = list(
+        Incident.objects.filter(started_at__lt=before)
+        .exclude(id=incident.id)
+        .select_related("service")
+        .prefetch_related("runs")
+        .order_by("-started_at")[:COMPARED]
+    )
+    newest = {one.id: max(one.runs.all(), key=lambda run: run.sequence, default=None) for one in candidates}
+    signatures = _signatures(run.id for run in newest.values() if run)
+    found: list[_Past] = []
+    for other in candidates:
+        run = newest[other.id]
+        score, reasons = similarity(
+            same_service=other.display_service == incident.display_service,
+            same_symptom=bool(incident.symptom) and other.symptom == incident.symptom,
+            signature=signature,
+            other=signatures.get(run.id, frozenset()) if run else frozenset(),
+        )
+        if score >= ALIKE:
+            found.append(_Past(other, score, ", ".join(reasons)))
+    found.sort(key=lambda past: (-past.similarity, -past.incident.number))
+    return found
+
+
+def precedents(incident: Incident, signature: Signature) -> tuple[Precedent, ...]:
+    """Return what people settled on, or turned down, in similar past incidents of this tenant.
+
+    A confirmed cause counts as confirmed and speaks against the incident's other hypotheses. Without a confirmation, a
+    hypothesis counts by the majority of its verdicts.
+    """
+    past = _past(incident, signature, before=incident.started_at)
+    by_incident = {one.incident.id: one for one in past}
+    confirmations = {
+        c.incident_id: c
+        for c in Confirmation.objects.filter(incident__in=by_incident).select_related("hypothesis")
+    }
+    hypotheses = (
+        Hypothesis.objects.filter(run__incident__in=by_incident)
+        .annotate(
+            up=Count("feedback", filter=Q(feedback__value=FeedbackValue.UP)),
+            down=Count("feedback", filter=Q(feedback__value=FeedbackValue.DOWN)),
+        )
+        .values_list("run__incident", "service", "cause_kind", "up", "down")
+    )
+    votes: dict[tuple[UUID, str, str], int] = defaultdict(int)
+    for incident_id, service, kind, up, down in hypotheses:
+        votes[incident_id, service, kind] += up - down
+    found: set[Precedent] = set()
+    for incident_id, one in by_incident.items():
+        confirmation = confirmations.get(incident_id)
+        settled = (confirmation.hypothesis.service, confirmation.hypothesis.cause_kind) if confirmation and confirmation.hypothesis else None
+        age = max(0.0, (incident.started_at - one.incident.started_at).total_seconds() / 86_400)
+        causes = {(service, kind): vote for (other, service, kind), vote in votes.items() if other == incident_id}
+        if settled:
+            causes.setdefault(settled, 0)
+        for (service, kind), vote in causes.items():
+            is_confirmed = (service, kind) == settled if confirmation else vote > 0
+            if not confirmation and vote == 0:
+                continue
+            found.add(
+                Precedent(
+                    service=service,
+                    cause_kind=CauseKind(kind),
+                    similarity=round(one.similarity, 6),
+                    age_days=round(age, 3),
+                    confirmed=is_confirmed,
+                    reference=f"INC-{one.incident.number}",
+                )
+            )
+    return tuple(sorted(found, key=lambda p: (p.reference, p.service, p.cause_kind.value)))
+
+
+def acceptances(incident: Incident) -> tuple[Acceptance, ...]:
+    """Return how often people of this tenant accepted and rejected each cause, by service and kind, by kind, and in all.
+
+    A person counts once a hypothesis; a confirmation counts as one more acceptance. This incident's own are left out: its
+    ranking must not feed on what people said of it.
+    """
+    counts: dict[tuple[str, CauseKind | None], list[int]] = defaultdict(lambda: [0, 0])
+
+    def count(service: str, kind: str, *, accepted: bool, times: int) -> None:
+        for key in ((service, CauseKind(kind)), ("", CauseKind(kind)), ("", None)):
+            counts[key][0 if accepted else 1] += times
+
+    verdicts = (
+        Feedback.objects.exclude(hypothesis__run__incident=incident)
+        .values("hypothesis__service", "hypothesis__cause_kind", "value")
+        .annotate(times=Count("id"))
+        .order_by()
+    )
+    for row in verdicts:
+        count(
+            row["hypothesis__service"],
+            row["hypothesis__cause_kind"],
+            accepted=row["value"] == FeedbackValue.UP,
+            times=row["times"],
+        )
+    confirmed = (
+        Confirmation.objects.exclude(incident=incident)
+        .filter(hypothesis__isnull=False)
+        .values("hypothesis__service", "hypothesis__cause_kind")
+        .annotate(times=Count("id"))
+        .order_by()
+    )
+    for row in confirmed:
+        count(row["hypothesis__service"], row["hypothesis__cause_kind"], accepted=True, times=row["times"])
+    return tuple(
+        sorted(
+            (Acceptance(service, kind, accepted, rejected) for (service, kind), (accepted, rejected) in counts.items()),
+            key=lambda a: (a.service, a.cause_kind.value if a.cause_kind else ""),
+        )
+    )
+
+
+def similar_incidents(incident: Incident, run: Run | None) -> tuple[SimilarIncident, ...]:
+    """Return the most similar past incidents, why they are similar, and what fixed them."""
+    if run is None:
+        return ()
+    signature = _signatures([run.id]).get(run.id, frozenset())
+    past = _past(incident, signature, before=incident.started_at)[:SHOWN]
+    confirmations = {
+        c.incident_id: c
+        for c in Confirmation.objects.filter(incident__in=[p.incident.id for p in past]).select_related("hypothesis")
+    }
+    found = []
+    for one in past:
+        confirmation = confirmations.get(one.incident.id)
+        cause = confirmation.hypothesis.statement if confirmation and confirmation.hypothesis else ""
+        found.append(
+            SimilarIncident(
+                number=one.incident.number,
+                title=one.incident.title,
+                started_at=one.incident.started_at,
+                similarity=one.similarity,
+                why=one.why,
+                cause=cause,
+                words=confirmation.words if confirmation else "",
+            )
+        )
+    return tuple(found)

@@ -1,0 +1,305 @@
+"""Incident to evidence: ask every connected source, side by side, under one deadline."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.utils import timezone
+
+from copilot import observe
+from copilot.config import config
+from copilot.guard import vault
+from copilot.guard.http import HttpDoor
+from copilot.guard.http.errors import recognised
+from copilot.guard.redact import Redactor
+from copilot.guard.tenancy import tenant_scope
+from copilot.models import (
+    Connection,
+    ConnectionHealth,
+    EvidenceRecord,
+    Incident,
+    SourceCall,
+    SourceStatus,
+)
+from copilot.stages.changes import changes_between
+from copilot.stages.claim import Claim, Outcome, Progress
+from copilot.stages.neighbourhood import Neighbourhood, neighbourhood
+from integrations import registry
+from integrations.base import Scope, SourceError
+from scoring.detect import detect
+from scoring.frozen import plain
+from scoring.observations import Change, Gap, LogPattern, Note, Observation, State, Window
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from integrations.base import Integration
+    from scoring.detect import Detection
+
+log = observe.logger(__name__)
+
+# Changes are looked at for longer than metrics: a bad deployment may need an hour to bite.
+CHANGES_LOOK_BACK = timedelta(hours=3)
+# Between two updates of what people see, while sources are being asked.
+PROGRESS_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Hold one connection that is asked, its credentials opened for this one call."""
+
+    connection_id: UUID
+    name: str
+    integration: Integration
+    credentials: Any
+
+
+@dataclass(slots=True)
+class _Answer:
+    observations: list[Observation]
+    seconds: float
+    failure: str = ""
+
+
+def gather(claim: Claim, progress: Progress) -> Outcome:
+    """Ask the sources, weigh what they say, and return the evidence."""
+    with tenant_scope(claim.tenant_id):
+        incident = Incident.objects.select_related("service").get(id=claim.incident_id)
+        around = neighbourhood(incident)
+        sources, broken = _sources(claim)
+        own = _own_observations(incident, around)
+    window = _window(incident, claim)
+    scope = Scope(
+        service=incident.service.scope if incident.service else None,
+        neighbours=tuple(service.scope for service in around.neighbours),
+        alert_title=incident.title,
+        alert_labels={str(k): str(v) for k, v in incident.labels.items()},
+        external_url=incident.url,
+        dedupe_key=incident.dedupe_key,
+    )
+    answers = _ask(claim, sources, scope, window, progress)
+    redactor = Redactor(vault.redaction_key(claim.tenant_id))
+    observations: list[Observation] = [*own, *broken]
+    for source in sources:
+        answer = answers[source.name]
+        observations.extend(answer.observations)
+        if answer.failure:
+            observations.append(Gap(source.integration.slug, source.integration.title, answer.failure))
+    detection = detect([_redacted(one, redactor) for one in observations], window, subject=around.subject)
+    asked = sorted({source.integration.slug for source in sources})
+    output = {
+        "window": plain(window),
+        "subject": plain(around.subject),
+        "dependencies": plain(detection.dependencies),
+        "gaps": plain(detection.gaps),
+        "gap_lines": [f"{gap.source}: {gap.question} – {gap.reason}" for gap in detection.gaps],
+        "onset": detection.onset,
+        "sources_asked": asked,
+        "observations": len(observations),
+    }
+    return Outcome(output=output, write=lambda: _write(claim, detection))
+
+
+def _window(incident: Incident, claim: Claim) -> Window:
+    """Return what is looked at: the plan's time before the alert, until now, or until well after it was resolved."""
+    alert = incident.alert_at.timestamp()
+    end = timezone.now().timestamp()
+    if incident.resolved_at is not None:
+        end = min(end, incident.resolved_at.timestamp() + 600)
+    # A late or repeated look must not drown the incident in what came after it.
+    end = min(max(end, alert + 1), alert + 4 * 3600)
+    return Window(start=alert - 60 * claim.plan["look_back_minutes"], end=end, alert_at=alert)
+
+
+def _sources(claim: Claim) -> tuple[list[_Source], list[Gap]]:
+    """Return the tenant's connections that can be asked, and a gap for each whose credentials do not open."""
+    found: list[_Source] = []
+    gaps: list[Gap] = []
+    for connection in Connection.objects.filter(is_enabled=True).order_by("kind", "name"):
+        known = registry.integrations().get(connection.kind)
+        if known is None or not known.gathers:
+            continue
+        name = known.title if connection.name == "default" else f"{known.title} ({connection.name})"
+        try:
+            values = vault.unseal(connection.tenant_id, connection.sealed)
+            values.pop("endpoint_key", None)
+            credentials = known.Credentials.model_validate(values)
+        except (vault.SealBroken, ValueError) as error:
+            gaps.append(Gap(known.slug, known.title, f"its credentials cannot be used: {type(error).__name__}"))
+            SourceCall.objects.update_or_create(
+                run_id=claim.run_id,
+                name=name,
+                defaults={
+                    "tenant_id": claim.tenant_id,
+                    "connection": connection,
+                    "source": known.slug,
+                    "status": SourceStatus.FAILED,
+                    "detail": "its credentials cannot be used; enter them again in the admin",
+                },
+            )
+            continue
+        found.append(_Source(connection.id, name, known, credentials))
+        SourceCall.objects.update_or_create(
+            run_id=claim.run_id,
+            name=name,
+            defaults={
+                "tenant_id": claim.tenant_id,
+                "connection": connection,
+                "source": known.slug,
+                "status": SourceStatus.ASKING,
+                "observations": 0,
+                "seconds": 0.0,
+                "detail": "",
+            },
+        )
+    return found, gaps
+
+
+def _own_observations(incident: Incident, around: Neighbourhood) -> list[Observation]:
+    """Return what we know ourselves: the alert's words, the declared dependencies, and changes that were reported to us."""
+    note = Note(
+        entity=around.subject,
+        text=incident.title,
+        at=incident.alert_at.timestamp(),
+        source=incident.source,
+        kind="alert",
+        link=incident.url,
+        labels={str(k): str(v) for k, v in incident.labels.items()},
+    )
+    changes = changes_between(
+        incident.alert_at - CHANGES_LOOK_BACK,
+        timezone.now(),
+        services=[service.id for service in around.services],
+        names=[around.subject.name],
+    )
+    return [note, *around.dependencies, *changes]
+
+
+def _ask(
+    claim: Claim, sources: list[_Source], scope: Scope, window: Window, progress: Progress
+) -> dict[str, _Answer]:
+    """Ask all sources at once; whoever has not answered at the deadline is left behind."""
+    answers: dict[str, _Answer] = {}
+    if not sources:
+        return answers
+    seconds = float(claim.plan["gather_seconds"])
+    deadline = time.monotonic() + seconds
+    pool = ThreadPoolExecutor(max_workers=len(sources), thread_name_prefix="source")
+    try:
+        asked: dict[Future[_Answer], _Source] = {
+            pool.submit(_ask_one, source, scope, window, seconds): source for source in sources
+        }
+        last_progress = time.monotonic()
+        while asked and (left := deadline - time.monotonic()) > 0:
+            done, _ = wait(asked, timeout=min(left, PROGRESS_SECONDS), return_when=FIRST_COMPLETED)
+            for future in done:
+                source = asked.pop(future)
+                answers[source.name] = future.result()
+                _note_answer(claim, source, answers[source.name])
+            # People see who has answered; not more than once a second, and not when all have: the result is next.
+            if done and asked and time.monotonic() - last_progress >= PROGRESS_SECONDS:
+                progress()
+                last_progress = time.monotonic()
+        for source in asked.values():
+            answers[source.name] = _Answer([], seconds, f"did not answer within {seconds:g} s")
+            _note_answer(claim, source, answers[source.name])
+    finally:
+        # Python cannot stop a thread; the door's deadline ends what is left behind a moment later.
+        pool.shutdown(wait=False, cancel_futures=True)
+    return answers
+
+
+def _ask_one(source: _Source, scope: Scope, window: Window, seconds: float) -> _Answer:
+    """Ask one source in a thread of its own; touches no table. Every failure becomes words."""
+    settings = config()
+    door = HttpDoor(
+        deadline_seconds=seconds,
+        max_bytes=settings.max_source_bytes,
+        allowed_private=settings.allowed_private_networks,
+    )
+    started = time.monotonic()
+    observations: list[Observation] = []
+    failure = ""
+    try:
+        # One by one, so that what a source said before it failed is kept.
+        observations.extend(source.integration.gather(door, source.credentials, scope, window))
+    except SourceError as error:
+        failure = error.reason
+    except Exception as error:  # noqa: BLE001 - a source's trouble is missing evidence, never the end of a run
+        known = recognised(error)
+        failure = known.reason if known else f"answered something unexpected ({type(error).__name__})"
+        if known is None:
+            log.exception("a source failed unexpectedly", source=source.integration.slug)
+    return _Answer(observations, time.monotonic() - started, failure)
+
+
+def _note_answer(claim: Claim, source: _Source, answer: _Answer) -> None:
+    gaps = [one for one in answer.observations if isinstance(one, Gap)]
+    status = SourceStatus.FAILED if answer.failure else SourceStatus.PARTIAL if gaps else SourceStatus.ANSWERED
+    detail = answer.failure or "; ".join(f"{gap.question}: {gap.reason}" for gap in gaps)[:1000]
+    observe.source_seconds.labels(source.integration.slug, status.value).observe(answer.seconds)
+    now = timezone.now()
+    with tenant_scope(claim.tenant_id):
+        SourceCall.objects.filter(run_id=claim.run_id, name=source.name).update(
+            status=status,
+            observations=len(answer.observations) - len(gaps),
+            seconds=answer.seconds,
+            detail=detail,
+        )
+        mine = Connection.objects.filter(id=source.connection_id)
+        if answer.failure:
+            mine.filter(failing_since__isnull=True).update(failing_since=now)
+            mine.update(health=ConnectionHealth.FAILING, health_detail=answer.failure[:1000], checked_at=now)
+        else:
+            mine.update(
+                health=ConnectionHealth.WORKS,
+                health_detail=f"answered a run in {answer.seconds:.1f} s",
+                checked_at=now,
+                failing_since=None,
+            )
+
+
+def _redacted(one: Observation, redactor: Redactor) -> Observation:
+    """Take secrets and personal data out of what outside text an observation carries, before it is stored or sent."""
+    if isinstance(one, LogPattern):
+        return replace(one, template=redactor.text(one.template), example=redactor.text(one.example))
+    if isinstance(one, State):
+        return replace(one, detail=redactor.text(one.detail))
+    if isinstance(one, Note):
+        return replace(one, text=redactor.text(one.text))
+    if isinstance(one, Change):
+        return replace(one, title=redactor.text(one.title), detail=redactor.text(one.detail))
+    return one
+
+
+def _write(claim: Claim, detection: Detection) -> None:
+    """Replace the run's evidence by this attempt's, within the transaction that ends the stage."""
+    EvidenceRecord.objects.filter(run_id=claim.run_id).delete()
+    EvidenceRecord.objects.bulk_create(
+        EvidenceRecord(
+            tenant_id=claim.tenant_id,
+            run_id=claim.run_id,
+            reference=one.id,
+            position=position,
+            kind=one.kind.value,
+            service=one.entity.service[:200],
+            entity=str(one.entity)[:300],
+            indicator=one.indicator[:200],
+            statement=one.statement,
+            severity=one.severity,
+            direction=one.direction.value,
+            source=one.source[:60],
+            onset=datetime.fromtimestamp(one.onset, tz=UTC) if one.onset else None,
+            is_symptom=one.is_symptom,
+            link=one.link,
+            query=one.query,
+            author=one.author[:200],
+            payload=plain(one),
+        )
+        for position, one in enumerate(detection.evidence, start=1)
+    )
+

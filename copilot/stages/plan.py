@@ -1,0 +1,30 @@
+"""The plan of a run, frozen into its row at the start, so that later settings and releases do not change it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from copilot.config import config
+from copilot.models import Stage
+from scoring.version import VERSION
+
+STAGES = (Stage.OPEN, Stage.GATHER, Stage.PROPOSE, Stage.RANK, Stage.POST)
+
+
+def new_plan() -> dict[str, Any]:
+    """Return the plan of a run that starts now."""
+    settings = config()
+    return {
+        "stages": [stage.value for stage in STAGES],
+        "scoring": VERSION,
+        "gather_seconds": settings.gather_seconds,
+        "look_back_minutes": settings.look_back_minutes,
+        "model": settings.model if settings.anthropic_api_key else "",
+    }
+
+
+def stage_after(plan: dict[str, Any], stage: str) -> Stage:
+    """Return the stage that follows in a plan, `done` after the last."""
+    stages = plan["stages"]
+    position = stages.index(stage) + 1
+    return Stage(stages[position]) if position < len(stages) else Stage.DONE

@@ -1,0 +1,46 @@
+"""Find the tenant's service that an event is about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db.models import Q
+
+from copilot.models import Service
+
+if TYPE_CHECKING:
+    from integrations.base import ServiceReference
+
+# Labels that name a service, the most telling first (Kubernetes' recommended labels, common Prometheus practice).
+SERVICE_LABELS = ("service", "app_kubernetes_io_name", "app.kubernetes.io/name", "app", "deployment", "workload", "job")
+
+
+def match_service(reference: ServiceReference) -> Service | None:
+    """Return the service that the reference means: by vendor's id, name, repository, labels, or workload, in that order."""
+    labels = reference.labels
+    named = [reference.name, *(labels.get(label, "") for label in SERVICE_LABELS)]
+    if reference.vendor_id and (found := Service.objects.filter(pagerduty_id=reference.vendor_id).first()):
+        return found
+    for name in filter(None, named):
+        matches = Service.objects.filter(Q(name__iexact=name) | Q(workload__iexact=name))
+        if reference.namespace:
+            exact = matches.filter(Q(namespace="") | Q(namespace=reference.namespace))
+            if found := exact.first():
+                return found
+        elif found := matches.first():
+            return found
+    if reference.repository:
+        found = list(Service.objects.filter(repository__iexact=reference.repository)[:2])
+        # A repository of several services says nothing about which one was meant.
+        return found[0] if len(found) == 1 else None
+    return None
+
+
+def reference_name(reference: ServiceReference) -> str:
+    """Return what the event calls its service, for a service that nobody has set up."""
+    if reference.name:
+        return reference.name
+    for label in SERVICE_LABELS:
+        if reference.labels.get(label):
+            return reference.labels[label]
+    return reference.repository or reference.vendor_id

@@ -1,0 +1,44 @@
+"""Celery tasks: two lines each, ids in, the rows hold the rest; a duplicate of any message is harmless."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from copilot import connections, flow
+from copilot.celery import app
+
+
+@app.task
+def take_in_deliveries(tenant_id: str) -> None:
+    """Read the tenant's open deliveries."""
+    flow.take_in(UUID(tenant_id))
+
+
+@app.task
+def advance_run(tenant_id: str, run_id: str) -> None:
+    """Work a run's stages."""
+    flow.advance(UUID(tenant_id), UUID(run_id))
+
+
+@app.task
+def publish_incident(tenant_id: str, incident_id: str) -> None:
+    """Show an incident as it now is."""
+    flow.publish(UUID(tenant_id), UUID(incident_id))
+
+
+@app.task
+def sweep() -> None:
+    """Find work that no worker holds."""
+    flow.sweep()
+
+
+@app.task
+def audit_late_runs() -> None:
+    """Report runs that are late."""
+    flow.audit_late_runs()
+
+
+@app.task
+def check_connections() -> None:
+    """Test every tenant's connections."""
+    connections.check_all()

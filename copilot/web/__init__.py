@@ -1,0 +1,1 @@
+"""The api process's doors: webhooks, health and metrics."""

@@ -1,0 +1,120 @@
+"""Webhooks in: verify, then store, then answer; what is accepted is durable."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse, Response
+
+from copilot import observe
+from copilot.config import config
+from copilot.connections import ENDPOINT_KEY
+from copilot.guard import vault
+from copilot.web.inbox import Arrival, Busy, Inbox
+from integrations import registry
+from integrations.base import BadPayload, Inbound, NotGenuine
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from copilot.web.inbox import Door
+    from integrations.base import Integration
+
+log = observe.logger(__name__)
+router = APIRouter()
+inbox = Inbox()
+
+# Kept with a delivery for parsing and for people; never the ones that carry secrets or say who runs what.
+KEPT_HEADERS = frozenset(
+    {
+        "content-type",
+        "user-agent",
+        "x-webhook-id",
+        "x-webhook-subscription",
+        "x-github-event",
+        "x-github-delivery",
+        "x-github-hook-id",
+        "idempotency-key",
+    }
+)
+
+
+class TooLarge(Exception):
+    """Say that a body went over the size cap."""
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """Return the body, refusing it as soon as it is known to be too large.
+
+    :raises TooLarge: where it is.
+    """
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > limit:
+        raise TooLarge
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > limit:
+            raise TooLarge
+    return bytes(body)
+
+
+@router.post("/hooks/{kind}/{endpoint_key}", status_code=202)
+async def receive(kind: str, endpoint_key: str, request: Request) -> Response:
+    """Take a webhook in.
+
+    202 after its row is committed (also for one that was there); 401 for a wrong signature; 404 for an unknown key; 413
+    over the size cap; 422 where a person's tool sent it and can mend it; 429 or 503 on our own trouble, so that vendors,
+    who drop a delivery on any other 4xx, send it again.
+    """
+    answer = await _receive(kind, endpoint_key, request)
+    observe.webhooks.labels(kind if kind in registry.integrations() else "unknown", str(answer.status_code)).inc()
+    return answer
+
+
+async def _receive(kind: str, endpoint_key: str, request: Request) -> Response:
+    limit = config().max_webhook_bytes
+    try:
+        body = await read_body(request, limit)
+        door = await inbox.door(endpoint_key)
+        if door is None or door.kind != kind:
+            return _say(404, "not found")
+        integration = registry.get(kind)
+        inbound = Inbound(headers=dict(request.headers.items()), body=body, received_at=time.time())
+        _verify(integration, door, inbound)
+        if integration.validates_at_door:
+            await run_in_threadpool(integration.parse, inbound)
+        arrival = Arrival(
+            door=door,
+            external_id=integration.external_id(inbound)[:200],
+            headers={name: value for name, value in inbound.headers.items() if name in KEPT_HEADERS},
+            body=body,
+        )
+        is_new = await inbox.put(arrival)
+    except TooLarge:
+        return _say(413, f"the body is larger than {limit} bytes")
+    except NotGenuine as refusal:
+        log.info("webhook refused", kind=kind, reason=str(refusal))
+        return _say(401, "the signature or token is missing or wrong")
+    except BadPayload as error:
+        return _say(422, str(error))
+    except Busy:
+        return _say(429, "too many webhooks are waiting; send this one again", retry_after=2)
+    except Exception:
+        log.exception("webhook not accepted", kind=kind)
+        return _say(503, "not accepted; send this one again", retry_after=2)
+    return JSONResponse({"status": "accepted" if is_new else "already accepted"}, status_code=202)
+
+
+def _verify(integration: Integration, door: Door, inbound: Inbound) -> None:
+    values: dict[str, Any] = vault.unseal(door.tenant_id, door.sealed)
+    values.pop(ENDPOINT_KEY, None)
+    integration.verify(inbound, integration.Credentials.model_validate(values))
+
+
+def _say(status: int, text: str, *, retry_after: int = 0) -> JSONResponse:
+    headers = {"Retry-After": str(retry_after)} if retry_after else None
+    return JSONResponse({"detail": text}, status_code=status, headers=headers)
