@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from scoring.case import CHANGE_KINDS, TOLERANCE, Case, began, earliest
+from scoring.case import TOLERANCE, Case, began, earliest
 from scoring.checks import next_check
 from scoring.evidence import Candidate, CauseKind, Direction, Evidence, EvidenceKind, Origin
+from scoring.indicators import describe
 from scoring.observations import Entity, EntityKind
 from scoring.units import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from scoring.detect import Detection
     from scoring.evidence import Precedent
@@ -68,21 +69,24 @@ def candidates(
     return _unique(made)[:_MOST]
 
 
-def admit(
-    proposals: Iterable[Candidate], evidence: Sequence[Evidence], *, rules: Iterable[Candidate] = ()
-) -> tuple[Candidate, ...]:
-    """Return the rule-made candidates and those proposals of a model that cite evidence which exists.
+def admit(proposals: Iterable[Candidate], evidence: Iterable[Evidence]) -> tuple[Candidate, ...]:
+    """Return the candidates that cite evidence which exists, one for each service and cause kind.
 
-    A proposal is dropped whole where it cites an unknown id, supports itself with nothing, or says nothing. One that names the service and
-    cause kind of a rule-made candidate gives it its words; what the rule cites stays, so that words move no factor.
+    A candidate is dropped whole where it cites an unknown id, supports itself with nothing, or says nothing. A model's
+    proposal for the service and cause kind of a rule-made candidate gives that its words; what the rule cites stays, so
+    that words move no factor.
     """
     known = {item.id for item in evidence}
-    admitted = {_cause(rule): rule for rule in rules}
+    proposals = [
+        one
+        for one in proposals
+        if one.supporting and one.statement.strip() and known.issuperset((*one.supporting, *one.contradicting))
+    ]
+    admitted = {_cause(one): one for one in _unique(one for one in proposals if one.origin is not Origin.MODEL)}
     for proposal in proposals:
-        cited = (*proposal.supporting, *proposal.contradicting)
-        statement = " ".join(proposal.statement.split())
-        if not proposal.supporting or not statement or not known.issuperset(cited):
+        if proposal.origin is not Origin.MODEL:
             continue
+        statement = " ".join(proposal.statement.split())
         own = admitted.get(_cause(proposal))
         if own is None:
             against = tuple(dict.fromkeys(proposal.contradicting))
@@ -232,10 +236,11 @@ def _candidate(
     )
 
 
-def _exactness(item: Evidence) -> tuple[bool, bool, float, str]:
+def _exactness(item: Evidence) -> tuple[bool, bool, bool, float, int, str]:
     """Order evidence by how exactly it says what is wrong: a full pool before the latency that it makes."""
     exact = any(kind is not CauseKind.FAILING_DEPENDENCY for kind in item.cause_kinds)
-    return (not exact, item.kind is EvidenceKind.LOG, -item.severity, item.id)
+    full = item.kind is EvidenceKind.STATE or describe(item.indicator).saturates
+    return (not exact, not full, item.kind is EvidenceKind.LOG, -item.severity, len(item.id), item.id)
 
 
 def _entity_of(service: str, case: Case) -> Entity:
@@ -263,7 +268,7 @@ def _cause(candidate: Candidate) -> tuple[str, CauseKind]:
     return candidate.entity.service, candidate.cause_kind
 
 
-def _unique(made: list[Candidate]) -> tuple[Candidate, ...]:
+def _unique(made: Iterable[Candidate]) -> tuple[Candidate, ...]:
     """Return one candidate for each service and cause kind: the first, with what the others cite."""
     merged: dict[tuple[str, CauseKind], Candidate] = {}
     for one in made:

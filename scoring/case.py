@@ -72,6 +72,7 @@ class Case:
             item
             for item in self.disturbances(change[0].entity.service)
             if item.severity >= _EFFECT
+            and item.cause_kinds != (CauseKind.TRAFFIC_SURGE,)
             and item.onset is not None
             and at - TOLERANCE <= item.onset <= at + EFFECT_WITHIN
             and not self._is_over(item)
@@ -84,7 +85,7 @@ class Case:
         where it began no later and is of comparable strength.
         """
         mine = self.disturbances(service)
-        if not mine or not all(is_inherited(item) for item in mine):
+        if not mine or any(_is_own(item) for item in mine):
             return ()
         loudest = max(item.severity for item in mine)
         since = earliest(mine)
@@ -110,6 +111,11 @@ class Case:
 
     def _is_over(self, item: Evidence) -> bool:
         return item.until is not None and (bool(self.standing) or item.until < self.onset)
+
+
+def _is_own(item: Evidence) -> bool:
+    """Say whether a sign names a cause that nothing further down could have brought about."""
+    return bool(item.cause_kinds) and item.cause_kinds != (CauseKind.FAILING_DEPENDENCY,) and not is_inherited(item)
 
 
 def began(items: Iterable[Evidence]) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 from scoring import changes, logs, symptoms
 from scoring.conditions import interpret
 from scoring.evidence import CauseKind, Direction, Evidence, EvidenceKind, Plot
-from scoring.indicators import describe, fired_families
+from scoring.indicators import INDICATORS, describe, fired_families, place_of
 from scoring.observations import (
     Change,
     Dependency,
@@ -49,6 +49,8 @@ _OVER: Final = 0.7
 # At this share of a hard limit a resource is nearly, and at the second fully, used up.
 _NEARLY_FULL: Final = 0.85
 _FULL: Final = 0.97
+# Below this share of its limit a resource that moved is not short.
+_PRESSED: Final = 0.6
 _PLOT_POINTS: Final = 240
 
 
@@ -195,14 +197,17 @@ def _from_series(
         text = f"{_happenings(shift, counter=series.counter):.0f} {about} in {format_duration(end - shift.onset)}"
     if over:
         text += f", over since {format_duration(end - shift.last)}"
+    kinds = _kinds(series, shift, limit=limit, unit=unit)
+    # What is known to mean no harm by itself (fewer requests, more memory where there is plenty) sets the scene.
+    harmless = not kinds and not fired and series.indicator in INDICATORS
     departure = replace(
         base,
         statement=text,
         severity=round(severity * (_OVER if over and not fired else 1.0), 6),
-        direction=Direction.FOR,
+        direction=Direction.CONTEXT if harmless else Direction.FOR,
         onset=shift.onset,
         is_symptom=fired,
-        cause_kinds=_kinds(series, shift),
+        cause_kinds=kinds,
         deviation=round(shift.deviation, 6),
         sustained=round(shift.sustained, 6),
         until=shift.last if over else None,
@@ -214,13 +219,23 @@ def _from_series(
     return result
 
 
-def _kinds(series: Series, shift: Shift) -> tuple[CauseKind, ...]:
-    if series.indicator == "request_rate":
+def _kinds(series: Series, shift: Shift, *, limit: float | None, unit: str) -> tuple[CauseKind, ...]:
+    """Return the cause kinds that a departure hints at: none where a resource only moved, far from its limit."""
+    known = describe(series.indicator)
+    rising = shift.value > shift.baseline
+    if known.family == "traffic":
         # More requests press on a service; fewer are what its callers or its own failure leave.
-        return (CauseKind.TRAFFIC_SURGE,) if shift.value > shift.baseline else ()
-    if series.worse is Worse.EITHER and shift.value < shift.baseline and describe(series.indicator).saturates:
+        return (CauseKind.TRAFFIC_SURGE,) if rising else ()
+    if known.saturates:
+        share = shift.value / limit if limit is not None else shift.value if unit == "ratio" else None
+        if not rising or (share is not None and share < _PRESSED):
+            return ()
+        if share is None and known.family == "network":
+            # Nothing says how much the network would carry.
+            return ()
+    elif series.worse is Worse.EITHER and not rising:
         return ()
-    return describe(series.indicator).kinds
+    return known.kinds
 
 
 def _happenings(shift: Shift, *, counter: bool) -> float:
@@ -425,6 +440,7 @@ def _order(one: _Found) -> tuple[object, ...]:
         -item.severity,
         math.inf if item.onset is None else item.onset,
         item.entity,
+        place_of(item.indicator),
         item.indicator,
         item.kind.value,
         item.source,

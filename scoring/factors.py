@@ -185,7 +185,8 @@ def _temporal(standing: Standing, case: Case) -> Factor:
     known = [item for item in standing.own if item.onset is not None]
     if not known:
         return _factor(name, *_UNKNOWN, "when it began is not known")
-    earlier = [item for item in known if not item.is_symptom]
+    itself = any(item.is_symptom for item in known)
+    earlier = [item for item in known if not item.is_symptom and not (itself and began((item,)) >= case.onset)]
     if not earlier:
         return _factor(name, _SYMPTOM_ITSELF, 0.3, 0.7, "it is the symptom itself: nothing there moved before it")
     lead = case.onset - began(earlier)
@@ -244,7 +245,10 @@ def _precedent(candidate: Candidate, precedents: Iterable[Precedent]) -> Factor:
 
 
 def _quality(standing: Standing, case: Case, coverage: float, missing: tuple[str, ...]) -> Factor:
-    counted = {item.source for item in standing.own} | {item.source for change in standing.changes for item in change}
+    counted = {item.source for item in standing.own}
+    for change in standing.changes:
+        # Several sources that tell of one change tell one thing.
+        counted |= set(sorted({item.source for item in change} - counted)[:1])
     sorts = {item.kind for item in standing.own} | ({EvidenceKind.CHANGE} if standing.effects else set())
     # One source that shows two sorts of thing agrees with itself, which is worth something but less than another source.
     independent = len(counted) + 0.5 * max(0, len(sorts) - len(counted)) if standing.own else 0.0

@@ -8,10 +8,14 @@ from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from functools import cache
 from types import UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from scoring import evidence, observations
 from scoring.evidence import Ranking, RankInputs
+
+if TYPE_CHECKING:
+    from scoring.evidence import Acceptance, Candidate, Evidence, Factor, Precedent
+    from scoring.observations import Dependency, Entity, Gap, Window
 
 _Frozen = TypeVar("_Frozen", RankInputs, Ranking)
 
@@ -28,6 +32,71 @@ def freeze(frozen: RankInputs | Ranking) -> str:
         ensure_ascii=True,
         allow_nan=False,
     )
+
+
+def plain(value: Any) -> Any:
+    """Return a part of inputs or of a ranking, or a sequence of such parts, as JSON's own types.
+
+    :raises ValueError: where a number is not finite; the text names the field.
+    """
+    return _plain(value, type(value), type(value).__name__)
+
+
+def thaw_window(value: Any) -> Window:
+    """Return the window that `plain` made a mapping of; so do the next ones for what they name.
+
+    :raises ValueError: where the value is something else; the message names the field.
+    """
+    thawed: Window = _instance(value, observations.Window, "Window")
+    return thawed
+
+
+def thaw_entity(value: Any) -> Entity:
+    """Return the entity."""
+    thawed: Entity = _instance(value, observations.Entity, "Entity")
+    return thawed
+
+
+def thaw_dependency(value: Any) -> Dependency:
+    """Return the dependency."""
+    thawed: Dependency = _instance(value, observations.Dependency, "Dependency")
+    return thawed
+
+
+def thaw_gap(value: Any) -> Gap:
+    """Return the gap."""
+    thawed: Gap = _instance(value, observations.Gap, "Gap")
+    return thawed
+
+
+def thaw_evidence(value: Any) -> Evidence:
+    """Return the item of evidence."""
+    thawed: Evidence = _instance(value, evidence.Evidence, "Evidence")
+    return thawed
+
+
+def thaw_candidate(value: Any) -> Candidate:
+    """Return the candidate."""
+    thawed: Candidate = _instance(value, evidence.Candidate, "Candidate")
+    return thawed
+
+
+def thaw_factor(value: Any) -> Factor:
+    """Return the factor."""
+    thawed: Factor = _instance(value, evidence.Factor, "Factor")
+    return thawed
+
+
+def thaw_precedent(value: Any) -> Precedent:
+    """Return the precedent."""
+    thawed: Precedent = _instance(value, evidence.Precedent, "Precedent")
+    return thawed
+
+
+def thaw_acceptance(value: Any) -> Acceptance:
+    """Return the acceptance."""
+    thawed: Acceptance = _instance(value, evidence.Acceptance, "Acceptance")
+    return thawed
 
 
 def thaw_inputs(text: str) -> RankInputs:
@@ -80,7 +149,7 @@ def _plain(value: Any, hint: Any, where: str) -> Any:
         return [_plain(item, inner, f"{where}[{place}]") for place, item in enumerate(value)]
     if isinstance(value, bool) or value is None or isinstance(value, str):
         return value
-    if _is_float(hint):
+    if _is_float(hint) or isinstance(value, float):
         number = float(value)
         if not math.isfinite(number):
             raise ValueError(f"{where}: {number} is not a finite number")

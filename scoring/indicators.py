@@ -42,10 +42,11 @@ _RATIO_FLOOR: Final = 0.002
 _SHARE_FLOOR: Final = 0.01
 
 _K = CauseKind
+# In the order in which people want to read them.
 INDICATORS: Final[dict[str, Indicator]] = {
-    "latency_p50": Indicator("median latency", "latency", _LATENCY, _LATENCY_FLOOR, inherited=True, golden=True),
     "latency_p95": Indicator("p95 latency", "latency", _LATENCY, _LATENCY_FLOOR, inherited=True, golden=True),
     "latency_p99": Indicator("p99 latency", "latency", _LATENCY, _LATENCY_FLOOR, inherited=True, golden=True),
+    "latency_p50": Indicator("median latency", "latency", _LATENCY, _LATENCY_FLOOR, inherited=True, golden=True),
     "error_ratio": Indicator(
         "error ratio", "errors", (_K.FAILING_DEPENDENCY,), _RATIO_FLOOR, inherited=True, golden=True
     ),
@@ -59,10 +60,15 @@ INDICATORS: Final[dict[str, Indicator]] = {
     ),
     "disk_utilisation": Indicator("disk in use", "disk", (_K.DISK_SATURATION,), _SHARE_FLOOR, saturates=True),
     "disk_io": Indicator("disk I/O", "disk", (_K.DISK_SATURATION,), _SHARE_FLOOR),
-    "network_in": Indicator("network in", "network", (_K.NETWORK_SATURATION,), 1024.0, inherited=True),
-    "network_out": Indicator("network out", "network", (_K.NETWORK_SATURATION,), 1024.0, inherited=True),
+    "network_in": Indicator(
+        "network in", "network", (_K.NETWORK_SATURATION,), 1024.0, inherited=True, saturates=True
+    ),
+    "network_out": Indicator(
+        "network out", "network", (_K.NETWORK_SATURATION,), 1024.0, inherited=True, saturates=True
+    ),
     "network_errors": Indicator("network errors", "network", (_K.NETWORK_LOSS,), 0.05),
     "restarts": Indicator("container restarts", "restarts", (_K.CRASH_LOOP,), event=True),
+    "oom_kills": Indicator("containers killed for memory", "memory", (_K.MEMORY_SATURATION,), event=True),
     "replicas_unavailable": Indicator("unavailable replicas", "availability", (_K.CRASH_LOOP,), golden=True),
     "ready": Indicator("readiness", "availability", (_K.CRASH_LOOP,), golden=True),
     "connections": Indicator(
@@ -106,6 +112,14 @@ _FIRED: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
         ("node", r"\bnode"),
     )
 )
+
+
+_PLACES: Final = {name: place for place, name in enumerate(INDICATORS)}
+
+
+def place_of(indicator: str) -> int:
+    """Return the indicator's place in the order of reading; unknown ones come last."""
+    return _PLACES.get(indicator, len(_PLACES))
 
 
 def describe(indicator: str) -> Indicator:

@@ -18,7 +18,9 @@ def format_value(value: float, unit: str = "") -> str:
         case "seconds" | "s":
             return _seconds(value)
         case "ratio":
-            return f"{_digits(value * 100)} %"
+            # 12 %, 0.2 %, but 99.9 %: the digits that matter are those away from nothing and from all.
+            percent = value * 100
+            return f"{_digits(percent, figures=3 if 99 <= abs(percent) < 100 else 2)} %"
         case "bytes":
             return _bytes(value)
         case "bytes/s":
@@ -74,7 +76,7 @@ def _seconds(value: float) -> str:
     if size < 0.0009995:
         return f"{_digits(value * 1e6)} µs"
     if size < 0.9995:
-        return f"{_digits(value * 1e3)} ms"
+        return f"{_digits(value * 1e3, figures=2 if size < 0.1 else 3)} ms"
     if size < 120:
         return f"{_digits(value, figures=2 if size < 10 else 3)} s"
     return f"{'-' if value < 0 else ''}{format_duration(value)}"
