@@ -15,6 +15,8 @@ from integrations.base import BadPayload
 LATEST = 253_402_300_799.0
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?\s?([Zz]|[+-]\d\d:?\d\d)?")
 
+_ADDRESS = re.compile(r"https?://[^\s<>|\"]{1,2000}", re.IGNORECASE)
+
 
 def decode(body: bytes) -> dict[str, Any]:
     """Return the JSON object in a body.
@@ -159,6 +161,12 @@ def shown(value: object) -> str:
     if isinstance(value, list):
         return "a list"
     return _short("null" if value is None else str(value).lower() if isinstance(value, bool) else repr(value))
+
+
+def link(holder: object, *names: str) -> str:
+    """Return the first http or https address of an object under the given names, else an empty text."""
+    found = (text(holder, name) for name in names)
+    return next((address for address in found if _ADDRESS.fullmatch(address)), "")
 
 
 def iso(moment: float) -> str:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from integrations.base import Rejected, SourceError, TimedOut, Unauthorised, Unreachable
-from integrations.payload import iso, part, parts, text, texts, time_of
+from integrations.payload import iso, link, part, parts, text, texts, time_of
 from integrations.questions import Questions
 from integrations.wording import change_kind
 from scoring.observations import Change, Entity, EntityKind, Note
@@ -92,7 +92,7 @@ def _change(
         seen.add(key)
     details = part(item, "custom_details")
     title = text(item, "summary") or "change event"
-    links = [text(link, "href") for link in parts(item, "links")]
+    links = [link(each, "href") for each in parts(item, "links")]
     version = text(details, "version", "tag", "release", "image_tag")
     for name in _services(item, names, owner):
         yield Change(
@@ -102,7 +102,7 @@ def _change(
             title=title,
             source=source,
             author=text(details, "author", "user", "triggered_by", "actor"),
-            link=next((link for link in links if link), ""),
+            link=next((address for address in links if address), ""),
             version=version,
             previous_version=text(details, "previous_version"),
             status=text(details, "status", "build_state", "state"),
@@ -169,7 +169,7 @@ def _note(
         source=source,
         kind="human" if labels is None else "alert",
         author=text(part(item, "user"), "summary", "name"),
-        link=text(item, "html_url") or scope.external_url,
+        link=link(item, "html_url") or scope.external_url,
         labels=labels or {},
     )
 

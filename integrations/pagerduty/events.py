@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from integrations.base import Action, Event, EventKind, ServiceReference
-from integrations.payload import clean, given_time, part, parts, required_part, required_text, text, whole
+from integrations.payload import clean, given_time, link, part, parts, required_part, required_text, text, whole
 from integrations.wording import symptom
 
 Data = Mapping[str, Any]
@@ -79,7 +79,7 @@ def _whole(envelope: Data, data: Data, event_type: str, *, occurred_at: float, s
         severity=_severity(priority, urgency),
         service=ServiceReference(vendor_id=text(service, "id"), name=text(service, "summary", "name")),
         actor=_actor(envelope),
-        url=text(data, "html_url"),
+        url=link(data, "html_url"),
         number=whole(data, "number"),
         assignees=tuple(_name(item) for item in parts(data, "assignees")) if "assignees" in data else None,
         priority=priority,
@@ -110,7 +110,7 @@ def _partial(envelope: Data, data: Data, event_type: str, *, occurred_at: float,
         symptom=symptom(title),
         service=ServiceReference(vendor_id=text(service, "id"), name=text(service, "summary", "name")),
         actor=_actor(envelope),
-        url=text(incident, "html_url"),
+        url=link(incident, "html_url"),
         text=_SAYS[event_type](data),
     )
 

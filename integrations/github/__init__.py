@@ -1,0 +1,120 @@
+"""GitHub: deployments and releases as changes, by webhook and by looking back over REST."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field, HttpUrl, SecretStr, field_validator
+
+from integrations.base import Credentials, Door, Event, Health, Inbound, Integration, NotGenuine, Scope
+from integrations.genuine import require_signature, separated
+from integrations.github import api, events
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scoring.observations import Observation, Window
+
+_VERSION = "sha256="
+_LONGEST_ID = 200
+
+
+class GitHubCredentials(Credentials):
+    """Hold a read-only token, the webhook's secret and the repositories to look at; each may be left out."""
+
+    token: SecretStr | None = Field(
+        default=None,
+        title="Token",
+        description="A fine-grained token that may read deployments and contents. Empty: public repositories only.",
+    )
+    webhook_secret: SecretStr | None = Field(
+        default=None,
+        title="Webhook secret",
+        description="The secret of the webhook. Several, separated by commas, while you rotate it.",
+    )
+    base_url: str = Field(
+        default=api.BASE_URL,
+        title="API address",
+        description="https://api.github.com, or https://HOST/api/v3 of a GitHub Enterprise Server.",
+    )
+    repositories: str = Field(
+        default="",
+        title="Repositories",
+        description="owner/name, separated by commas: asked where the paged service has no repository of its own.",
+    )
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        HttpUrl(value)
+        return value.rstrip("/")
+
+    @field_validator("repositories", mode="before")
+    @classmethod
+    def _joined(cls, value: object) -> object:
+        return ",".join(str(item) for item in value) if isinstance(value, list | tuple) else value
+
+    @field_validator("repositories")
+    @classmethod
+    def _are_repositories(cls, value: str) -> str:
+        for item in separated(value):
+            if not api.repository_name(item):
+                raise ValueError(f"a repository is written owner/name, got {item!r}")
+        return ",".join(api.repository_name(item) for item in separated(value))
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Return every webhook secret that counts."""
+        return separated(self.webhook_secret.get_secret_value()) if self.webhook_secret else ()
+
+
+class GitHub(Integration):
+    """Be GitHub."""
+
+    slug: ClassVar[str] = "github"
+    title: ClassVar[str] = "GitHub"
+    Credentials: ClassVar[type[Credentials]] = GitHubCredentials
+    receives: ClassVar[bool] = True
+    gathers: ClassVar[bool] = True
+    generated: ClassVar[tuple[str, ...]] = ("webhook_secret",)
+
+    def verify(self, inbound: Inbound, credentials: GitHubCredentials) -> None:
+        """Return if `X-Hub-Signature-256` is right.
+
+        https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
+
+        :raises NotGenuine: where it is not.
+        """
+        if not credentials.secrets:
+            raise NotGenuine("this GitHub connection has no webhook secret")
+        given = inbound.headers.get("x-hub-signature-256", "").strip()
+        if not given.startswith(_VERSION):
+            raise NotGenuine("the X-Hub-Signature-256 header is missing")
+        require_signature(inbound.body, secrets=credentials.secrets, signatures=(given.removeprefix(_VERSION),))
+
+    def external_id(self, inbound: Inbound) -> str:
+        """Return `X-GitHub-Delivery`, which a redelivery repeats, else a hash of the body."""
+        given = inbound.headers.get("x-github-delivery", "").strip()
+        return given if 0 < len(given) <= _LONGEST_ID else hashlib.sha256(inbound.body).hexdigest()
+
+    def parse(self, inbound: Inbound) -> tuple[Event, ...]:
+        """Return the change that a webhook tells of, or an ignored event with the reason.
+
+        :raises BadPayload: where the body cannot be understood; the text names the field.
+        """
+        return (events.read(inbound, source=self.slug),)
+
+    def gather(self, door: Door, credentials: GitHubCredentials, scope: Scope, window: Window) -> Iterator[Observation]:
+        """Yield the deployments of the services' repositories around the window, with their latest status.
+
+        :raises SourceError: where nothing at all could be asked.
+        """
+        return api.gather(door, credentials, scope, window, source=self.slug)
+
+    def check(self, door: Door, credentials: GitHubCredentials) -> Health:
+        """Read the rate limit, which any token may, and the first repositories.
+
+        :raises SourceError: where GitHub does not answer or refuses the token.
+        """
+        return api.check(door, credentials)

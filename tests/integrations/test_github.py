@@ -1,0 +1,510 @@
+"""GitHub: deployments by webhook, and by looking back over REST."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import pytest
+from pydantic import ValidationError
+
+from integrations.base import (
+    BadPayload,
+    Event,
+    EventKind,
+    Health,
+    Inbound,
+    NotGenuine,
+    Rejected,
+    Scope,
+    ServiceReference,
+    ServiceScope,
+    SourceError,
+    TimedOut,
+    Unauthorised,
+)
+from integrations.github import GitHub, GitHubCredentials
+from integrations.github.api import repository_name
+from scoring.observations import Change, ChangeKind, Entity, EntityKind, Gap, Observation, Window
+from tests.integrations.door import Answer, FakeDoor
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SECRET = "webhook secret"
+FIXTURES = Path(__file__).parent / "fixtures" / "github"
+GITHUB = GitHub()
+RECEIVED = 1_795_170_000.0
+ALERT = 1795169106.0  # 2026-11-20T10:05:06Z
+WINDOW = Window(start=ALERT - 3600, end=ALERT + 600, alert_at=ALERT)
+NEW, OLD = "6113728f27ae82c7b1a177c8d03f9e96e0adf246", "f95f852bd8fca8fcc58a9a2d6c842781e32a215e"
+
+
+def inbound(body: bytes, event: str = "", **headers: str) -> Inbound:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Inbound({"x-github-event": event, **named}, body, RECEIVED)
+
+
+def parse(event: str, payload: Mapping[str, Any]) -> Event:
+    (found,) = GITHUB.parse(inbound(json.dumps(payload).encode(), event))
+    return found
+
+
+def fixture(**status: object) -> dict[str, Any]:
+    payload: dict[str, Any] = json.loads((FIXTURES / "deployment_status.json").read_text())
+    payload["deployment_status"].update(status)
+    return payload
+
+
+# --- webhooks -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_signature_must_be_the_bodys() -> None:
+    credentials = GitHubCredentials.model_validate({"webhook_secret": f"old, {SECRET}"})
+    right = "sha256=" + hmac.new(SECRET.encode(), b"{}", hashlib.sha256).hexdigest()
+
+    GITHUB.verify(inbound(b"{}", x_hub_signature_256=right), credentials)
+    for body, header in ((b"{ }", right), (b"{}", ""), (b"{}", right.removeprefix("sha256=")), (b"{}", "sha256=ü")):
+        with pytest.raises(NotGenuine):
+            GITHUB.verify(inbound(body, x_hub_signature_256=header), credentials)
+
+
+def test_githubs_own_signature_example_holds() -> None:
+    # https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries#testing-the-webhook-payload-validation
+    credentials = GitHubCredentials.model_validate({"webhook_secret": "It's a Secret to Everybody"})
+    header = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
+    GITHUB.verify(inbound(b"Hello, World!", x_hub_signature_256=header), credentials)
+
+
+def test_without_a_secret_nothing_is_genuine() -> None:
+    empty = "sha256=" + hmac.new(b"", b"{}", hashlib.sha256).hexdigest()
+    with pytest.raises(NotGenuine):
+        GITHUB.verify(inbound(b"{}", x_hub_signature_256=empty), GitHubCredentials())
+
+
+def test_the_delivery_is_named_by_githubs_header_else_by_its_bytes() -> None:
+    assert GITHUB.external_id(inbound(b"{}", x_github_delivery="72d3162e")) == "72d3162e"
+    assert GITHUB.external_id(inbound(b"{}")) == hashlib.sha256(b"{}").hexdigest()
+
+
+def test_a_deployment_status_is_a_change_that_began_with_its_job() -> None:
+    assert parse("deployment_status", fixture()) == Event(
+        source="github",
+        kind=EventKind.CHANGE,
+        event_type="deployment_status",
+        dedupe_key="145988746",
+        occurred_at=1795168980.0,
+        started_at=1795161600.0,
+        title="shop/payments 6113728 to production",
+        service=ServiceReference(name="payments", repository="shop/payments", labels={"environment": "production"}),
+        actor="github-actions[bot]",
+        url="https://github.test/shop/payments/actions/runs/5",
+        text="Rolled out",
+        labels={"environment": "production"},
+        change=Change(
+            entity=Entity(EntityKind.SERVICE, "payments"),
+            kind=ChangeKind.DEPLOYMENT,
+            at=1795168860.0,
+            title="shop/payments 6113728 to production",
+            source="github",
+            author="grace",
+            link="https://github.test/shop/payments/actions/runs/5",
+            version=NEW,
+            status="succeeded",
+            detail="environment production; Rolled out",
+            key=NEW,
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [
+        ("success", "succeeded"),
+        ("failure", "failed"),
+        ("error", "failed"),
+        ("in_progress", "in_progress"),
+        ("queued", "pending"),
+        ("waiting", "pending"),
+        ("pending", "pending"),
+    ],
+)
+def test_states_are_statuses(state: str, status: str) -> None:
+    change = parse("deployment_status", fixture(state=state)).change
+    assert change is not None
+    assert change.status == status
+
+
+def test_in_progress_is_when_a_deployment_begins_where_no_job_says_so() -> None:
+    payload = fixture(state="in_progress")
+    del payload["check_run"]
+    change = parse("deployment_status", payload).change
+    assert change is not None
+    assert change.at == 1795168980.0
+
+
+def test_an_inactive_deployment_is_ignored() -> None:
+    event = parse("deployment_status", fixture(state="inactive"))
+    assert (event.kind, event.dedupe_key) == (EventKind.IGNORED, "145988746")
+    assert event.reason == "a newer deployment has taken this one's place"
+
+
+def test_a_tag_is_the_version_and_a_branch_is_not() -> None:
+    versions = {}
+    for ref in ("v2.14.0", "refs/tags/stable", "main", "release-2.14", "payments-2.14.0-rc.1"):
+        payload = fixture()
+        payload["deployment"]["ref"] = ref
+        change = parse("deployment_status", payload).change
+        assert change is not None
+        versions[ref] = change.version
+    assert versions == {
+        "v2.14.0": "v2.14.0",
+        "refs/tags/stable": "stable",
+        "main": NEW,
+        "release-2.14": "release-2.14",
+        "payments-2.14.0-rc.1": "payments-2.14.0-rc.1",
+    }
+
+
+@pytest.mark.parametrize("event", ["ping", "push", "pull_request", "workflow_run", "check_run", "star", ""])
+def test_other_events_are_ignored_with_a_reason(event: str) -> None:
+    found = parse(event, {"zen": "Keep it logically awesome."})
+    assert found.kind is EventKind.IGNORED
+    assert found.reason
+
+
+def test_the_form_content_type_is_understood() -> None:
+    body = b"payload=" + quote(json.dumps(fixture())).encode()
+    (event,) = GITHUB.parse(inbound(body, "deployment_status", content_type="application/x-www-form-urlencoded"))
+    assert event.dedupe_key == "145988746"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"deployment": None}, "`deployment` must be an object, got null"),
+        ({"deployment": {}}, "`deployment.id` must be a non-empty text, and it is missing"),
+        ({"deployment": {"id": 1}}, "`deployment.sha` must be a non-empty text, and it is missing"),
+        ({"deployment_status": {}}, "`deployment_status.state` must be a non-empty text, and it is missing"),
+        ({"repository": {}}, "`repository.full_name` must be a non-empty text, and it is missing"),
+    ],
+)
+def test_a_broken_payload_is_told_by_its_field(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(BadPayload) as caught:
+        parse("deployment_status", {**fixture(), **change})
+    assert str(caught.value) == said
+
+
+def test_a_form_without_its_field_is_told() -> None:
+    with pytest.raises(BadPayload, match="the body must be a form with the field `payload`"):
+        GITHUB.parse(inbound(b"other=1", content_type="application/x-www-form-urlencoded"))
+
+
+@pytest.mark.parametrize(
+    ("name", "event", "expected"),
+    [
+        ("deployment", "deployment", ("145988746", "pending", 1557933653.0, 1557933653.0)),
+        ("deployment.with-installation", "deployment", ("145988746", "pending", 1557933653.0, 1557933653.0)),
+        ("deployment_status", "deployment_status", ("145988746", "succeeded", 1557933653.0, 1557933655.0)),
+        (
+            "deployment_status.with-installation",
+            "deployment_status",
+            ("145988746", "succeeded", 1557933653.0, 1557933655.0),
+        ),
+        ("release.published", "release", ("release-17372790", "succeeded", 1557933653.0, 1557933653.0)),
+    ],
+)
+def test_githubs_own_changes_are_read(name: str, event: str, expected: tuple[object, ...], shared: Path) -> None:
+    (found,) = GITHUB.parse(inbound((shared / f"vendor/payloads/github/{name}.payload.json").read_bytes(), event))
+
+    assert found.change is not None
+    assert found.kind is EventKind.CHANGE
+    assert (found.dedupe_key, found.change.status, found.change.at, found.occurred_at) == expected
+    assert found.service.repository == "Codertocat/Hello-World"
+    assert found.change.entity == Entity(EntityKind.SERVICE, "Hello-World")
+    assert found.change.author == "Codertocat"
+
+
+@pytest.mark.parametrize(
+    ("name", "event"),
+    [
+        ("check_run.completed", "check_run"),
+        ("pull_request.closed", "pull_request"),
+        ("push", "push"),
+        ("push.with-new-branch", "push"),
+        ("push.with-organization", "push"),
+        ("release.created", "release"),
+        ("workflow_run.completed", "workflow_run"),
+    ],
+)
+def test_githubs_other_events_are_ignored(name: str, event: str, shared: Path) -> None:
+    (found,) = GITHUB.parse(inbound((shared / f"vendor/payloads/github/{name}.payload.json").read_bytes(), event))
+    assert found.kind is EventKind.IGNORED
+    assert found.reason
+
+
+# --- REST ---------------------------------------------------------------------------------------------------------------
+
+
+def deployment(key: int, sha: str, created: str, **more: object) -> dict[str, Any]:
+    return {
+        "id": key,
+        "sha": sha,
+        "ref": "main",
+        "environment": "production",
+        "description": "",
+        "creator": {"login": "grace"},
+        "created_at": created,
+        "updated_at": created,
+        **more,
+    }
+
+
+DEPLOYMENTS = [
+    deployment(9, NEW, "2026-11-20T10:01:00Z"),
+    deployment(8, NEW, "2026-11-20T10:00:00Z", environment="staging"),
+    deployment(7, OLD, "2026-11-19T09:00:00Z"),
+]
+STATUSES: dict[str, list[dict[str, Any]]] = {
+    "9": [
+        {"state": "success", "created_at": "2026-11-20T10:03:00Z", "log_url": "https://github.test/run/9"},
+        {"state": "in_progress", "created_at": "2026-11-20T10:02:00Z"},
+    ],
+    "8": [],
+}
+
+
+def answers(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    path = url.split("?", maxsplit=1)[0].removeprefix("http://github.test/api/v3")
+    if path == "/repos/shop/payments/deployments":
+        return 200, {}, DEPLOYMENTS
+    if path.startswith("/repos/shop/payments/deployments/"):
+        return 200, {}, STATUSES[path.split("/")[5]]
+    if path == f"/repos/shop/payments/compare/{OLD}...{NEW}":
+        return 200, {}, {"total_commits": 2, "files": [{"filename": "pool.yaml"}, {"filename": "app.py"}]}
+    return 404, {}, {"message": "Not Found"}
+
+
+def credentials(**fields: object) -> GitHubCredentials:
+    return GitHubCredentials.model_validate({"token": "ghp_token", "base_url": "http://github.test/api/v3", **fields})
+
+
+def scope(repository: str = "shop/payments", *, name: str = "payments", **more: Any) -> Scope:
+    return Scope(service=ServiceScope(name=name, repository=repository), **more)
+
+
+def gather(door: FakeDoor, where: Scope | None = None, **fields: object) -> list[Observation]:
+    return list(GITHUB.gather(door, credentials(**fields), where or scope(), WINDOW))
+
+
+def test_deployments_are_looked_back_for_with_their_status_and_their_commits() -> None:
+    door = FakeDoor(answers)
+
+    production, staging = gather(door)
+
+    assert production == Change(
+        entity=Entity(EntityKind.SERVICE, "payments"),
+        kind=ChangeKind.DEPLOYMENT,
+        at=1795168920.0,
+        title="shop/payments 6113728 to production",
+        source="github",
+        author="grace",
+        link="https://github.test/run/9",
+        version=NEW,
+        previous_version=OLD,
+        status="succeeded",
+        detail="environment production; 2 commits, files pool.yaml, app.py",
+        key=NEW,
+    )
+    assert isinstance(staging, Change)
+    assert (staging.status, staging.previous_version, staging.detail) == ("pending", "", "environment staging")
+    assert {asked.headers["authorization"] for asked in door.asked} == {"Bearer ghp_token"}
+    assert [asked.method for asked in door.asked] == ["GET"] * 4
+
+
+def test_services_of_one_repository_each_get_the_change() -> None:
+    where = scope(neighbours=(ServiceScope(name="refunds", repository="https://github.test/shop/payments.git"),))
+    found = gather(FakeDoor(answers), where)
+    assert {item.entity.name for item in found if isinstance(item, Change)} == {"payments", "refunds"}
+
+
+def test_a_deployment_that_waited_for_its_approval_counts_from_when_it_began() -> None:
+    waited = deployment(5, NEW, "2026-11-19T10:00:00Z", updated_at="2026-11-20T10:03:00Z")
+    replaced = deployment(4, OLD, "2026-11-18T10:00:00Z", updated_at="2026-11-20T10:03:00Z")
+
+    def handler(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        if "/5/statuses" in url:
+            return 200, {}, STATUSES["9"]
+        if "/4/statuses" in url:
+            return 200, {}, [{"state": "inactive", "created_at": "2026-11-20T10:03:00Z"}]
+        return (200, {}, [waited, replaced]) if "deployments" in url else (200, {}, {"total_commits": 1})
+
+    (change,) = gather(FakeDoor(handler))
+    assert isinstance(change, Change)
+    assert (change.at, change.previous_version, change.detail) == (
+        1795168920.0,
+        OLD,
+        "environment production; 1 commit",
+    )
+
+
+def test_only_the_windows_deployments_are_told() -> None:
+    def handler(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        if "statuses" in url:
+            return 200, {}, []
+        return 200, {}, [deployment(3, NEW, "2026-11-20T10:15:07Z"), deployment(2, NEW, "2026-11-20T08:05:05Z")]
+
+    assert gather(FakeDoor(handler)) == []
+
+
+def test_pages_are_bounded() -> None:
+    def handler(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        if "statuses" in url:
+            return 200, {}, []
+        return 200, {}, [deployment(number, NEW, "2026-11-20T10:00:00Z") for number in range(50)]
+
+    door = FakeDoor(handler)
+    assert len(gather(door)) == 150
+    assert len([asked for asked in door.asked if asked.path.endswith("/deployments")]) == 3
+    assert len([asked for asked in door.asked if asked.path.endswith("/statuses")]) == 12
+
+
+def test_a_source_that_answers_in_part_leaves_gaps() -> None:
+    def handler(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        return (502, {}, "bad gateway") if "statuses" in url else answers(method, url, headers, body)
+
+    where = scope(
+        neighbours=(ServiceScope(name="cart", repository="shop/cart"), ServiceScope(name="odd", repository="odd"))
+    )
+    found = gather(FakeDoor(handler), where)
+
+    assert [item.status for item in found if isinstance(item, Change)] == ["", ""]
+    assert sorted(item for item in found if isinstance(item, Gap)) == [
+        Gap(
+            "github",
+            "deployments of odd",
+            "'odd' is no repository: write owner/name",
+        ),
+        Gap(
+            "github",
+            "deployments of shop/cart",
+            "GitHub has no /repos/shop/cart/deployments, or the token may not read it (404)",
+        ),
+        Gap(
+            "github",
+            "status of deployment 8 of shop/payments",
+            "GitHub failed on /repos/shop/payments/deployments/8/statuses (502)",
+        ),
+        Gap(
+            "github",
+            "status of deployment 9 of shop/payments",
+            "GitHub failed on /repos/shop/payments/deployments/9/statuses (502)",
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "reason", "retryable"),
+    [
+        ((401, {}, {}), Unauthorised, "GitHub refuses the token (401): enter a valid one", False),
+        ((403, {}, {}), Unauthorised, "the token may not read /repos/shop/payments/deployments (403)", False),
+        (
+            (403, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1795170000"}, {}),
+            SourceError,
+            "GitHub's rate limit is used up (403); it opens at 10:20:00 UTC",
+            True,
+        ),
+        ((429, {"Retry-After": "30"}, {}), SourceError, "GitHub's rate limit is used up (429); it opens in 30 s", True),
+        (
+            (403, {}, {"message": "You have exceeded a secondary rate limit."}),
+            SourceError,
+            "GitHub's rate limit is used up (403)",
+            True,
+        ),
+        (
+            (301, {"Location": "/repositories/1"}, {}),
+            Rejected,
+            "GitHub has moved /repos/shop/payments/deployments (301): enter the repository's new name",
+            False,
+        ),
+        (
+            (200, {}, "<html>"),
+            SourceError,
+            "GitHub answered /repos/shop/payments/deployments with something that is no JSON",
+            True,
+        ),
+        (
+            (200, {}, {}),
+            SourceError,
+            "GitHub answered /repos/shop/payments/deployments with something that is no list",
+            True,
+        ),
+    ],
+)
+def test_a_refusal_is_told_in_words(answer: Answer, error: type[SourceError], reason: str, retryable: bool) -> None:
+    with pytest.raises(error) as caught:
+        gather(FakeDoor(lambda *_: answer))
+    assert type(caught.value) is error
+    assert (caught.value.reason, caught.value.retryable) == (reason, retryable)
+
+
+def test_the_deadline_ends_the_questions() -> None:
+    with pytest.raises(TimedOut):
+        gather(FakeDoor(answers, seconds=0))
+
+    found = gather(FakeDoor(answers, seconds=2.5, cost=1.0))
+    assert [item.status for item in found if isinstance(item, Change)] == ["succeeded", ""]
+    assert [item.question for item in found if isinstance(item, Gap)] == [
+        f"commits of shop/payments {OLD}...{NEW}",
+        "status of deployment 8 of shop/payments",
+    ]
+
+
+def test_without_a_repository_the_connections_own_are_asked() -> None:
+    found = gather(FakeDoor(answers), Scope(service=None), repositories=["https://github.test/shop/payments"])
+    assert {item.entity.name for item in found if isinstance(item, Change)} == {"payments"}
+    assert gather(FakeDoor(answers), Scope(service=None)) == []
+
+
+def test_the_check_tells_what_is_left_and_what_may_not_be_read() -> None:
+    def handler(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        if url.endswith("/rate_limit"):
+            return 200, {}, {"resources": {"core": {"limit": 5000, "remaining": 4987}}}
+        return answers(method, url, headers, body)
+
+    accepted = "GitHub accepts the token (4987 of 5000 requests left this hour)"
+    assert GITHUB.check(FakeDoor(handler), credentials(repositories="shop/payments")) == Health(
+        works=True, detail=accepted
+    )
+    assert GITHUB.check(FakeDoor(handler), credentials(repositories="shop/cart")) == Health(
+        works=False,
+        detail=f"{accepted}; GitHub has no /repos/shop/cart/deployments, or the token may not read it (404)",
+    )
+    with pytest.raises(Unauthorised):
+        GITHUB.check(FakeDoor(lambda *_: (401, {}, {})), credentials())
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("shop/payments", "shop/payments"),
+        (" https://github.com/shop/payments.git ", "shop/payments"),
+        ("https://github.com/shop/payments/", "shop/payments"),
+        ("git@github.com:shop/payments.git", "shop/payments"),
+        ("payments", ""),
+        ("../../user", ""),
+        ("shop/..", ""),
+        ("shop/pay ments", ""),
+    ],
+)
+def test_repositories_are_written_in_several_ways(written: str, name: str) -> None:
+    assert repository_name(written) == name
+
+
+def test_what_is_no_repository_is_refused_in_the_form() -> None:
+    with pytest.raises(ValidationError, match="a repository is written owner/name, got 'payments'"):
+        credentials(repositories="shop/cart, payments")
