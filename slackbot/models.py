@@ -85,7 +85,9 @@ class SlackPost(TenantModel):
     holder = models.UUIDField(null=True, blank=True)
     lease_until = models.DateTimeField(db_default=Now())
     not_before = models.DateTimeField(db_default=Now())
-    attempted_at = models.DateTimeField(null=True, blank=True, help_text="When posting began: a message may exist since.")
+    attempted_at = models.DateTimeField(
+        null=True, blank=True, help_text="When posting began: a message may exist since."
+    )
     posted_at = models.DateTimeField(null=True, blank=True)
     edited_at = models.DateTimeField(null=True, blank=True)
     read_at = models.DateTimeField(null=True, blank=True, help_text="When the rows were read that are shown.")

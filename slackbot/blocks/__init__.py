@@ -1,0 +1,17 @@
+"""Briefings as Block Kit: pure functions from what is known to what is shown."""
+
+from slackbot.blocks.card import root_card
+from slackbot.blocks.modals import notice_modal, other_cause_modal, reason_modal, why_blocks, why_modal
+from slackbot.blocks.thread import evidence_message, resolution_message, similar_message
+
+__all__ = [
+    "evidence_message",
+    "notice_modal",
+    "other_cause_modal",
+    "reason_modal",
+    "resolution_message",
+    "root_card",
+    "similar_message",
+    "why_blocks",
+    "why_modal",
+]

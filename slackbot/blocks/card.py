@@ -1,0 +1,372 @@
+"""The incident's root message: what is happening, what changed, what it likely is, and what the copilot could not see."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scoring.evidence import Verdict
+from slackbot.blocks import words
+from slackbot.blocks.parts import (
+    Block,
+    Element,
+    actions,
+    bullets,
+    button,
+    context,
+    divider,
+    emoji,
+    fallback,
+    header,
+    line,
+    link,
+    ours,
+    plain,
+    rich,
+    safe_link,
+    small_link,
+    small_moment,
+    text,
+)
+from slackbot.wording import clip, duration, listed
+
+if TYPE_CHECKING:
+    from copilot.knowledge.briefing import Briefing, HypothesisLine, SourceLine
+    from scoring.evidence import Evidence
+
+STAGES = {
+    "open": "Opening the investigation",
+    "gather": "Asking the sources",
+    "propose": "Putting hypotheses together",
+    "rank": "Weighing the evidence",
+    "post": "Weighing the evidence",
+}
+SOURCE_SIGNS = {"asking": "hourglass_flowing_sand", "answered": "white_check_mark", "partial": "warning", "failed": "x"}
+VENDORS = {"pagerduty": "PagerDuty", "alertmanager": "Alertmanager", "slack": "Slack", "manual": "the request"}
+ORIGINS = {"precedent": "seen before", "model": "proposed by the model"}
+
+
+def root_card(briefing: Briefing) -> tuple[list[Block], str]:
+    """Return the blocks and the fallback text of the incident's message."""
+    blocks = [
+        header(
+            f"{words.mark(briefing)} {words.name(briefing)} · {clip(briefing.service, 60)} · {clip(briefing.title, 140)}"
+        ),
+        _standing(briefing),
+    ]
+    blocks.extend(_people(briefing))
+    if briefing.symptoms:
+        blocks.append(_happening(briefing))
+    changes = words.notable_changes(briefing)
+    if changes:
+        blocks.append(_changed(briefing, changes))
+    if words.has_ranking(briefing):
+        blocks.extend(_verdict(briefing))
+    elif briefing.stage == "failed":
+        blocks.append(_failed(briefing))
+    elif briefing.is_working:
+        blocks.extend(_progress(briefing))
+    if words.has_ranking(briefing) and briefing.stage == "failed":
+        blocks.append(_failed(briefing))
+    blocks.append(_incident_buttons(briefing))
+    blocks.append(_footer(briefing))
+    return blocks, fallback(words.headline(briefing))
+
+
+def _standing(briefing: Briefing) -> Block:
+    """Return status, severity, since when, and the way to the alert."""
+    facts = [f"*{words.status(briefing).split(' by ')[0].split(' after ')[0]}*"]
+    if briefing.status == "resolved" and briefing.resolved_at:
+        facts = [
+            f"*Resolved* at {small_moment(briefing.resolved_at)}"
+            f" after {duration((briefing.resolved_at - briefing.started_at).total_seconds())}"
+        ]
+        facts.append(f"began {small_moment(briefing.started_at, '{date_short_pretty} {time}')}")
+    else:
+        facts.append(f"since {small_moment(briefing.started_at, '{time} ({ago})')}")
+    if briefing.url:
+        vendor = VENDORS.get(briefing.source, "the alert")
+        facts.append(small_link(briefing.url, f"open in {vendor}" if briefing.source in VENDORS else "open the alert"))
+    if briefing.muted_until and briefing.status != "resolved":
+        facts.append(f"🔕 muted until {small_moment(briefing.muted_until)}")
+    return context(ours("  ·  ".join(facts)))
+
+
+def _people(briefing: Briefing) -> list[Block]:
+    """Return who is on it and how grave it is: names from outside, hence in plain text."""
+    facts = []
+    if briefing.status == "acknowledged" and briefing.acknowledged_by:
+        facts.append(f"👀 {clip(briefing.acknowledged_by, 60)} is on it")
+    if briefing.status == "resolved" and briefing.resolved_by:
+        facts.append(f"resolved by {clip(briefing.resolved_by, 60)}")
+    if briefing.assignees:
+        facts.append(f"assigned to {listed([clip(one, 40) for one in briefing.assignees], 3)}")
+    grave = [clip(one, 30) for one in dict.fromkeys((briefing.severity, briefing.priority)) if one]
+    if not grave and briefing.urgency:
+        grave = [f"{clip(briefing.urgency, 30)} urgency"]
+    facts.extend(grave)
+    blocks = [context(plain("  ·  ".join(facts)))] if facts else []
+    if not briefing.service_is_known:
+        blocks.append(
+            context(
+                plain(
+                    f"No service is set up for “{clip(briefing.service, 80)}”, so sources were asked by the alert's labels alone."
+                    " An admin can add it, and the next page will see more."
+                )
+            )
+        )
+    return blocks
+
+
+def reference(one: Evidence) -> list[Element]:
+    """Return an evidence's short name, linked to where it was seen."""
+    if safe_link(one.link):
+        return [text("  "), link(one.link, one.id)]
+    return [text("  "), text(one.id, code=True)]
+
+
+def _happening(briefing: Briefing) -> Block:
+    shown = sorted(briefing.symptoms, key=lambda one: -one.severity)[:3]
+    lines = [line(text(clip(one.statement, 240)), *reference(one)) for one in shown]
+    return rich(line(text("What is happening", bold=True)), bullets(*lines))
+
+
+def change_words(one: Evidence, begun: float) -> list[Element]:
+    """Return one change: what, by whom, how long before onset."""
+    elements = [text(clip(one.statement, 240))]
+    if one.author and one.author.lower() not in one.statement.lower():
+        elements.append(text(f" by {clip(one.author, 60)}"))
+    if one.onset is not None:
+        elements.extend((text(" — "), text(words.before_onset(one.onset, begun), bold=True)))
+    return elements
+
+
+def _changed(briefing: Briefing, changes: list[Evidence]) -> Block:
+    begun = words.onset(briefing)
+    return rich(
+        line(text("What changed", bold=True)),
+        bullets(*(line(*change_words(one, begun), *reference(one)) for one in changes)),
+    )
+
+
+# The verdict ---------------------------------------------------------------------------------------------------------
+
+
+def _verdict(briefing: Briefing) -> list[Block]:
+    blocks: list[Block] = [divider()]
+    confirmed = words.confirmed_cause(briefing)
+    if confirmed:
+        by = f" by {clip(briefing.confirmed_by, 60)}" if briefing.confirmed_by else ""
+        blocks.append(
+            rich(
+                line(
+                    emoji("white_check_mark"),
+                    text(" Cause confirmed", bold=True),
+                    text(f"{by}: {clip(confirmed, 300)}"),
+                )
+            )
+        )
+    if briefing.verdict == Verdict.NO_FAULT:
+        blocks.append(_no_fault(briefing))
+    elif briefing.verdict == Verdict.INCONCLUSIVE:
+        blocks.append(_inconclusive(briefing))
+    else:
+        title = "Likely cause" if briefing.verdict == Verdict.LIKELY else "Possible causes, none clearly ahead"
+        if not confirmed or not briefing.explanation:
+            blocks.append(rich(_said(title, briefing.explanation)))
+        else:
+            blocks.append(rich(line(text("Hypotheses", bold=True))))
+    for hypothesis in briefing.hypotheses[: words.MOST_HYPOTHESES]:
+        blocks.extend(hypothesis_blocks(briefing, hypothesis))
+    if briefing.weighed_light:
+        light = [clip(one, 160) for one in briefing.weighed_light]
+        blocks.append(context(plain(f"Weighed and found light: {'; '.join(light[:3])}")))
+    return blocks
+
+
+def _said(title: str, explanation: str) -> Element:
+    rest = [text(f": {clip(explanation, 300)}")] if explanation else []
+    return line(text(title, bold=True), *rest)
+
+
+def _no_fault(briefing: Briefing) -> Block:
+    parts = [
+        line(
+            emoji("white_circle"),
+            text(" No fault seen", bold=True),
+            text(f": {clip(briefing.explanation, 300)}" if briefing.explanation else ""),
+        )
+    ]
+    parts.extend(_open_questions(briefing))
+    return rich(*parts)
+
+
+def _inconclusive(briefing: Briefing) -> Block:
+    parts = [
+        line(
+            emoji("grey_question"),
+            text(" Inconclusive", bold=True),
+            text(f": {clip(briefing.explanation, 300)}" if briefing.explanation else ": no cause stands out."),
+        )
+    ]
+    parts.extend(_open_questions(briefing))
+    if briefing.hypotheses:
+        parts.append(line(text("Strongest lead" if len(briefing.hypotheses) == 1 else "Strongest leads", bold=True)))
+    return rich(*parts)
+
+
+def _open_questions(briefing: Briefing) -> list[Element]:
+    """Return what is missing and what would settle it."""
+    lines = [line(text("Missing: ", bold=True), text(clip(one, 200))) for one in briefing.missing[:3]]
+    if briefing.next_check:
+        lines.append(line(text("Next check: ", bold=True), text(clip(briefing.next_check, 300))))
+    return [bullets(*lines)] if lines else []
+
+
+def hypothesis_blocks(briefing: Briefing, hypothesis: HypothesisLine) -> list[Block]:
+    """Return one hypothesis: the sentence and its range, its factors, its evidence, and the buttons."""
+    known = {one.id: one for one in briefing.evidence}
+    first = [
+        text(f"{hypothesis.rank}. ", bold=True),
+        text(clip(hypothesis.statement, 320), bold=hypothesis.rank == 1),
+        text("  "),
+        text(words.interval(hypothesis.low, hypothesis.high), code=True),
+    ]
+    if hypothesis.is_confirmed:
+        first.extend((text("  "), emoji("white_check_mark"), text(" this was it", bold=True)))
+    parts = [line(*first)]
+    details: list[Element] = []
+    if hypothesis.supporting:
+        details.extend((text("Evidence"), *_references(hypothesis.supporting, known)))
+    if hypothesis.contradicting:
+        details.extend((text("   Against" if details else "Against"), *_references(hypothesis.contradicting, known)))
+    if details:
+        parts.append(line(*details))
+    if hypothesis.next_check:
+        parts.append(line(text("Next check: ", bold=True), text(clip(hypothesis.next_check, 300))))
+    origin = ORIGINS.get(hypothesis.origin)
+    bars = words.factor_bars(hypothesis.factors)
+    blocks = [rich(*parts)]
+    if bars:
+        blocks.append(context(ours(bars + (f"  ·  {origin}" if origin else ""))))
+    blocks.append(verdict_buttons(hypothesis))
+    return blocks
+
+
+def _references(references: tuple[str, ...], known: dict[str, Evidence], most: int = 8) -> list[Element]:
+    elements: list[Element] = []
+    for one in references[:most]:
+        if one in known:
+            elements.extend(reference(known[one]))
+        else:
+            elements.extend((text("  "), text(clip(one, 8) or "?", code=True)))
+    if len(references) > most:
+        elements.append(text(f"  and {len(references) - most} more"))
+    return elements
+
+
+def verdict_buttons(hypothesis: HypothesisLine) -> Block:
+    """Return the buttons under a hypothesis; each carries the hypothesis's id, the tally is in the label."""
+    up, down, value = len(hypothesis.verdicts.up), len(hypothesis.verdicts.down), str(hypothesis.id)
+    return actions(
+        button(
+            f"👍 {up}" if up else "👍", "verdict_up", value, label=f"Helpful: cause {hypothesis.rank}; {up} said so"
+        ),
+        button(
+            f"👎 {down}" if down else "👎",
+            "verdict_down",
+            value,
+            label=f"Not it: cause {hypothesis.rank}; {down} said so",
+        ),
+        button(
+            "✓ This was it" if hypothesis.is_confirmed else "This was it",
+            "confirm",
+            value,
+            style="primary" if hypothesis.is_confirmed else "",
+            label=f"{'Withdraw: cause' if hypothesis.is_confirmed else 'Confirm cause'} {hypothesis.rank}",
+        ),
+        button("Why?", "why", value, label=f"Why cause {hypothesis.rank}: factors and evidence"),
+        block_id=f"hypothesis:{hypothesis.id}",
+    )
+
+
+# While it works, and when it does not ---------------------------------------------------------------------------------
+
+
+def _progress(briefing: Briefing) -> list[Block]:
+    doing = STAGES.get(briefing.stage, "Working")
+    again = f" (asked by {clip(briefing.asked_by, 60)})" if briefing.asked_by else ""
+    parts = [line(emoji("hourglass_flowing_sand"), text(f" {doing}…", bold=True), text(again))]
+    if briefing.sources:
+        parts.append(bullets(*(source_line(one) for one in briefing.sources[:12])))
+    return [divider(), rich(*parts)]
+
+
+def source_line(source: SourceLine) -> Element:
+    """Return how one source stands."""
+    sign = emoji(SOURCE_SIGNS.get(source.status, "grey_question"))
+    called = text(f" {clip(source.name, 60)}", bold=True)
+    if source.status == "asking":
+        return line(sign, called, text(" is being asked"))
+    if source.status == "failed":
+        return line(sign, called, text(f" {unanswered(source.detail)}"))
+    count = f" {source.observations} observation{'' if source.observations == 1 else 's'} in {duration(source.seconds)}"
+    rest = f", in part: {clip(source.detail, 160)}" if source.status == "partial" and source.detail else ""
+    return line(sign, called, text(count + rest))
+
+
+def unanswered(detail: str) -> str:
+    """Return why a source gave nothing, without saying twice that it did not answer."""
+    said = clip(detail, 160)
+    if not said:
+        return "did not answer"
+    return said if said.lower().startswith("did not answer") else f"did not answer: {said}"
+
+
+def _failed(briefing: Briefing) -> Block:
+    return rich(
+        line(
+            emoji("warning"),
+            text(" The investigation did not finish", bold=True),
+            text(f": {clip(briefing.error, 300)}" if briefing.error else "."),
+        ),
+        line(text("Nothing is lost: what was gathered stays, and “Investigate again” starts a new run.")),
+    )
+
+
+def _incident_buttons(briefing: Briefing) -> Block:
+    value = str(briefing.incident_id)
+    buttons = [
+        button("Investigate again", "investigate_again", value, label=f"Investigate {words.name(briefing)} again")
+    ]
+    if briefing.status != "resolved":
+        if briefing.muted_until:
+            buttons.append(button("Unmute", "unmute", value, label=f"Unmute {words.name(briefing)}"))
+        else:
+            buttons.append(button("Mute 1 h", "mute", value, label=f"Mute {words.name(briefing)} for one hour"))
+    return actions(*buttons, block_id=f"incident:{briefing.incident_id}")
+
+
+def _footer(briefing: Briefing) -> Block:
+    """Return time taken, what did not answer, and what the model did."""
+    facts: list[str] = []
+    if briefing.seconds and words.has_ranking(briefing):
+        facts.append(f"hypotheses after {duration(briefing.seconds)}")
+    answered = [clip(one.name, 30) for one in briefing.sources if one.status in {"answered", "partial"}]
+    silent = [clip(one.name, 30) for one in briefing.sources if one.status == "failed"]
+    if words.has_ranking(briefing) or not briefing.is_working:
+        if answered:
+            facts.append(f"asked {listed(answered, 5)}")
+        if silent:
+            facts.append(f"did not answer: {listed(silent, 5)}")
+    if words.has_ranking(briefing):
+        if briefing.model_note:
+            facts.append(f"rules only: {clip(briefing.model_note, 120)}")
+        elif briefing.model:
+            facts.append(f"{clip(briefing.model, 40)} ${briefing.dollars:.3f}")
+    if briefing.run_sequence > 1:
+        asked = f", asked by {clip(briefing.asked_by, 40)}" if briefing.asked_by else ""
+        facts.append(f"look {briefing.run_sequence}{asked}")
+    return context(plain("  ·  ".join(facts) if facts else "SRE Copilot"))
+
+
+__all__ = ["change_words", "hypothesis_blocks", "reference", "root_card", "source_line", "verdict_buttons"]

@@ -1,0 +1,157 @@
+"""The small words of Block Kit that all our messages are built from: within Slack's limits, and deaf to what outsiders write.
+
+Text from outside goes into rich text or plain text alone, where Slack parses neither mentions, links nor formatting. Markup
+(`mrkdwn`) is used for our own words only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from slackbot.wording import clip, utc
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+Block = dict[str, Any]
+Element = dict[str, Any]
+
+HEADER_LIMIT = 150
+CONTEXT_LIMIT = 2000
+BUTTON_LIMIT = 75
+LINK_LIMIT = 2000
+
+
+def escape(text: str) -> str:
+    """Return the text with the three characters escaped that open mentions, links and entities in Slack's markup."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def fallback(text: str, limit: int = 3000) -> str:
+    """Return the text for a message's `text`: one line, escaped, within the limit of an edit."""
+    # Escaping grows a text at most fivefold; cutting first keeps entities whole.
+    return escape(clip(text, limit // 5 if any(mark in text for mark in "&<>") else limit))
+
+
+def safe_link(url: str) -> str:
+    """Return the URL where it is a web address that Slack takes, else nothing."""
+    if (
+        not url
+        or len(url) > LINK_LIMIT
+        or any(character in url for character in ' <>|"\\^`{}\n\t\r')
+        or not url.isprintable()
+    ):
+        return ""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return ""
+    return url if parts.scheme in {"http", "https"} and parts.hostname else ""
+
+
+# Rich text -----------------------------------------------------------------------------------------------------------
+
+
+def text(words: str, *, bold: bool = False, italic: bool = False, code: bool = False, strike: bool = False) -> Element:
+    """Return a run of rich text; what is in it is shown as it stands."""
+    style = {
+        name: True
+        for name, wanted in (("bold", bold), ("italic", italic), ("code", code), ("strike", strike))
+        if wanted
+    }
+    return {"type": "text", "text": words, **({"style": style} if style else {})}
+
+
+def link(url: str, words: str, *, bold: bool = False) -> Element:
+    """Return a link, or the bare words where the URL is none that we follow."""
+    target = safe_link(url)
+    if not target:
+        return text(words, bold=bold)
+    return {"type": "link", "url": target, "text": words or target, **({"style": {"bold": True}} if bold else {})}
+
+
+def emoji(name: str) -> Element:
+    """Return one of Slack's own emoji."""
+    return {"type": "emoji", "name": name}
+
+
+def moment(at: datetime, form: str = "{time}") -> Element:
+    """Return a time that each reader sees in their own time zone."""
+    return {"type": "date", "timestamp": int(at.timestamp()), "format": form, "fallback": utc(at)}
+
+
+def line(*elements: Element) -> Element:
+    """Return a paragraph of rich text; empty runs are left out, as Slack refuses them."""
+    kept = [element for element in elements if element["type"] != "text" or element["text"]]
+    return {"type": "rich_text_section", "elements": kept or [text(" ")]}
+
+
+def bullets(*lines: Element) -> Element:
+    """Return a bulleted list of paragraphs."""
+    return {"type": "rich_text_list", "style": "bullet", "elements": list(lines)}
+
+
+def rich(*parts: Element, block_id: str = "") -> Block:
+    """Return a rich text block."""
+    return {"type": "rich_text", "elements": list(parts), **({"block_id": block_id} if block_id else {})}
+
+
+# Other blocks --------------------------------------------------------------------------------------------------------
+
+
+def header(words: str) -> Block:
+    """Return a header."""
+    return {"type": "header", "text": {"type": "plain_text", "text": clip(words, HEADER_LIMIT) or "–", "emoji": True}}
+
+
+def divider() -> Block:
+    """Return a thin line."""
+    return {"type": "divider"}
+
+
+def plain(words: str) -> Element:
+    """Return small grey text that is shown as it stands; for text from outside."""
+    return {"type": "plain_text", "text": clip(words, 600) or "–", "emoji": False}
+
+
+def ours(words: str) -> Element:
+    """Return small grey marked-up text; for our own words, times and checked links alone."""
+    return {"type": "mrkdwn", "text": words[:CONTEXT_LIMIT] or "–", "verbatim": True}
+
+
+def context(*elements: Element) -> Block:
+    """Return a line of small grey text."""
+    return {"type": "context", "elements": list(elements[:10])}
+
+
+def small_moment(at: datetime, form: str = "{time}") -> str:
+    """Return a time in markup, in the reader's zone."""
+    return f"<!date^{int(at.timestamp())}^{form}|{utc(at)}>"
+
+
+def small_link(url: str, words: str) -> str:
+    """Return a link in markup with our own words, or the words alone."""
+    target = safe_link(url)
+    return f"<{target.replace('&', '&amp;')}|{words}>" if target else words
+
+
+def button(words: str, action_id: str, value: str, *, style: str = "", label: str = "") -> Element:
+    """Return a button; `value` holds an id and nothing else, `label` is what a screen reader says."""
+    made: Element = {
+        "type": "button",
+        "action_id": action_id,
+        "text": {"type": "plain_text", "text": clip(words, BUTTON_LIMIT), "emoji": True},
+        "value": value,
+    }
+    if style:
+        made["style"] = style
+    if label:
+        made["accessibility_label"] = clip(label, BUTTON_LIMIT)
+    return made
+
+
+def actions(*elements: Element, block_id: str) -> Block:
+    """Return a row of buttons."""
+    return {"type": "actions", "block_id": block_id, "elements": list(elements)}

@@ -1,0 +1,181 @@
+"""The messages in the incident's thread: evidence, similar incidents, the resolution."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scoring.evidence import Direction
+from slackbot.blocks import words
+from slackbot.blocks.card import change_words, source_line
+from slackbot.blocks.parts import (
+    Block,
+    Element,
+    actions,
+    bullets,
+    button,
+    context,
+    emoji,
+    fallback,
+    line,
+    link,
+    moment,
+    plain,
+    rich,
+    safe_link,
+    text,
+)
+from slackbot.wording import clip, duration
+
+if TYPE_CHECKING:
+    from copilot.knowledge.briefing import Briefing, SimilarIncident
+    from scoring.evidence import Evidence
+
+MOST_EVIDENCE = 24
+
+
+def evidence_message(briefing: Briefing) -> tuple[list[Block], str]:
+    """Return all evidence, grouped by what it says, with links; then what was found light and what could not be asked."""
+    begun = words.onset(briefing)
+    groups: list[tuple[str, list[Evidence]]] = [
+        ("Symptoms", [one for one in briefing.evidence if one.is_symptom]),
+        ("Changes", [one for one in briefing.evidence if not one.is_symptom and words.is_change(one)]),
+        ("Speaks for a fault", _others(briefing, Direction.FOR)),
+        ("Speaks against one", _others(briefing, Direction.AGAINST)),
+        ("Context", _others(briefing, Direction.CONTEXT)),
+    ]
+    room, parts, left = MOST_EVIDENCE, [], 0
+    for title, found in groups:
+        shown, left = found[:room], left + len(found[room:])
+        room -= len(shown)
+        if shown:
+            parts.append(line(text(title, bold=True)))
+            parts.append(bullets(*(_evidence_line(one, begun) for one in shown)))
+    count = len(briefing.evidence)
+    title = f"Evidence ({count})" if count else "No evidence was found"
+    blocks = [rich(line(emoji("mag"), text(f" {title}", bold=True)), *parts)]
+    if left:
+        blocks.append(context(plain(f"and {left} more; /sre incident {briefing.number} lists them all")))
+    if briefing.weighed_light:
+        blocks.append(
+            rich(
+                line(text("Weighed and found light", bold=True)),
+                bullets(*(line(text(clip(one, 240))) for one in briefing.weighed_light[:8])),
+            )
+        )
+    gaps = _gaps(briefing)
+    if gaps:
+        blocks.append(rich(line(text("Could not be seen", bold=True)), bullets(*gaps)))
+    return blocks, fallback(f"{words.name(briefing)}: {count} pieces of evidence")
+
+
+def _others(briefing: Briefing, direction: Direction) -> list[Evidence]:
+    return [
+        one
+        for one in briefing.evidence
+        if not one.is_symptom and not words.is_change(one) and one.direction is direction
+    ]
+
+
+def _evidence_line(one: Evidence, begun: float) -> Element:
+    if words.is_change(one):
+        return line(text(one.id, code=True), text(" "), *change_words(one, begun), *_seen_in(one))
+    elements = [text(one.id, code=True), text(f" {clip(one.statement, 240)}")]
+    at = words.when(one)
+    if at is not None:
+        elements.extend((text(", since "), moment(at)))
+    return line(*elements, *_seen_in(one))
+
+
+def _seen_in(one: Evidence) -> list[Element]:
+    """Return the source, linked to where the evidence was seen."""
+    source = clip(one.source, 40) or "source"
+    return [text("  "), link(one.link, source) if safe_link(one.link) else text(source, italic=True)]
+
+
+def _gaps(briefing: Briefing) -> list[Element]:
+    silent = [source_line(one) for one in briefing.sources if one.status == "failed"][:6]
+    return silent + [line(text(clip(one, 240))) for one in briefing.gaps[: 10 - len(silent)]]
+
+
+def similar_message(briefing: Briefing) -> tuple[list[Block], str]:
+    """Return past incidents like this one, with what fixed them."""
+    shown = [_similar(one) for one in briefing.similar[:5]]
+    blocks = [rich(line(emoji("repeat"), text(" Seen before", bold=True)), bullets(*shown))]
+    return blocks, fallback(f"{words.name(briefing)}: {len(briefing.similar)} similar past incidents")
+
+
+def _similar(one: SimilarIncident) -> Element:
+    elements = [
+        text(f"INC-{one.number}", bold=True),
+        text(f" {clip(one.title, 120)}, "),
+        moment(one.started_at, "{date_short_pretty}"),
+        text(f" (similarity {words.score(one.similarity)}"),
+        text(f": {clip(one.why, 120)})" if one.why else ")"),
+    ]
+    if one.cause:
+        elements.extend((text(" — it was: "), text(clip(one.cause, 160), bold=True)))
+    else:
+        elements.append(text(" — its cause was never confirmed"))
+    if one.words and one.words != one.cause:
+        elements.append(text(f" “{clip(one.words, 200)}”"))
+    return line(*elements)
+
+
+def resolution_message(briefing: Briefing) -> tuple[list[Block], str]:
+    """Return the short summary on resolve, which asks once what it was and shows the answer when there is one."""
+    if briefing.status != "resolved" or briefing.resolved_at is None:
+        blocks = [
+            rich(line(emoji("leftwards_arrow_with_hook"), text(f" {words.name(briefing)} was reopened.", bold=True)))
+        ]
+        return blocks, fallback(f"{words.name(briefing)} was reopened")
+    took = duration((briefing.resolved_at - briefing.started_at).total_seconds())
+    by = f" by {clip(briefing.resolved_by, 60)}" if briefing.resolved_by else ""
+    parts = [
+        line(
+            emoji("white_check_mark"),
+            text(f" {words.name(briefing)} resolved", bold=True),
+            text(f"{by} at "),
+            moment(briefing.resolved_at),
+            text(f", after {took}."),
+        )
+    ]
+    cause = words.confirmed_cause(briefing)
+    if cause:
+        parts.append(line(text("Cause: ", bold=True), text(clip(cause, 400))))
+        if briefing.confirmed_by:
+            parts.append(
+                line(text(f"Confirmed by {clip(briefing.confirmed_by, 60)}; press another to change it.", italic=True))
+            )
+    elif briefing.hypotheses:
+        parts.append(
+            line(text("Which hypothesis was right?", bold=True), text(" Your answer weighs in the next time."))
+        )
+    else:
+        parts.append(line(text("What was the cause?", bold=True), text(" A few words help the next time.")))
+    blocks = [rich(*parts), _resolution_buttons(briefing)]
+    said = f"{words.name(briefing)} resolved after {took}. " + (f"Cause: {cause}" if cause else "What was the cause?")
+    return blocks, fallback(said)
+
+
+def _resolution_buttons(briefing: Briefing) -> Block:
+    buttons = [
+        button(
+            f"{'✓ ' if one.is_confirmed else ''}{one.rank} · {clip(one.service, 24)}: {clip(one.cause_kind, 36)}",
+            f"confirm_{one.rank}",
+            str(one.id),
+            style="primary" if one.is_confirmed else "",
+            label=f"{'Withdraw: cause' if one.is_confirmed else 'Confirm cause'} {one.rank}",
+        )
+        for one in briefing.hypotheses[: words.MOST_HYPOTHESES]
+    ]
+    other = bool(briefing.confirmed_words) and words.confirmed_hypothesis(briefing) is None
+    buttons.append(
+        button(
+            "✓ Something else" if other else "Something else",
+            "confirm_other",
+            str(briefing.incident_id),
+            style="primary" if other else "",
+            label="Say in words what the cause was",
+        )
+    )
+    return actions(*buttons, block_id=f"resolution:{briefing.incident_id}")

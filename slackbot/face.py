@@ -1,0 +1,50 @@
+"""Slack as a face of the product: the contract of `copilot.faces`, each method one call into the parts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from slackbot import installs, publish, transcript
+from slackbot.publish import behind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from uuid import UUID
+
+    from fastapi import APIRouter
+
+    from copilot.faces import Connected
+
+
+class SlackFace:
+    """Be how people meet the product in Slack."""
+
+    slug = "slack"
+    title = "Slack"
+
+    def publish(self, tenant_id: UUID, incident_id: UUID) -> None:
+        """Bring the incident's message and thread up to its rows."""
+        publish.publish(tenant_id, incident_id)
+
+    def routes(self) -> APIRouter | None:
+        """Return Slack's Request URLs."""
+        # Bolt and FastAPI are needed by the api process alone; a worker goes without their weight.
+        from slackbot.app import routes
+
+        return routes()
+
+    def connect(self, tenant_id: UUID, values: Mapping[str, str], *, actor: str) -> Connected:
+        """Connect a tenant's workspace."""
+        return installs.connect(tenant_id, values, actor=actor)
+
+    def check(self, tenant_id: UUID, connection_id: UUID) -> tuple[bool, str]:
+        """Test the connection."""
+        return installs.check(tenant_id, connection_id)
+
+    def unfinished(self, tenant_id: UUID) -> Iterable[UUID]:
+        """Return incidents whose message lags behind their rows."""
+        return behind.unfinished(tenant_id)
+
+    def transcript(self, tenant_id: UUID, incident_id: UUID) -> str:
+        """Return the incident's thread as Slack shows it, as plain text."""
+        return transcript.read(tenant_id, incident_id)

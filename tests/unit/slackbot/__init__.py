@@ -1,0 +1,1 @@
+"""Tests of the Slack face that need neither database nor server."""
