@@ -92,7 +92,7 @@ class FakeDoor:
 
         def handle(request: httpx.Request) -> httpx.Response:
             status, out, content = self.answer(request.method, str(request.url), request.headers, request.read())
-            return httpx.Response(status, headers=out, content=content)
+            return httpx.Response(status, headers=out, stream=httpx.ByteStream(content))
 
         return httpx.Client(base_url=base_url, headers=dict(headers or {}), transport=httpx.MockTransport(handle))
 
@@ -101,7 +101,7 @@ class FakeDoor:
 
         def handle(request: httpx2.Request) -> httpx2.Response:
             status, out, content = self.answer(request.method, str(request.url), request.headers, request.read())
-            return httpx2.Response(status, headers=out, content=content)
+            return httpx2.Response(status, headers=out, stream=httpx2.ByteStream(content))
 
         return httpx2.MockTransport(handle)
 
