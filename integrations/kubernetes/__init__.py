@@ -1,0 +1,119 @@
+"""Kubernetes: pods, workloads, rollouts, events, nodes and logs, read only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from integrations import base
+from integrations.base import Health, Integration, SourceError
+from integrations.kubernetes import environment, events, logs, pods, rollouts, workloads
+from integrations.kubernetes.access import KubernetesCredentials
+from integrations.kubernetes.api import Api
+from integrations.kubernetes.ownership import Owners
+from integrations.kubernetes.snapshot import NAMESPACED, NODES, PODS, SOURCE, take
+from scoring.observations import Gap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from integrations.base import Door, Scope
+    from scoring.observations import Observation, Window
+
+MAX_NAMESPACES = 8
+# What is read: verb, resource with subresource, API group. The ClusterRole in k8s/rbac.yaml grants just these.
+PERMISSIONS = (
+    *(("list", one.plural, one.group) for one in (*NAMESPACED, NODES)),
+    ("get", "pods/log", ""),
+)  # fmt: skip
+
+
+class Kubernetes(Integration):
+    """Read the state of the services' namespaces from a Kubernetes API server."""
+
+    slug: ClassVar[str] = "kubernetes"
+    title: ClassVar[str] = "Kubernetes"
+    Credentials: ClassVar[type[base.Credentials]] = KubernetesCredentials
+    gathers: ClassVar[bool] = True
+
+    def gather(
+        self, door: Door, credentials: KubernetesCredentials, scope: Scope, window: Window
+    ) -> Iterable[Observation]:
+        """Yield states, changes, log patterns and dependencies; what may not be read is yielded as `Gap`.
+
+        :raises SourceError: where the API server does not answer at all.
+        """
+        namespaces, gaps = _namespaces(credentials, scope)
+        yield from gaps
+        if not namespaces:
+            return
+        with Api(door, credentials.access()) as api:
+            yield from _gather(api, namespaces, scope, window)
+
+    def check(self, door: Door, credentials: KubernetesCredentials) -> Health:
+        """Ask for the server's version, and whether each permission that gathering needs is granted."""
+        with Api(door, credentials.access()) as api:
+            version = str(api.get("/version").get("gitVersion") or "unknown version")
+            namespaces = credentials.namespaces or ("",)
+            missing = [
+                f"`{verb} {resource}`{f' in {namespace}' if namespace else ''}"
+                for namespace in namespaces
+                for verb, resource, group in PERMISSIONS
+                if not api.may(verb, resource, group, "" if resource == NODES.plural else namespace)
+            ]
+        if missing:
+            return Health(
+                works=False, detail=f"Kubernetes {version} answers, but grant {', '.join(dict.fromkeys(missing))}"
+            )
+        where = f" in {', '.join(credentials.namespaces)}" if credentials.namespaces else " in all namespaces"
+        return Health(works=True, detail=f"Kubernetes {version}; everything that is needed may be read{where}")
+
+
+def _namespaces(credentials: KubernetesCredentials, scope: Scope) -> tuple[tuple[str, ...], list[Gap]]:
+    """Return the namespaces to read, those of the scope that are allowed, and gaps for what falls outside."""
+    allowed = credentials.namespaces
+    named = dict.fromkeys(service.namespace for service in scope.services if service.namespace)
+    hinted = scope.alert_labels.get("namespace", "")
+    if hinted:
+        named[hinted] = None
+    gaps = [
+        Gap(
+            SOURCE,
+            f"objects in {namespace}",
+            f"namespace {namespace} is not among those of the connection ({', '.join(allowed)})",
+        )
+        for namespace in named
+        if allowed and namespace not in allowed
+    ]
+    found = [namespace for namespace in named if not allowed or namespace in allowed]
+    if not named:
+        found = list(allowed)
+        if not found:
+            who = scope.service.name if scope.service else "the alert"
+            gaps.append(
+                Gap(SOURCE, f"objects of {who}", f"no namespace is known for {who}: set the service's namespace")
+            )
+    gaps += [
+        Gap(SOURCE, f"objects in {namespace}", f"read the first {MAX_NAMESPACES} namespaces only")
+        for namespace in found[MAX_NAMESPACES:]
+    ]
+    return tuple(found[:MAX_NAMESPACES]), gaps
+
+
+def _gather(api: Api, namespaces: tuple[str, ...], scope: Scope, window: Window) -> Iterator[Observation]:
+    snapshot = take(api, namespaces)
+    if not snapshot.answered and snapshot.failures:
+        raise _worst(snapshot.failures)
+    yield from snapshot.gaps
+    owners = Owners(snapshot, scope)
+    yield from rollouts.changes(snapshot, owners, window)
+    yield from events.scalings(snapshot, owners, window)
+    yield from pods.states(snapshot.of(PODS), owners, window)
+    yield from workloads.states(snapshot, owners)
+    yield from events.states(snapshot, owners, window)
+    yield from environment.dependencies(snapshot, owners)
+    yield from logs.patterns(api, snapshot, owners, window)
+
+
+def _worst(failures: list[SourceError]) -> SourceError:
+    """Return the failure that explains the others: refused credentials before a slow or an absent server."""
+    return next((one for one in failures if isinstance(one, base.Unauthorised)), failures[0])

@@ -1,0 +1,94 @@
+"""What is read of a cluster: all kinds of objects of the namespaces in scope, side by side, and gaps where refused."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from integrations.base import SourceError
+from integrations.kubernetes.api import Forbidden, NotFound, Resource
+from scoring.observations import Gap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from integrations.kubernetes.api import Api, Object
+
+SOURCE = "kubernetes"
+SIDE_BY_SIDE = 6
+
+PODS = Resource("pods", ("v1",))
+SERVICES = Resource("services", ("v1",))
+EVENTS = Resource("events", ("v1", "events.k8s.io/v1"))
+QUOTAS = Resource("resourcequotas", ("v1",))
+DEPLOYMENTS = Resource("deployments", ("apps/v1",))
+REPLICASETS = Resource("replicasets", ("apps/v1",))
+STATEFULSETS = Resource("statefulsets", ("apps/v1",))
+DAEMONSETS = Resource("daemonsets", ("apps/v1",))
+REVISIONS = Resource("controllerrevisions", ("apps/v1",))
+AUTOSCALERS = Resource("horizontalpodautoscalers", ("autoscaling/v2", "autoscaling/v2beta2", "autoscaling/v1"))
+NODES = Resource("nodes", ("v1",), namespaced=False)
+
+NAMESPACED = (
+    PODS, DEPLOYMENTS, REPLICASETS, EVENTS, STATEFULSETS, DAEMONSETS, REVISIONS, AUTOSCALERS, SERVICES, QUOTAS,
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """Hold the objects of each kind over all namespaces in scope, and what could not be read."""
+
+    objects: dict[str, list[Object]] = field(default_factory=dict)
+    gaps: list[Gap] = field(default_factory=list)
+    failures: list[SourceError] = field(default_factory=list)
+    answered: int = 0
+
+    def of(self, resource: Resource) -> list[Object]:
+        """Return the objects of one kind."""
+        return self.objects.get(resource.plural, [])
+
+
+def take(api: Api, namespaces: Iterable[str]) -> Snapshot:
+    """Read everything in scope; what cannot be read becomes a gap that names the permission to grant."""
+    snapshot = Snapshot()
+    tasks = [(resource, namespace) for resource in NAMESPACED for namespace in namespaces]
+    tasks.insert(1, (NODES, ""))
+    with ThreadPoolExecutor(max_workers=SIDE_BY_SIDE, thread_name_prefix="kubernetes") as pool:
+        for resource, namespace, found in pool.map(lambda task: (*task, _listed(api, *task)), tasks):
+            where = f" in {namespace}" if namespace else ""
+            if isinstance(found, SourceError):
+                snapshot.failures.append(found)
+                if gap := _gap(resource, where, found):
+                    snapshot.gaps.append(gap)
+                continue
+            items, left_out = found
+            snapshot.answered += 1
+            snapshot.objects.setdefault(resource.plural, []).extend(items)
+            if left_out:
+                reason = f"there are more than the {len(items)} that were read"
+                snapshot.gaps.append(Gap(SOURCE, f"{resource.plural}{where}", reason))
+    return snapshot
+
+
+def _listed(api: Api, resource: Resource, namespace: str) -> tuple[tuple[Object, ...], bool] | SourceError:
+    # Normal events are many and say little; the server leaves them out, except the autoscaler's.
+    parameters = {"fieldSelector": "type!=Normal"} if resource is EVENTS else {}
+    try:
+        listing = api.list(resource, namespace, **parameters)
+        if resource is EVENTS:
+            scaled = api.list(resource, namespace, fieldSelector="reason=SuccessfulRescale")
+            return (*listing.items, *scaled.items), listing.left_out
+    except SourceError as error:
+        return error
+    return listing.items, listing.left_out
+
+
+def _gap(resource: Resource, where: str, error: SourceError) -> Gap | None:
+    question = f"{resource.plural}{where}"
+    if isinstance(error, Forbidden):
+        return Gap(SOURCE, question, f"cannot list {question}: grant `list {resource.plural}`")
+    if isinstance(error, NotFound):
+        # An API that the server does not have holds no objects; that is no gap in what we know.
+        return None
+    return Gap(SOURCE, question, error.reason)
