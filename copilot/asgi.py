@@ -43,7 +43,12 @@ def make_api() -> FastAPI:
     return application
 
 
-api = make_api()
+def __getattr__(name: str) -> FastAPI:
+    """Make `api` when it is asked for: the ops process must not pay for it."""
+    if name != "api":
+        raise AttributeError(name)
+    globals()["api"] = application = make_api()
+    return application
 
 
 async def ops(scope: dict[str, Any], receive: Any, send: Any) -> None:

@@ -40,7 +40,11 @@ app.conf.update(
     beat_schedule={
         "sweep": {"task": "copilot.tasks.sweep", "schedule": _config.sweep_seconds, "options": {"expires": 30}},
         "audit-late-runs": {"task": "copilot.tasks.audit_late_runs", "schedule": 60.0, "options": {"expires": 60}},
-        "check-connections": {"task": "copilot.tasks.check_connections", "schedule": 900.0, "options": {"expires": 600}},
+        "check-connections": {
+            "task": "copilot.tasks.check_connections",
+            "schedule": 900.0,
+            "options": {"expires": 600},
+        },
     },
     beat_schedule_filename=str(_config.data / "celerybeat-schedule"),
 )

@@ -64,7 +64,9 @@ class Config(BaseSettings):
     lease_seconds: float = Field(default=15.0, gt=0, description="How long a silent worker keeps its run.")
     sweep_seconds: float = Field(default=5.0, gt=0, description="How often left-over work is looked for.")
     max_attempts: int = Field(default=8, ge=1, description="Attempts of one stage before the run fails.")
-    correlation_minutes: int = Field(default=30, ge=1, description="Same service and symptom within this: one incident.")
+    correlation_minutes: int = Field(
+        default=30, ge=1, description="Same service and symptom within this: one incident."
+    )
     run_late_seconds: float = Field(default=120.0, gt=0, description="A run older than this is reported as late.")
     ready_file: Path | None = Field(default=None, description="Written by a worker when it takes work.")
     worker_concurrency: int = Field(default=2, ge=1, le=64)

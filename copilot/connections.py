@@ -52,9 +52,7 @@ def add_checker(kind: str, checker: Callable[[UUID, UUID], tuple[bool, str]]) ->
     _checkers[kind] = checker
 
 
-def connect(
-    tenant_id: UUID, kind: str, values: Mapping[str, Any], *, actor: str, name: str = "default"
-) -> Opened:
+def connect(tenant_id: UUID, kind: str, values: Mapping[str, Any], *, actor: str, name: str = "default") -> Opened:
     """Seal the values of a connection; made anew, or changed in just these values where it exists.
 
     :raises UnknownIntegration: where there is no integration of this kind.

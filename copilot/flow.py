@@ -321,7 +321,9 @@ def mute(tenant_id: UUID, incident_id: UUID, *, seconds: float, by: str) -> None
         )
         if not found:
             raise LookupError("there is no such incident")
-        AuditEntry.objects.create(actor=by, action="mute", target=f"incident {incident_id}", detail={"seconds": seconds})
+        AuditEntry.objects.create(
+            actor=by, action="mute", target=f"incident {incident_id}", detail={"seconds": seconds}
+        )
 
 
 # --- ingest and sweep --------------------------------------------------------------------------------------------
@@ -415,7 +417,10 @@ def wait_for(tenant_id: UUID, incident_id: UUID, *, seconds: float) -> str:
         close_old_connections()
         with tenant_scope(tenant_id):
             stage = (
-                Run.objects.filter(incident_id=incident_id).order_by("-sequence").values_list("stage", flat=True).first()
+                Run.objects.filter(incident_id=incident_id)
+                .order_by("-sequence")
+                .values_list("stage", flat=True)
+                .first()
             )
         if stage in ENDED or time.monotonic() > deadline:
             return stage or ""

@@ -214,7 +214,18 @@ def _processes(stack: Stack, servers: embedded.Servers) -> list[Process]:
         ),
         Process(
             "worker",
-            [python, "-m", "celery", "-A", "copilot", "worker", "--loglevel", "WARNING", "--without-gossip", "--without-mingle"],
+            [
+                python,
+                "-m",
+                "celery",
+                "-A",
+                "copilot",
+                "worker",
+                "--loglevel",
+                "WARNING",
+                "--without-gossip",
+                "--without-mingle",
+            ],
             {**app, "COPILOT_READY_FILE": str(ready_file)},
             ready_file.exists,
             logs / "worker.log",
@@ -286,7 +297,9 @@ def _wait(stack: Stack, say: Callable[[str], None]) -> None:
     while waiting:
         for process in list(waiting):
             if not process.is_alive:
-                raise NotStarted(f"{process.name} ended while starting; its log ({process.log}) says:\n{process.last_words()}")
+                raise NotStarted(
+                    f"{process.name} ended while starting; its log ({process.log}) says:\n{process.last_words()}"
+                )
             if process.is_ready():
                 say(f"{process.name} is ready")
                 waiting.remove(process)

@@ -61,6 +61,8 @@ def run(options: argparse.Namespace) -> int:
         table = Table("tenant", "connection", "health", "what was seen")
         for row in rows:
             mark = "✓ works" if row["works"] else "✗ fails"
-            table.add_row(row["tenant"], row["connection"], Text(mark, "green" if row["works"] else "red"), Text(row["detail"]))
+            table.add_row(
+                row["tenant"], row["connection"], Text(mark, "green" if row["works"] else "red"), Text(row["detail"])
+            )
         Console().print(table)
     return 0 if all(row["works"] for row in rows) else 1

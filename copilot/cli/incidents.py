@@ -103,7 +103,11 @@ def show_incident(options: argparse.Namespace) -> int:
 
     console = Console()
     console.print(Text(f"INC-{briefing.number} · {briefing.service} · {briefing.title}", "bold"))
-    console.print(Text(f"{briefing.status}, since {briefing.started_at:%Y-%m-%d %H:%M:%S %Z}, run {briefing.run_sequence}: {briefing.stage}"))
+    console.print(
+        Text(
+            f"{briefing.status}, since {briefing.started_at:%Y-%m-%d %H:%M:%S %Z}, run {briefing.run_sequence}: {briefing.stage}"
+        )
+    )
     if briefing.error:
         console.print(Text(f"error: {briefing.error}", "red"))
     if briefing.verdict:
@@ -111,13 +115,18 @@ def show_incident(options: argparse.Namespace) -> int:
     if briefing.hypotheses:
         table = Table("", "confidence", "cause", "evidence", "people")
         for one in briefing.hypotheses:
-            people = f"👍 {len(one.verdicts.up)} 👎 {len(one.verdicts.down)}" + (" confirmed" if one.is_confirmed else "")
+            people = f"👍 {len(one.verdicts.up)} 👎 {len(one.verdicts.down)}" + (
+                " confirmed" if one.is_confirmed else ""
+            )
             factors = " · ".join(f"{factor.name} {factor.value:.2f}" for factor in one.factors)
             table.add_row(
                 str(one.rank),
                 f"{one.low:.2f}–{one.high:.2f}",
                 Text(f"{one.statement}\n{factors}"),
-                Text(", ".join(one.supporting) + (f" / against {', '.join(one.contradicting)}" if one.contradicting else "")),
+                Text(
+                    ", ".join(one.supporting)
+                    + (f" / against {', '.join(one.contradicting)}" if one.contradicting else "")
+                ),
                 people,
             )
         console.print(table)

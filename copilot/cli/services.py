@@ -14,7 +14,9 @@ FIELDS = ("pagerduty_id", "namespace", "workload", "selector", "channel", "repos
 
 def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
     """Add the commands."""
-    service = subparsers.add_parser("service", help="add and list services").add_subparsers(required=True, metavar="WHAT")
+    service = subparsers.add_parser("service", help="add and list services").add_subparsers(
+        required=True, metavar="WHAT"
+    )
     create = service.add_parser("add", parents=[common], help="add a service, or change just the given values of one")
     create.add_argument("slug", metavar="TENANT")
     create.add_argument("name")
@@ -24,9 +26,15 @@ def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
     create.add_argument("--selector", metavar="'k=\"v\"'", help="Prometheus label matchers, e.g. 'job=\"checkout\"'")
     create.add_argument("--channel", metavar="C", help="Slack channel, e.g. #incidents")
     create.add_argument("--repository", metavar="OWNER/NAME")
-    create.add_argument("--owner", action="append", default=None, help="Slack user id or e-mail address; may be repeated")
     create.add_argument(
-        "--depends-on", action="append", default=[], metavar="NAME", help="a service that this one calls; may be repeated"
+        "--owner", action="append", default=None, help="Slack user id or e-mail address; may be repeated"
+    )
+    create.add_argument(
+        "--depends-on",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a service that this one calls; may be repeated",
     )
     create.add_argument("--json", action="store_true")
     create.set_defaults(run=add_service, needs_installation=True)
@@ -105,6 +113,8 @@ def list_services(options: argparse.Namespace) -> int:
     table = Table("service", "PagerDuty", "namespace/workload", "selector", "channel", "needs")
     for row in rows:
         place = "/".join(filter(None, (row["namespace"], row["workload"])))
-        table.add_row(row["name"], row["pagerduty_id"], place, row["selector"], row["channel"], ", ".join(row["depends_on"]))
+        table.add_row(
+            row["name"], row["pagerduty_id"], place, row["selector"], row["channel"], ", ".join(row["depends_on"])
+        )
     Console().print(table)
     return 0

@@ -33,7 +33,9 @@ def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
     give.add_argument("--role", default="responder", choices=["viewer", "responder", "admin", "owner"])
     give.set_defaults(run=add_member, needs_installation=True)
 
-    login = subparsers.add_parser("login", parents=[common], help="make a login for the admin, or give it a new password")
+    login = subparsers.add_parser(
+        "login", parents=[common], help="make a login for the admin, or give it a new password"
+    )
     login.add_argument("name")
     login.add_argument("--superuser", action="store_true", help="may see every tenant")
     login.set_defaults(run=make_login, needs_installation=True)

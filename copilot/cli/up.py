@@ -50,7 +50,9 @@ def run(options: argparse.Namespace) -> int:
     try:
         with running(options.data, ports, say) as stack:
             if options.json:
-                print_json({"api": stack.api_url, "slack": stack.slack_url, "ops": stack.ops_url, "data": str(options.data)})
+                print_json(
+                    {"api": stack.api_url, "slack": stack.slack_url, "ops": stack.ops_url, "data": str(options.data)}
+                )
             else:
                 print(f"api    {stack.api_url}\nslack  {stack.slack_url}\nadmin  {stack.ops_url}")
             print("ready", flush=True)

@@ -71,7 +71,9 @@ def _briefing(incident: Incident, run: Run | None) -> Briefing:
     hypotheses = list(Hypothesis.objects.filter(run=run).order_by("rank")) if run else []
     confirmation = Confirmation.objects.filter(incident=incident).first()
     stages = (
-        tuple(StageLine(r.stage, r.started_at, r.finished_at) for r in run.results.order_by("started_at")) if run else ()
+        tuple(StageLine(r.stage, r.started_at, r.finished_at) for r in run.results.order_by("started_at"))
+        if run
+        else ()
     )
     sources = (
         tuple(SourceLine(s.name, s.status, s.seconds, s.observations, s.detail) for s in run.sources.order_by("name"))

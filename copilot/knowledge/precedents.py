@@ -94,8 +94,7 @@ def precedents(incident: Incident, signature: Signature) -> tuple[Precedent, ...
     past = _past(incident, signature, before=incident.started_at)
     by_incident = {one.incident.id: one for one in past}
     confirmations = {
-        c.incident_id: c
-        for c in Confirmation.objects.filter(incident__in=by_incident).select_related("hypothesis")
+        c.incident_id: c for c in Confirmation.objects.filter(incident__in=by_incident).select_related("hypothesis")
     }
     hypotheses = (
         Hypothesis.objects.filter(run__incident__in=by_incident)
@@ -111,7 +110,11 @@ def precedents(incident: Incident, signature: Signature) -> tuple[Precedent, ...
     found: set[Precedent] = set()
     for incident_id, one in by_incident.items():
         confirmation = confirmations.get(incident_id)
-        settled = (confirmation.hypothesis.service, confirmation.hypothesis.cause_kind) if confirmation and confirmation.hypothesis else None
+        settled = (
+            (confirmation.hypothesis.service, confirmation.hypothesis.cause_kind)
+            if confirmation and confirmation.hypothesis
+            else None
+        )
         age = max(0.0, (incident.started_at - one.incident.started_at).total_seconds() / 86_400)
         causes = {(service, kind): vote for (other, service, kind), vote in votes.items() if other == incident_id}
         if settled:

@@ -10,7 +10,9 @@ from copilot.guard.tenancy import TenantModel
 class ChangeRecord(TenantModel):
     """Be one change; a deployment and its later statuses move the same row."""
 
-    service = models.ForeignKey("copilot.Service", on_delete=models.SET_NULL, null=True, blank=True, related_name="changes")
+    service = models.ForeignKey(
+        "copilot.Service", on_delete=models.SET_NULL, null=True, blank=True, related_name="changes"
+    )
     service_name = models.CharField(max_length=200, blank=True)
     namespace = models.CharField(max_length=63, blank=True)
     source = models.CharField(max_length=40)

@@ -29,7 +29,9 @@ class Delivery(TenantModel):
 
         constraints = (models.UniqueConstraint(fields=("tenant", "connection", "external_id"), name="delivery_once"),)
         indexes = (
-            models.Index(fields=("tenant", "not_before"), name="delivery_open", condition=models.Q(handled_at__isnull=True)),
+            models.Index(
+                fields=("tenant", "not_before"), name="delivery_open", condition=models.Q(handled_at__isnull=True)
+            ),
         )
         verbose_name_plural = "deliveries"
 
@@ -41,7 +43,9 @@ class EventRecord(TenantModel):
     """Be one event in its canonical envelope, tied to the incident or change that it moved."""
 
     delivery = models.ForeignKey(Delivery, on_delete=models.SET_NULL, null=True, related_name="events")
-    incident = models.ForeignKey("copilot.Incident", on_delete=models.SET_NULL, null=True, blank=True, related_name="events")
+    incident = models.ForeignKey(
+        "copilot.Incident", on_delete=models.SET_NULL, null=True, blank=True, related_name="events"
+    )
     source = models.CharField(max_length=40)
     kind = models.CharField(max_length=10)
     event_type = models.CharField(max_length=80)

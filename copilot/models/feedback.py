@@ -50,7 +50,9 @@ class Confirmation(TenantModel):
     """Be the cause that people settled on for an incident: a hypothesis, or something else in words. Changeable."""
 
     incident = models.OneToOneField("copilot.Incident", on_delete=models.CASCADE, related_name="confirmation")
-    hypothesis = models.ForeignKey("copilot.Hypothesis", on_delete=models.CASCADE, null=True, blank=True, related_name="confirmations")
+    hypothesis = models.ForeignKey(
+        "copilot.Hypothesis", on_delete=models.CASCADE, null=True, blank=True, related_name="confirmations"
+    )
     words = models.TextField(blank=True)
     person = models.CharField(max_length=200)
     person_name = models.CharField(max_length=200, blank=True)

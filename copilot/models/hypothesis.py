@@ -21,7 +21,9 @@ class RankingRecord(TenantModel):
     weighed_light = models.JSONField(default=list)
     inputs = models.TextField(help_text="Canonical JSON of scoring.evidence.RankInputs.")
     outcome = models.TextField(help_text="Canonical JSON of scoring.evidence.Ranking.")
-    model_note = models.CharField(max_length=300, blank=True, help_text="Why the model did not contribute, if it did not.")
+    model_note = models.CharField(
+        max_length=300, blank=True, help_text="Why the model did not contribute, if it did not."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -37,8 +37,12 @@ class Incident(TenantModel):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     number = models.PositiveIntegerField()
-    service = models.ForeignKey("copilot.Service", on_delete=models.SET_NULL, null=True, blank=True, related_name="incidents")
-    service_name = models.CharField(max_length=200, blank=True, help_text="As the alert says it, where no service matches.")
+    service = models.ForeignKey(
+        "copilot.Service", on_delete=models.SET_NULL, null=True, blank=True, related_name="incidents"
+    )
+    service_name = models.CharField(
+        max_length=200, blank=True, help_text="As the alert says it, where no service matches."
+    )
     title = models.CharField(max_length=500)
     symptom = models.CharField(max_length=300, blank=True)
     status = models.CharField(max_length=15, choices=IncidentStatus, default=IncidentStatus.TRIGGERED)

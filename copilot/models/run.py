@@ -31,7 +31,9 @@ class Run(TenantModel):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     incident = models.ForeignKey("copilot.Incident", on_delete=models.CASCADE, related_name="runs")
     sequence = models.PositiveSmallIntegerField(default=1)
-    asked_by = models.CharField(max_length=200, blank=True, help_text="Who asked for another look; empty for the page itself.")
+    asked_by = models.CharField(
+        max_length=200, blank=True, help_text="Who asked for another look; empty for the page itself."
+    )
     stage = models.CharField(max_length=10, choices=Stage, default=Stage.OPEN)
     attempt = models.PositiveIntegerField(default=0, db_default=0, help_text="Fencing number; grows with every claim.")
     stage_attempts = models.PositiveIntegerField(default=0, db_default=0, help_text="Claims of the present stage.")
@@ -49,7 +51,9 @@ class Run(TenantModel):
         constraints = (models.UniqueConstraint(fields=("tenant", "incident", "sequence"), name="run_sequence"),)
         indexes = (
             models.Index(
-                fields=("tenant", "lease_until"), name="run_unfinished", condition=~models.Q(stage__in=("done", "failed"))
+                fields=("tenant", "lease_until"),
+                name="run_unfinished",
+                condition=~models.Q(stage__in=("done", "failed")),
             ),
         )
 

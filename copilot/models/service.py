@@ -16,11 +16,15 @@ class Service(TenantModel):
     pagerduty_id = models.CharField("PagerDuty service id", max_length=40, blank=True)
     namespace = models.CharField("Kubernetes namespace", max_length=63, blank=True)
     workload = models.CharField("Kubernetes workload", max_length=253, blank=True)
-    selector = models.CharField("Prometheus selector", max_length=500, blank=True, help_text='e.g. job="checkout", cluster="eu"')
+    selector = models.CharField(
+        "Prometheus selector", max_length=500, blank=True, help_text='e.g. job="checkout", cluster="eu"'
+    )
     channel = models.CharField("Slack channel", max_length=100, blank=True)
     repository = models.CharField(max_length=200, blank=True, help_text="owner/name")
     owners = models.JSONField(default=list, blank=True, help_text="Slack user ids or e-mail addresses.")
-    depends_on = models.ManyToManyField("self", through="ServiceDependency", symmetrical=False, related_name="callers", blank=True)
+    depends_on = models.ManyToManyField(
+        "self", through="ServiceDependency", symmetrical=False, related_name="callers", blank=True
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -40,7 +40,10 @@ class Tenant(models.Model):
     )
     name = models.CharField(max_length=120, blank=True)
     default_role = models.CharField(
-        max_length=10, choices=Role, default=Role.RESPONDER, help_text="Role of people in the Slack workspace who have no membership."
+        max_length=10,
+        choices=Role,
+        default=Role.RESPONDER,
+        help_text="Role of people in the Slack workspace who have no membership.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -56,7 +59,9 @@ class Tenant(models.Model):
 class Membership(TenantModel):
     """Give a person a role in a tenant, known by login (the admin), by Slack user id, or by both."""
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="memberships")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="memberships"
+    )
     slack_user_id = models.CharField(max_length=32, blank=True)
     email = models.EmailField(blank=True)
     role = models.CharField(max_length=10, choices=Role, default=Role.RESPONDER)
@@ -66,7 +71,9 @@ class Membership(TenantModel):
         """Allow one membership a login and one a Slack user in each tenant."""
 
         constraints = (
-            models.UniqueConstraint(fields=("tenant", "user"), name="membership_user", condition=models.Q(user__isnull=False)),
+            models.UniqueConstraint(
+                fields=("tenant", "user"), name="membership_user", condition=models.Q(user__isnull=False)
+            ),
             models.UniqueConstraint(
                 fields=("tenant", "slack_user_id"), name="membership_slack_user", condition=~models.Q(slack_user_id="")
             ),

@@ -179,9 +179,7 @@ def _own_observations(incident: Incident, around: Neighbourhood) -> list[Observa
     return [note, *around.dependencies, *changes]
 
 
-def _ask(
-    claim: Claim, sources: list[_Source], scope: Scope, window: Window, progress: Progress
-) -> dict[str, _Answer]:
+def _ask(claim: Claim, sources: list[_Source], scope: Scope, window: Window, progress: Progress) -> dict[str, _Answer]:
     """Ask all sources at once; whoever has not answered at the deadline is left behind."""
     answers: dict[str, _Answer] = {}
     if not sources:
@@ -302,4 +300,3 @@ def _write(claim: Claim, detection: Detection) -> None:
         )
         for position, one in enumerate(detection.evidence, start=1)
     )
-

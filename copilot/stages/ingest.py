@@ -83,9 +83,7 @@ def _ingest_next(tenant_id: UUID, done: Ingested) -> bool:
 
 
 def _events(delivery: Delivery) -> tuple[Event, ...]:
-    inbound = Inbound(
-        headers=delivery.headers, body=bytes(delivery.body), received_at=delivery.received_at.timestamp()
-    )
+    inbound = Inbound(headers=delivery.headers, body=bytes(delivery.body), received_at=delivery.received_at.timestamp())
     return registry.get(delivery.connection.kind).parse(inbound)
 
 

@@ -76,7 +76,9 @@ def withdraw_verdict(tenant_id: UUID, hypothesis_id: UUID, *, person: str) -> UU
         gone, _ = Feedback.objects.filter(hypothesis=hypothesis, person=person).delete()
         if gone:
             AuditEntry.objects.create(
-                actor=person, action="verdict withdrawn", target=f"hypothesis {hypothesis.rank} of run {hypothesis.run_id}"
+                actor=person,
+                action="verdict withdrawn",
+                target=f"hypothesis {hypothesis.rank} of run {hypothesis.run_id}",
             )
         _show(hypothesis.run.incident_id)
         return hypothesis.run.incident_id

@@ -45,10 +45,15 @@ def neighbourhood(incident: Incident) -> Neighbourhood:
     if incident.service_id is not None:
         frontier = [incident.service_id]
         for _ in range(DEPTH):
-            frontier = sorted({callee for caller, callee, _ in arrows if caller in frontier} - {*nearest, incident.service_id})
+            frontier = sorted(
+                {callee for caller, callee, _ in arrows if caller in frontier} - {*nearest, incident.service_id}
+            )
             nearest.extend(frontier)
         nearest.extend(
-            sorted({caller for caller, callee, _ in arrows if callee == incident.service_id} - {*nearest, incident.service_id})
+            sorted(
+                {caller for caller, callee, _ in arrows if callee == incident.service_id}
+                - {*nearest, incident.service_id}
+            )
         )
     # Without declared dependencies the others may still be connected: Kubernetes and traces will tell.
     namespace = incident.service.namespace if incident.service else ""

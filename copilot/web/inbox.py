@@ -154,7 +154,13 @@ def _insert(tenant_id: uuid.UUID, arrivals: list[Arrival]) -> set[int]:
     """Insert one tenant's arrivals in one statement and transaction; return the places of those that were new."""
     columns: tuple[list[object], ...] = ([], [], [], [], [])
     for arrival in arrivals:
-        row = (uuid.uuid4(), arrival.door.connection_id, arrival.external_id, json.dumps(dict(arrival.headers)), arrival.body)
+        row = (
+            uuid.uuid4(),
+            arrival.door.connection_id,
+            arrival.external_id,
+            json.dumps(dict(arrival.headers)),
+            arrival.body,
+        )
         for column, value in zip(columns, row, strict=True):
             column.append(value)
     with tenant_scope(tenant_id), connection.cursor() as cursor:

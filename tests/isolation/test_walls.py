@@ -81,7 +81,13 @@ def build(model: type[models.Model], tenant: Tenant, depth: int = 0) -> Any:
     """Save a row of any tenant model, with the rows that it points to, by filling in what it requires."""
     values: dict[str, Any] = {}
     for field in model._meta.concrete_fields:
-        if field.primary_key or field.has_default() or field.null or field.name == "tenant" or field.db_default is not models.NOT_PROVIDED:
+        if (
+            field.primary_key
+            or field.has_default()
+            or field.null
+            or field.name == "tenant"
+            or field.db_default is not models.NOT_PROVIDED
+        ):
             continue
         if isinstance(field, models.ForeignKey):
             related = field.remote_field.model
@@ -210,7 +216,10 @@ def test_the_app_cannot_rewrite_history(tenant: Tenant) -> None:
     with tenant_scope(tenant.id):
         AuditEntry.objects.create(actor="alice", action="connect")
 
-        for attempt in (lambda: AuditEntry.objects.update(actor="mallory"), lambda: AuditEntry.objects.all()._raw_delete("default")):
+        for attempt in (
+            lambda: AuditEntry.objects.update(actor="mallory"),
+            lambda: AuditEntry.objects.all()._raw_delete("default"),
+        ):
             with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
                 attempt()
 
