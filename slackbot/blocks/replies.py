@@ -1,0 +1,148 @@
+"""The answers to `/sre`: help, open incidents, one incident, why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from slackbot.blocks import words
+from slackbot.blocks.card import root_card
+from slackbot.blocks.modals import why_blocks
+from slackbot.blocks.parts import (
+    Block,
+    Element,
+    actions,
+    bullets,
+    button,
+    context,
+    divider,
+    fallback,
+    header,
+    line,
+    link,
+    moment,
+    ours,
+    rich,
+    text,
+)
+from slackbot.wording import clip
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from copilot.knowledge.briefing import Briefing
+
+BLOCKS_IN_MESSAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class OpenIncident:
+    """Hold one line of the status."""
+
+    number: int
+    title: str
+    service: str
+    status: str
+    severity: str
+    started_at: datetime
+    assignees: tuple[str, ...]
+    is_mine: bool
+    lead: str
+    link: str
+
+
+def help_reply(commands: Mapping[str, str]) -> tuple[list[Block], str]:
+    """Return what `/sre` knows."""
+    lines = "\n".join(f"`/sre {name}`  {words_}" for name, words_ in commands.items())
+    blocks = [
+        {"type": "section", "text": {"type": "mrkdwn", "text": f"*What I can do*\n{lines}", "verbatim": True}},
+        context(ours("Answers are for you alone; add `--share` and the channel sees them.")),
+    ]
+    return blocks, "/sre " + " · ".join(commands)
+
+
+def status_reply(open_incidents: Sequence[OpenIncident], total: int) -> tuple[list[Block], str]:
+    """Return the open incidents, the asker's own first."""
+    if not open_incidents:
+        return [rich(line(text("No open incidents. ", bold=True), text("All quiet.")))], "No open incidents."
+    mine = [one for one in open_incidents if one.is_mine]
+    others = [one for one in open_incidents if not one.is_mine]
+    parts: list[Element] = [line(text(f"{total} open incident{'' if total == 1 else 's'}", bold=True))]
+    for title, found in (("Yours", mine), ("Others" if mine else "", others)):
+        if found:
+            if title:
+                parts.append(line(text(title, bold=True)))
+            parts.append(bullets(*(_open(one) for one in found)))
+    if total > len(open_incidents):
+        parts.append(line(text(f"and {total - len(open_incidents)} more")))
+    return [rich(*parts)], fallback(f"{total} open incidents")
+
+
+def _open(one: OpenIncident) -> Element:
+    elements = [
+        link(one.link, f"INC-{one.number}", bold=True),
+        text(f" {clip(one.service, 60)}: {clip(one.title, 140)} — {one.status}"),
+    ]
+    if one.severity:
+        elements.append(text(f", {clip(one.severity, 20)}"))
+    elements.extend((text(", since "), moment(one.started_at, "{time} ({ago})")))
+    if one.lead:
+        elements.append(text(f". {clip(one.lead, 160)}"))
+    return line(*elements)
+
+
+def incident_reply(briefing: Briefing) -> tuple[list[Block], str]:
+    """Return the incident's card."""
+    return root_card(briefing)
+
+
+def why_reply(briefing: Briefing) -> tuple[list[Block], str]:
+    """Return how the incident's hypotheses were scored, the first in full."""
+    if not briefing.hypotheses:
+        said = {
+            True: "is still being looked at: there are no hypotheses yet.",
+            False: "has no hypotheses: nothing that was seen points to a cause.",
+        }[briefing.is_working]
+        return [rich(line(text(f"{words.name(briefing)} {said}")))], f"{words.name(briefing)} {said}"
+    blocks = [header(f"{words.name(briefing)}: why")]
+    for hypothesis in briefing.hypotheses[: words.MOST_HYPOTHESES]:
+        if hypothesis.rank == 1:
+            blocks.extend(why_blocks(briefing, hypothesis))
+        else:
+            blocks.append(divider())
+            blocks.append(
+                rich(
+                    line(
+                        text(f"{hypothesis.rank}. {clip(hypothesis.statement, 300)}  "),
+                        text(words.interval(hypothesis.low, hypothesis.high), code=True),
+                    )
+                )
+            )
+            blocks.append(context(ours(words.factor_bars(hypothesis.factors) or "–")))
+            blocks.append(
+                actions(
+                    button("Why?", "why", str(hypothesis.id), label=f"Why cause {hypothesis.rank}"),
+                    block_id=f"why:{hypothesis.id}",
+                )
+            )
+    return blocks[:BLOCKS_IN_MESSAGE], fallback(words.headline(briefing))
+
+
+def opened_reply(number: int, channel: str, url: str) -> tuple[list[Block], str]:
+    """Return that an investigation was opened, and where it is shown."""
+    where = link(url, "its message") if url else text(f"#{clip(channel.lstrip('#'), 80)}" if channel else "Slack")
+    elements = (text("Opened "), text(f"INC-{number}", bold=True), text(". Follow it at "), where, text("."))
+    return [rich(line(*elements))], f"Opened INC-{number}."
+
+
+def said(words_: str) -> tuple[list[Block], str]:
+    """Return a plain answer; what is in it is shown as it stands."""
+    return [rich(line(text(clip(words_, 1500))))], fallback(words_)
+
+
+def feedback_reply(number: int, rank: int, value: str, statement: str) -> tuple[list[Block], str]:
+    """Return that a verdict was recorded."""
+    sign = "👍" if value == "up" else "👎"
+    elements = (text(f"{sign} recorded for INC-{number} #{rank}: "), text(clip(statement, 300), italic=True))
+    return [rich(line(*elements))], fallback(f"{sign} recorded for INC-{number} #{rank}")

@@ -1,0 +1,18 @@
+"""What people do in Slack, each translated into one call into the product and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from slackbot.handlers import actions, commands, events, views
+
+if TYPE_CHECKING:
+    from slack_bolt import App
+
+
+def register(app: App) -> None:
+    """Attach all listeners to the Bolt app."""
+    actions.register(app)
+    commands.register(app)
+    events.register(app)
+    views.register(app)

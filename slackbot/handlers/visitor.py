@@ -1,0 +1,143 @@
+"""Who is asking: a person of a verified workspace, what they may do, and how they are answered."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.db import connection
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.webhook import WebhookClient
+
+from copilot import flow
+from copilot.guard.tenancy import tenant_scope
+from copilot.models import Membership, Role, Tenant
+from copilot.observe import logger
+from slackbot.blocks.parts import escape
+from slackbot.wording import clip
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from uuid import UUID
+
+    from slack_sdk import WebClient
+
+    from slackbot.blocks.parts import Block
+    from slackbot.installs import Installation
+
+log = logger(__name__)
+ANSWER_SECONDS = 10
+REFUSAL = "You can look, but this needs the role {role} in {tenant}. An admin can give it to you."
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Hold one person's request: the tenant comes from the verified workspace, never from what the request claims."""
+
+    installation: Installation
+    client: WebClient
+    person: str
+    name: str
+    channel: str
+    thread_ts: str
+    response_url: str
+    trigger_id: str
+    is_guest: bool
+
+    @property
+    def tenant_id(self) -> UUID:
+        """Return the tenant whose workspace this is."""
+        return self.installation.tenant_id
+
+    def role(self) -> Role:
+        """Return what the person may do: as their membership says, else as the tenant's default; guests only look."""
+        with tenant_scope(self.tenant_id):
+            member = Membership.objects.filter(slack_user_id=self.person).first()
+            if member:
+                return Role(member.role)
+            # People of another workspace, met in a shared channel, are not the tenant's.
+            return Role.VIEWER if self.is_guest else Role(Tenant.objects.get(id=self.tenant_id).default_role)
+
+    def refusal(self, needed: Role) -> str:
+        """Return why the person may not do this, or nothing where they may."""
+        if self.role().may(needed):
+            return ""
+        tenant = Tenant.objects.get(id=self.tenant_id)
+        return REFUSAL.format(role=needed.value, tenant=tenant.name or tenant.slug)
+
+    def tell(self, words: str, blocks: list[Block] | None = None, *, to_all: bool = False) -> None:
+        """Answer the person alone, or where they ask for it everyone in the channel."""
+        text = escape(clip(words, 2500))
+        try:
+            if self.response_url and self.installation.takes_answers_at(self.response_url):
+                WebhookClient(self.response_url, timeout=ANSWER_SECONDS).send(
+                    text=text,
+                    blocks=blocks,
+                    response_type="in_channel" if to_all else "ephemeral",
+                    replace_original=False,
+                    unfurl_links=False,
+                )
+            elif self.channel:
+                self.client.chat_postEphemeral(channel=self.channel, user=self.person, text=text, blocks=blocks)
+        except (SlackClientError, OSError) as failure:
+            # The deed is done and recorded; only the words did not arrive.
+            log.warning("slack answer not delivered", error=f"{type(failure).__name__}: {failure}"[:200])
+
+    def show(self, view: Block) -> None:
+        """Open a window; told in words where its three seconds are over."""
+        try:
+            self.client.views_open(trigger_id=self.trigger_id, view=view)
+        except SlackApiError as failure:
+            log.warning("slack view not opened", error=str(failure.response.get("error")))
+            self.tell("Slack did not open the window in time; please press again.")
+
+    def publish(self, incident_id: UUID) -> None:
+        """Show what was changed; where that fails now, the wish is in the rows and the sweeper does it."""
+        try:
+            flow.publish(self.tenant_id, incident_id)
+        except Exception as failure:  # noqa: BLE001 - what was asked for is recorded; showing it is tried again
+            log.warning("not shown yet", error=f"{type(failure).__name__}: {failure}"[:300])
+
+    @contextmanager
+    def once(self, *parts: str) -> Iterator[bool]:
+        """Open the tenant's scope and give whether this request is new; what is done inside is done with it, or not at all.
+
+        A retry finds the key only where the first delivery's work was committed: Slack's retries are never dropped unseen.
+        """
+        key = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+        with tenant_scope(self.tenant_id):
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "INSERT INTO slackbot_seenrequest (tenant_id, key) VALUES (%s, %s) ON CONFLICT DO NOTHING",
+                    [self.tenant_id, key],
+                )
+                is_new = cursor.rowcount == 1
+            yield is_new
+
+
+def visitor(body: Mapping[str, Any], context: Mapping[str, Any]) -> Visitor:
+    """Return who sent this verified request; reads slash commands, interactions and events alike."""
+    installation: Installation = context["installation"]
+    user = body.get("user") if isinstance(body.get("user"), dict) else {}
+    assert isinstance(user, dict)
+    event = body.get("event") if isinstance(body.get("event"), dict) else {}
+    assert isinstance(event, dict)
+    container = body.get("container") if isinstance(body.get("container"), dict) else {}
+    assert isinstance(container, dict)
+    person = str(body.get("user_id") or user.get("id") or event.get("user") or "")
+    channel = body.get("channel")
+    where = channel.get("id") if isinstance(channel, dict) else body.get("channel_id") or event.get("channel")
+    team = str(user.get("team_id") or body.get("team_id") or "")
+    return Visitor(
+        installation=installation,
+        client=context["client"],
+        person=person,
+        name=str(body.get("user_name") or user.get("name") or user.get("username") or person),
+        channel=str(where or ""),
+        thread_ts=str(container.get("thread_ts") or ""),
+        response_url=str(body.get("response_url") or ""),
+        trigger_id=str(body.get("trigger_id") or ""),
+        is_guest=bool(installation.team_id and team and team != installation.team_id),
+    )
