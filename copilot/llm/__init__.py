@@ -16,6 +16,8 @@ from copilot.observe import logger
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from anthropic import Anthropic
+
     from scoring.evidence import Candidate, Evidence
     from scoring.observations import Dependency, Entity, Gap
 
@@ -71,11 +73,13 @@ def propose(
         dependencies=dependencies,
         gaps=gaps,
     )
+    # Before the clock starts: the first call of a process imports the SDK.
+    through = client.client()
     deadline = Deadline(settings.model_seconds)
     note = ""
     for model in dict.fromkeys(filter(None, (settings.model, settings.fallback_model))):
         try:
-            reply = _ask(tenant_id, run_id, model=model, brief=brief, deadline=deadline)
+            reply = _ask(through, tenant_id, run_id, model=model, brief=brief, deadline=deadline)
         except budget.BudgetError as refusal:
             return Proposals(note=note or str(refusal), model=model)
         if reply.outcome is Outcome.ANSWERED:
@@ -106,7 +110,9 @@ def in_words(reply: Reply) -> str:
     }.get(reply.outcome, "the model did not answer")
 
 
-def _ask(tenant_id: UUID, run_id: UUID, *, model: str, brief: prompt.Brief, deadline: Deadline) -> Reply:
+def _ask(
+    through: Anthropic, tenant_id: UUID, run_id: UUID, *, model: str, brief: prompt.Brief, deadline: Deadline
+) -> Reply:
     """Reserve, ask, settle: the bill is in a row before anyone looks at the answer.
 
     :raises copilot.llm.budget.BudgetError: where there is no money for it.
@@ -121,7 +127,7 @@ def _ask(tenant_id: UUID, run_id: UUID, *, model: str, brief: prompt.Brief, dead
         prompt_version=prompt.PROMPT_VERSION,
     )
     reply = client.ask(
-        client.client(),
+        through,
         model=model,
         system=prompt.SYSTEM,
         question=brief.text,

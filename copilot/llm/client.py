@@ -153,7 +153,11 @@ class _Heard:
 
     @property
     def text(self) -> str:
-        return "".join(block.text for block in self.message.content if block.type == "text") if self.message else ""
+        if self.message is None:
+            return ""
+        text = "".join(block.text for block in self.message.content if block.type == "text")
+        # A stream may be cut between the halves of a surrogate pair, each escaped in an event of its own.
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
     def tokens(self) -> Tokens:
         if self.message is None:

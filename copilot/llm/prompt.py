@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -20,10 +21,12 @@ PROMPT_VERSION = "hypotheses/1"
 
 # Cuts. A source that floods must neither crowd the others out nor run up the bill; what is cut is told as `left_out`.
 STATEMENT_CHARACTERS = 300
-NAME_CHARACTERS = 200
+# Kubernetes allows 63 characters of namespace and 253 of name.
+NAME_CHARACTERS = 340
+READ_CHARACTERS = 4_000
 ITEMS_PER_SOURCE = 40
-CHARACTERS_PER_SOURCE = 8_000
-CHARACTERS_OF_EVIDENCE = 32_000
+CHARACTERS_PER_SOURCE = 12_000
+CHARACTERS_OF_EVIDENCE = 40_000
 ENTITIES = 120
 DEPENDENCIES = 120
 GAPS = 30
@@ -138,100 +141,105 @@ def write(
     gaps: tuple[Gap, ...],
 ) -> Brief:
     """Return the incident as JSON: everything from outside is a string value with its source beside it, never prose."""
-    shown, left_out = _cut(evidence)
+    pen = _Pen(redactor)
+    lines = {one.id: pen.observation(one) for one in evidence}
+    kept, left_out = _cut(evidence, lines)
+    shown = tuple(one for one in evidence if one.id in kept)
     named = _entities(subject, shown, rule_candidates, dependencies)
     known = {entity.key for entity in named}
     document: dict[str, Any] = {
-        "incident": {"title": _short(title), "subject": subject.key},
+        "incident": {"title": pen.text(title), "subject": pen.name(subject.key)},
         "entities": [
-            {"entity": one.key, "kind": one.kind.value, "service": _short(one.service, NAME_CHARACTERS)}
-            for one in named
+            {"entity": pen.name(one.key), "kind": one.kind.value, "service": pen.name(one.service)} for one in named
         ],
-        "evidence": [_observation(one) for one in shown],
+        "evidence": [lines[one.id] for one in shown],
         "dependencies": [
-            {"caller": one.caller.key, "callee": one.callee.key, "source": _short(one.source, NAME_CHARACTERS)}
+            {"caller": pen.name(one.caller.key), "callee": pen.name(one.callee.key), "source": pen.name(one.source)}
             for one in dependencies
             if one.caller.key in known and one.callee.key in known
         ][:DEPENDENCIES],
         "gaps": [
-            {
-                "source": _short(one.source, NAME_CHARACTERS),
-                "question": _short(one.question),
-                "reason": _short(one.reason),
-            }
+            {"source": pen.name(one.source), "question": pen.text(one.question), "reason": pen.text(one.reason)}
             for one in gaps[:GAPS]
         ],
         "rules": [
             {
-                "entity": one.entity.key,
+                "entity": pen.name(one.entity.key),
                 "cause_kind": one.cause_kind.value,
-                "statement": _short(one.statement),
-                "evidence_for": list(one.supporting),
+                "statement": pen.text(one.statement),
+                "evidence_for": [evidence_id for evidence_id in one.supporting if evidence_id in kept],
             }
             for one in rule_candidates[:RULE_CANDIDATES]
         ],
-        "left_out": left_out,
+        "left_out": [{"source": source, "observations": count} for source, count in left_out.items()],
     }
-    redacted = redactor.data(document)
-    # Redaction may touch a name (an address in it, say): the model then knows the entity by what it was shown.
+    # Names that redaction touched are known by what was shown.
     names: dict[str, Entity] = {}
-    for entity, line in zip(named, redacted["entities"], strict=True):
-        names.setdefault(str(line["entity"]), entity)
+    for entity in named:
+        names.setdefault(pen.name(entity.key), entity)
     for entity in named:
         names.setdefault(entity.key, entity)
-    return Brief(
-        text=json.dumps(redacted, ensure_ascii=False, separators=(",", ":")),
-        entities=names,
-        evidence=frozenset(one.id for one in shown),
-    )
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    # Half a surrogate pair, as cut log lines hold, is no UTF-8 and could not be sent.
+    return Brief(text=text.encode(errors="replace").decode(), entities=names, evidence=frozenset(kept))
 
 
-def _observation(one: Evidence) -> dict[str, Any]:
-    """Return one piece of evidence for the model; links and queries stay here: they help readers of the thread alone."""
-    line: dict[str, Any] = {
-        "id": one.id,
-        "source": _short(one.source, NAME_CHARACTERS),
-        "kind": one.kind.value,
-        "about": one.entity.key,
-        "direction": one.direction.value,
-        "severity": round(one.severity, 2),
-        "indicator": _short(one.indicator, NAME_CHARACTERS),
-        "statement": _short(one.statement),
-    }
-    if one.onset is not None:
-        line["onset"] = datetime.fromtimestamp(one.onset, UTC).isoformat(timespec="seconds")
-    if one.is_symptom:
-        line["symptom"] = True
-    if one.peer is not None:
-        line["peer"] = one.peer.key
-    if one.author:
-        line["author"] = _short(one.author, NAME_CHARACTERS)
-    return line
+@dataclass(frozen=True, slots=True)
+class _Pen:
+    """Write text of outsiders: redacted first and cut then, as no pattern recognises half a secret."""
+
+    redactor: Redactor
+
+    def text(self, text: str, characters: int = STATEMENT_CHARACTERS) -> str:
+        redacted = self.redactor.text(text[:READ_CHARACTERS])
+        return redacted if len(redacted) <= characters else redacted[: characters - 1] + "…"
+
+    def name(self, text: str) -> str:
+        return self.text(text, NAME_CHARACTERS)
+
+    def observation(self, one: Evidence) -> dict[str, Any]:
+        """Return one piece of evidence for the model; links and queries are for readers of the thread."""
+        line: dict[str, Any] = {
+            "id": one.id,
+            "source": self.name(one.source),
+            "kind": one.kind.value,
+            "about": self.name(one.entity.key),
+            "direction": one.direction.value,
+            "severity": round(one.severity, 2),
+            "indicator": self.name(one.indicator),
+            "statement": self.text(one.statement),
+        }
+        if one.onset is not None:
+            line["onset"] = datetime.fromtimestamp(one.onset, UTC).isoformat(timespec="seconds")
+        if one.is_symptom:
+            line["symptom"] = True
+        if one.peer is not None:
+            line["peer"] = self.name(one.peer.key)
+        if one.author:
+            line["author"] = self.name(one.author)
+        return line
 
 
-def _cut(evidence: tuple[Evidence, ...]) -> tuple[tuple[Evidence, ...], dict[str, int]]:
-    """Return what fits, in its own order, and what of each source was left out; symptoms come first."""
+def _cut(evidence: tuple[Evidence, ...], lines: Mapping[str, dict[str, Any]]) -> tuple[set[str], dict[str, int]]:
+    """Return the ids of what fits, and how much of each source was left out; symptoms come first."""
     kept: set[str] = set()
-    items: dict[str, int] = {}
-    characters: dict[str, int] = {}
-    left_out: dict[str, int] = {}
-    total = 0
-    position = {one.id: index for index, one in enumerate(evidence)}
-    for one in sorted(evidence, key=lambda one: (not one.is_symptom, -one.severity, position[one.id])):
-        source = _short(one.source, NAME_CHARACTERS)
-        size = len(json.dumps(_observation(one), ensure_ascii=False))
+    items: Counter[str] = Counter()
+    characters: Counter[str] = Counter()
+    left_out: Counter[str] = Counter()
+    for one in sorted(evidence, key=lambda one: (not one.is_symptom, -one.severity)):
+        source = str(lines[one.id]["source"])
+        size = len(json.dumps(lines[one.id], ensure_ascii=False))
         if (
-            items.get(source, 0) >= ITEMS_PER_SOURCE
-            or characters.get(source, 0) + size > CHARACTERS_PER_SOURCE
-            or total + size > CHARACTERS_OF_EVIDENCE
+            items[source] >= ITEMS_PER_SOURCE
+            or characters[source] + size > CHARACTERS_PER_SOURCE
+            or characters.total() + size > CHARACTERS_OF_EVIDENCE
         ):
-            left_out[source] = left_out.get(source, 0) + 1
+            left_out[source] += 1
             continue
         kept.add(one.id)
-        items[source] = items.get(source, 0) + 1
-        characters[source] = characters.get(source, 0) + size
-        total += size
-    return tuple(one for one in evidence if one.id in kept), left_out
+        items[source] += 1
+        characters[source] += size
+    return kept, dict(left_out)
 
 
 def _entities(
@@ -253,11 +261,7 @@ def _entities(
 
     found: dict[str, Entity] = {}
     for entity in mentioned():
-        # A name of that length is no name but somebody's text; nothing that breaks is called so.
-        if len(entity.key) <= NAME_CHARACTERS + 2 * 64:
+        # A name that is longer is no name but somebody's text; nothing that breaks is called so.
+        if len(entity.key) <= NAME_CHARACTERS:
             found.setdefault(entity.key, entity)
     return tuple(found.values())[:ENTITIES]
-
-
-def _short(text: str, characters: int = STATEMENT_CHARACTERS) -> str:
-    return text if len(text) <= characters else text[: characters - 1] + "…"

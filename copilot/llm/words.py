@@ -12,24 +12,39 @@ if TYPE_CHECKING:
 # Slack's own escapes: <!channel>, <@U1>, <#C1|x>, <https://…|text>. A comparison (`a < b`) has a blank after the sign.
 _ESCAPES = re.compile(r"<[^\s<>][^<>]*>")
 _LINKS = re.compile(
-    r"\b[a-z][a-z0-9+.-]*://\S*|\b(?:mailto|tel|javascript|data|slack|file):\S+|\bwww\.\S+", re.IGNORECASE
+    r"(?:\b[a-z][a-z0-9+.-]{0,20})?://\S*|\b(?:mailto|tel|javascript|data|slack|file):\S+|\bwww\.\S+", re.IGNORECASE
 )
-_ADDRESSES = re.compile(r"\S*[^\s(]@[^\s)]+|(?<!\w)@[\w.-]+|(?<![\w&])![a-z]+\b", re.IGNORECASE)
+_ADDRESSES = re.compile(r"[^\s(@]{1,64}@[^\s)]+|(?<!\w)@[\w.-]+|(?<![\w&])![a-z]+\b", re.IGNORECASE)
 # Slack turns these into links by itself. Longer names inside a cluster (x.svc.cluster.local) and versions (1.2.3) stay.
 _HOSTS = re.compile(
-    r"\b(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+(?:com|net|org|io|dev|app|xyz|info|biz|co|me|sh|ai|cc|ru|cn|top|site|online|example|page|link|zip)\b(?:[:/?#]\S*)?",
+    r"\b(?:[\w-]+\.)+(?:com|net|org|io|dev|app|xyz|info|biz|co|me|sh|ai|cc|ru|cn|top|site|online|example|page|link|zip)\b(?:[:/?#]\S*)?",
     re.IGNORECASE,
 )
-_PATHS = re.compile(r"\b(?:[a-z0-9-]+\.)+[a-z]{2,}/\S*", re.IGNORECASE)
+_PATHS = re.compile(r"\b(?:[\w-]+\.)+[a-z]{2,}/\S*", re.IGNORECASE)
 _EMOJI = re.compile(r"(?<!\S):[a-z0-9_+-]+:(?!\S)", re.IGNORECASE)
 _EMPHASIS = re.compile(r"[*~`]+|(?<!\w)_+|_+(?!\w)|\]\(|[\[\]]")
 _LEADING = re.compile(r"^(?:[>#•|-]\s*|/\w+\s*)+")
+# What people type has a shape that sentences about the same tools ("the git history", "node memory") do not have.
 _COMMAND = re.compile(
-    r"\$\(|\$\{|&&|\|\||\|\s*(?:ba|z)?sh\b|;\s*\w+|"
-    r"(?:^|[\s:\"'(])(?:sudo|kubectl|helm|oc|curl|wget|bash|zsh|ssh|scp|nc|ncat|psql|mysql|redis-cli|aws|gcloud|az|docker|"
-    r"podman|terraform|systemctl|chmod|chown|eval|python3?|perl|ruby|node|npm|pip|git|rm|dd|mkfs|iptables)\s+[-\w/]|"
-    r"(?:^|\s)/(?:sre|remind|invite|kick|topic|msg|dm|giphy|leave|archive|feedback)\b",
-    re.IGNORECASE,
+    r"""
+      \$\( | \$\{ | && | \|\| | \|\s*(?:ba|z|k)?sh\b | ;\s*(?:rm|curl|wget|sudo|sh|bash|reboot|shutdown|kill|exit)\b
+    | \b(?:kubectl|oc)\s+(?:-|annotate|apply|attach|cordon|cp|create|debug|delete|describe|drain|edit|exec|expose|get
+        |label|logs|patch|port-forward|proxy|replace|rollout|run|scale|set|taint|top)\b
+    | \bhelm\s+(?:-|delete|get|install|rollback|uninstall|upgrade)\b
+    | \b(?:docker|podman|crictl)\s+(?:-|exec|kill|login|pull|push|restart|rm|rmi|run|stop)\b
+    | \bterraform\s+(?:-|apply|destroy|import|taint)\b
+    | \bgit\s+(?:-|checkout|clean|clone|fetch|merge|pull|push|rebase|reset|revert)\b
+    | \b(?:systemctl|service)\s+(?:restart|start|stop|disable|enable|reload)\b
+    | \b(?:pip3?|npm|apt|apt-get|yum|brew)\s+(?:i|install|remove|uninstall)\b
+    | \b(?:aws|gcloud|az)\s+[a-z0-9-]+\s+[a-z]+-[a-z-]+\b
+    | \bsudo\s+\w
+    | \b(?:bash|chmod|chown|curl|dd|eval|find|iptables|mysql|nc|ncat|node|perl|psql|python3?|redis-cli|rm|ruby|scp|sh
+        |ssh|wget|zsh)
+        \s+(?:-{1,2}[a-z]|\.{0,2}/|\w+[=@]|\(link)
+    | \b(?:drop|truncate|alter)\s+(?:table|database|schema)\b | \bdelete\s+from\s+\w
+    | (?:^|\s)/(?:sre|remind|invite|kick|topic|msg|dm|giphy|leave|archive|feedback)\b
+    """,
+    re.IGNORECASE | re.VERBOSE,
 )
 LINK = "(link removed)"
 

@@ -1,0 +1,1 @@
+"""Trials of the whole against hostile or recorded incidents."""

@@ -158,14 +158,14 @@ def test_it_waits_as_it_is_told_on_a_rate_limit_and_then_says_so(claude: Callabl
 
 def test_it_does_not_wait_longer_than_it_has_time(claude: Callable[..., AiMock], ask: Asked) -> None:
     server = claude(
-        fails(429, "rate_limit_error", retry_after=3600), COPILOT_FALLBACK_MODEL="", COPILOT_MODEL_SECONDS=5
+        fails(429, "rate_limit_error", retry_after=3600), COPILOT_FALLBACK_MODEL="", COPILOT_MODEL_SECONDS=30
     )
     started = time.monotonic()
 
     assert ask().note == "the model's rate limit is reached (429)"
 
     assert len(server.journal()) == 1
-    assert time.monotonic() - started < 5.0
+    assert time.monotonic() - started < 60.0
 
 
 def test_it_keeps_the_bill_of_an_answer_that_is_cut_off(claude: Callable[..., AiMock], ask: Asked) -> None:
@@ -227,12 +227,13 @@ def test_it_takes_nothing_from_an_answer_that_stopped_early_but_pays_for_it(
 def test_it_gives_up_on_a_model_that_drips_its_answer_past_the_deadline(
     claude: Callable[..., AiMock], ask: Asked
 ) -> None:
-    claude({**answers({"hypotheses": [hypothesis()]}), "latency": 150}, COPILOT_MODEL_SECONDS=1)
+    claude({**answers({"hypotheses": [hypothesis()]}), "latency": 500}, COPILOT_MODEL_SECONDS=2)
     started = time.monotonic()
 
-    assert ask().note == "the model did not answer within 1 s"
+    assert ask().note == "the model did not answer within 2 s"
 
-    assert time.monotonic() - started < 2.0
+    # The whole answer takes ten seconds and more.
+    assert time.monotonic() - started < 6.0
     assert [(call.outcome, call.input_tokens) for call in ask.calls()] == [("timed out", 1200)]
 
 
