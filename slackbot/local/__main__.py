@@ -23,13 +23,23 @@ def parser() -> argparse.ArgumentParser:
     words = argparse.ArgumentParser(prog="python -m slackbot.local", description=__doc__)
     words.add_argument("--port", type=int, default=8001)
     words.add_argument("--host", default="127.0.0.1", help="address to listen on; this machine only unless you say so")
-    words.add_argument("--data", type=Path, help="folder that keeps the workspace; without it, nothing outlives the process")
+    words.add_argument(
+        "--data", type=Path, help="folder that keeps the workspace; without it, nothing outlives the process"
+    )
     words.add_argument("--app-url", help="install an app in the default team: where its signed requests go")
     words.add_argument("--signing-secret-file", type=Path, help="file with the secret that signs them")
-    words.add_argument("--public-url", help="this server's address as the app reaches it (default: http://127.0.0.1:PORT)")
+    words.add_argument(
+        "--public-url", help="this server's address as the app reaches it (default: http://127.0.0.1:PORT)"
+    )
     words.add_argument("--deadline", type=float, default=3.0, help="seconds the app has to answer")
     words.add_argument("--trigger-seconds", type=float, default=3.0, help="seconds a trigger_id may open a view")
-    words.add_argument("--event-retries", type=_delays, default=(0.2, 1.0, 5.0), metavar="S,S,S", help="seconds before each retry of an event")
+    words.add_argument(
+        "--event-retries",
+        type=_delays,
+        default=(0.2, 1.0, 5.0),
+        metavar="S,S,S",
+        help="seconds before each retry of an event",
+    )
     return words
 
 
@@ -64,7 +74,7 @@ async def run(arguments: argparse.Namespace) -> None:
         handle_exit(sig, frame)
 
     server.handle_exit = leave  # type: ignore[method-assign]
-    print(f"local Slack workspace: http://127.0.0.1:{arguments.port}/", flush=True)  # noqa: T201
+    print(f"local Slack workspace: http://127.0.0.1:{arguments.port}/", flush=True)
     await server.serve()
     if not server.started:
         raise SystemExit(1)

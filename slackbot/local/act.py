@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from slackbot.local import events, modals, submitting
-from slackbot.local.choosing import PRESSED, action_of, find_element, state_of
+from slackbot.local.choosing import action_of, find_element, state_of
 from slackbot.local.delivery import Delivery
 from slackbot.local.errors import LocalError, SlackError
 from slackbot.local.interactions import message_action_payload, slash_fields, view_action_payload
@@ -338,12 +338,13 @@ def _seen(act: Act, *, before: int) -> Json:
                 closed.append(change.view)
                 views.pop(change.view, None)
     failed = delivery is not None and not delivery.accepted
+    in_order = [views[identifier] for identifier in workspace.views if identifier in views]
     answer: Json = {
         "ok": not failed and not act.errors,
         "status": delivery.status if delivery else None,
         "response": (delivery.json() or delivery.answer or None) if delivery else None,
         "messages": list(messages.values()),
-        "views": list(views.values()),
+        "views": in_order,
         "closed_views": closed,
     }
     if failed and delivery is not None:

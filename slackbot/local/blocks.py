@@ -39,7 +39,10 @@ MARKDOWN_TOTAL = 12_000
 TABLE_CHARACTERS = 10_000
 
 _STYLE = record(
-    {}, dict.fromkeys(("bold", "italic", "strike", "code", "underline", "highlight", "client_highlight", "unlink"), boolean)
+    {},
+    dict.fromkeys(
+        ("bold", "italic", "strike", "code", "underline", "highlight", "client_highlight", "unlink"), boolean
+    ),
 )
 
 
@@ -50,9 +53,7 @@ def _inline(**fields: Check) -> Check:
 RICH_INLINE = typed(
     {
         "text": _inline(text=string(low=1)),
-        "link": record(
-            {"type": anything, "url": address}, {"text": string(), "unsafe": boolean, "style": _STYLE}
-        ),
+        "link": record({"type": anything, "url": address}, {"text": string(), "unsafe": boolean, "style": _STYLE}),
         "user": _inline(user_id=string(low=1)),
         "channel": _inline(channel_id=string(low=1)),
         "usergroup": _inline(usergroup_id=string(low=1)),
@@ -272,7 +273,8 @@ def _unique_ids(blocks: Any, pointer: str, findings: Findings) -> None:
         for place, action in action_ids(block):
             if action in actions:
                 findings.add(
-                    f"{pointer}/{index}{place}", f'`action_id` "{action}" already exists for another element in the block'
+                    f"{pointer}/{index}{place}",
+                    f'`action_id` "{action}" already exists for another element in the block',
                 )
             actions.add(action)
 
@@ -284,7 +286,9 @@ def check_message_blocks(blocks: Any) -> list[str]:
     _unique_ids(blocks, "/blocks", findings)
     if isinstance(blocks, list):
         for kind, most in (("table", 1), ("data_table", 2)):
-            used = [index for index, block in enumerate(blocks) if isinstance(block, dict) and block.get("type") == kind]
+            used = [
+                index for index, block in enumerate(blocks) if isinstance(block, dict) and block.get("type") == kind
+            ]
             if len(used) > most:
                 findings.add(f"/blocks/{used[most]}", f"no more than {most} {kind} blocks allowed in a message")
     return findings.messages

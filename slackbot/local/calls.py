@@ -54,9 +54,7 @@ class Call:
         try:
             number = int(value)
         except ValueError:
-            raise SlackError(
-                "invalid_arguments", messages=[f"must be an integer [json-pointer:/{name}]"]
-            ) from None
+            raise SlackError("invalid_arguments", messages=[f"must be an integer [json-pointer:/{name}]"]) from None
         if number > high:
             return high
         if number < low:

@@ -53,9 +53,7 @@ def find_element(
             f"{element['action_id']} (block_id {block['block_id']}, value {element.get('value')!r})"
             for block, element in found
         )
-        raise LocalError(
-            f"action_id: {action_id!r} fits several; add block_id or value: {several}", field="action_id"
-        )
+        raise LocalError(f"action_id: {action_id!r} fits several; add block_id or value: {several}", field="action_id")
     return found[0]
 
 
@@ -138,4 +136,6 @@ def _option(element: Json, value: Any) -> Json:
         if str(value).casefold() == option["text"]["text"].casefold():
             return option
     offered = ", ".join(repr(option.get("value")) for option in options)
-    raise LocalError(f"value: {value!r} is not an option of {element['action_id']}; there are: {offered}", field="value")
+    raise LocalError(
+        f"value: {value!r} is not an option of {element['action_id']}; there are: {offered}", field="value"
+    )

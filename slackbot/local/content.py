@@ -103,7 +103,9 @@ def message_metadata(metadata: Any) -> Json | None:
     if isinstance(metadata, dict) and "event_type" not in metadata and "entities" in metadata:
         return metadata
     if not isinstance(metadata, dict) or not isinstance(metadata.get("event_type"), str):
-        raise SlackError("invalid_metadata_format", messages=["missing required field: event_type [json-pointer:/metadata]"])
+        raise SlackError(
+            "invalid_metadata_format", messages=["missing required field: event_type [json-pointer:/metadata]"]
+        )
     if not isinstance(metadata.get("event_payload"), dict):
         raise SlackError(
             "invalid_metadata_format", messages=["must provide an object [json-pointer:/metadata/event_payload]"]

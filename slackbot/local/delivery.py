@@ -103,9 +103,7 @@ class Sender:
         retry: int = 0,
     ) -> Delivery:
         self._number += 1
-        delivery = Delivery(
-            number=self._number, team=team, kind=kind, at=self._clock.now(), request=shown, retry=retry
-        )
+        delivery = Delivery(number=self._number, team=team, kind=kind, at=self._clock.now(), request=shown, retry=retry)
         self.journal.append(delivery)
         if app.app_url is None:
             delivery.reason = "app_not_installed"

@@ -15,16 +15,24 @@ class Documents:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             path = folder / "workspace.sqlite3"
             path.touch(mode=0o600)
-        self._db = sqlite3.connect(":memory:" if folder is None else path, isolation_level=None, check_same_thread=False)
+        self._db = sqlite3.connect(
+            ":memory:" if folder is None else path, isolation_level=None, check_same_thread=False
+        )
         # A kill -9 loses nothing; a power cut may lose the last second, which a stand-in can bear.
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=OFF")
-        self._db.execute("CREATE TABLE IF NOT EXISTS document (kind TEXT, key TEXT, body TEXT, PRIMARY KEY (kind, key))")
+        self._db.execute(
+            "CREATE TABLE IF NOT EXISTS document (kind TEXT, key TEXT, body TEXT, PRIMARY KEY (kind, key))"
+        )
         self._db.execute("CREATE TABLE IF NOT EXISTS content (key TEXT PRIMARY KEY, body BLOB)")
 
     def put(self, kind: str, key: str, body: dict[str, Any]) -> None:
         """Write one document, new or changed."""
-        self._db.execute("INSERT OR REPLACE INTO document VALUES (?, ?, ?)", (kind, key, json.dumps(body)))
+        # An upsert keeps the row's place, and so the order of people, channels and open modals.
+        self._db.execute(
+            "INSERT INTO document VALUES (?, ?, ?) ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body",
+            (kind, key, json.dumps(body)),
+        )
 
     def drop(self, kind: str, key: str) -> None:
         """Remove one document; it may be absent."""

@@ -24,11 +24,7 @@ from slackbot.local.shapes import (
 def plain(high: int, *, low: int = 1) -> Check:
     """Check a plain_text object of at most `high` characters."""
     return typed(
-        {
-            "plain_text": record(
-                {"type": anything, "text": string(low=low, high=high)}, {"emoji": boolean}
-            )
-        },
+        {"plain_text": record({"type": anything, "text": string(low=low, high=high)}, {"emoji": boolean})},
         what="text type",
     )
 
@@ -76,9 +72,7 @@ _DISPATCH = {
 
 
 def _option(label: Check) -> Check:
-    return record(
-        {"text": label, "value": string(low=1, high=150)}, {"description": text(75), "url": address}
-    )
+    return record({"text": label, "value": string(low=1, high=150)}, {"description": text(75), "url": address})
 
 
 PLAIN_OPTION = _option(plain(75))
@@ -108,9 +102,7 @@ def _select(**own: Check) -> Check:
 
 
 def _feedback_button() -> Check:
-    return record(
-        {"text": plain(75), "value": string(low=1, high=2000)}, {"accessibility_label": string(high=75)}
-    )
+    return record({"text": plain(75), "value": string(low=1, high=2000)}, {"accessibility_label": string(high=75)})
 
 
 _STATIC: dict[str, Check] = {
@@ -171,9 +163,7 @@ ELEMENTS: dict[str, Check] = {
     "multi_users_select": _select(initial_users=_IDS, **_MANY),
     "channels_select": _select(initial_channel=string(low=1), response_url_enabled=boolean),
     "multi_channels_select": _select(initial_channels=_IDS, **_MANY),
-    "conversations_select": _select(
-        initial_conversation=string(low=1), response_url_enabled=boolean, **_FILTER
-    ),
+    "conversations_select": _select(initial_conversation=string(low=1), response_url_enabled=boolean, **_FILTER),
     "multi_conversations_select": _select(initial_conversations=_IDS, **_MANY, **_FILTER),
     "datepicker": _select(initial_date=string(pattern=r"\d{4}-\d{2}-\d{2}")),
     "timepicker": _select(initial_time=string(pattern=r"([01]\d|2[0-3]):[0-5]\d"), timezone=string(low=1)),

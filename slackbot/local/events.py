@@ -65,9 +65,7 @@ async def verify_url(service: Service, workspace: Workspace) -> bool:
     """Ask the app's address to return a challenge, as Slack does before it sends events there."""
     challenge = workspace.new_id("")
     body = {"token": VERIFICATION_TOKEN, "challenge": challenge, "type": "url_verification"}
-    delivery = await service.sender.send_json(
-        workspace.app, team=workspace.slug, kind="url_verification", body=body
-    )
+    delivery = await service.sender.send_json(workspace.app, team=workspace.slug, kind="url_verification", body=body)
     answer = delivery.json()
     returned = answer.get("challenge") if answer else delivery.answer.strip()
     workspace.app.url_verified = delivery.accepted and returned == challenge

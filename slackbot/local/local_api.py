@@ -97,9 +97,7 @@ def _described(workspace: Workspace) -> Json:
 def _make_channel(workspace: Workspace, body: Json) -> Channel:
     name = str(body.get("name") or "").strip().removeprefix("#")
     if not CHANNEL_NAME.fullmatch(name) or name != name.lower():
-        raise LocalError(
-            "name: a channel name has up to 80 lower-case letters, digits, - and _", field="name"
-        )
+        raise LocalError("name: a channel name has up to 80 lower-case letters, digits, - and _", field="name")
     channel = workspace.find_channel(name)
     people = [user.id for user in workspace.users.values() if not user.is_bot]
     if channel is None:
@@ -205,9 +203,7 @@ def routes(service: Service) -> APIRouter:
         user = person(workspace, request.query_params.get("as"))
         home = workspace.home(user.id)
         return {
-            "views": [
-                {**modals.public(workspace, view), "errors": view.errors} for view in workspace.modals(user.id)
-            ],
+            "views": [{**modals.public(workspace, view), "errors": view.errors} for view in workspace.modals(user.id)],
             "home": modals.public(workspace, home) if home else None,
         }
 

@@ -182,5 +182,7 @@ def find_by(workspace: Workspace, *, view_id: str | None, external_id: str | Non
     """Return the view with this id or the app's own id for it."""
     if view_id is not None:
         return workspace.views.get(view_id)
-    matching: Any = (view for view in workspace.views.values() if external_id and view.body["external_id"] == external_id)
+    matching: Any = (
+        view for view in workspace.views.values() if external_id and view.body["external_id"] == external_id
+    )
     return next(matching, None)

@@ -34,7 +34,13 @@ class ResponseAddresses:
         self._open: dict[str, ResponseAddress] = {}
 
     def issue(
-        self, workspace: Workspace, *, channel: str, user: str, source: Message | None = None, thread_ts: str | None = None
+        self,
+        workspace: Workspace,
+        *,
+        channel: str,
+        user: str,
+        source: Message | None = None,
+        thread_ts: str | None = None,
     ) -> str:
         """Return the path of a new address."""
         key = random_text(24)

@@ -116,6 +116,7 @@ def record(
         if not isinstance(value, dict):
             findings.add(pointer, "must provide an object")
             return
+        before = len(findings.messages)
         for name in must:
             if value.get(name) is None:
                 findings.add(pointer, f"missing required field: {name}")
@@ -124,7 +125,8 @@ def record(
                 findings.add(pointer, f"invalid additional property: {name}")
             elif field is not None:
                 known[name](field, f"{pointer}/{name}", findings)
-        if also is not None:
+        # What binds the fields together may rely on each being well formed.
+        if also is not None and len(findings.messages) == before:
             also(value, pointer, findings)
 
     return check

@@ -38,7 +38,9 @@ def _enter(view: View, found: list[tuple[Json, Json]], name: str, value: object)
     if len(found) != 1:
         there = ", ".join(f"{block}.{action}" for block, actions in view.values.items() for action in actions) or "none"
         wrong = "is not in this view" if not found else "is there several times; name its block_id"
-        raise LocalError(f"values.{name} {wrong}; inputs: {there}", field=f"values.{name}", status=404 if not found else 400)
+        raise LocalError(
+            f"values.{name} {wrong}; inputs: {there}", field=f"values.{name}", status=404 if not found else 400
+        )
     block, element = found[0]
     if element["type"] not in modals.EMPTY:
         raise LocalError(f"values.{name} is a {element['type']}, which holds no value", field=f"values.{name}")
@@ -87,7 +89,9 @@ def _malformed(element: Json, value: str) -> str | None:
     return None
 
 
-async def submit(service: Service, workspace: Workspace, *, user: User, view: View) -> tuple[Delivery | None, dict[str, str]]:
+async def submit(
+    service: Service, workspace: Workspace, *, user: User, view: View
+) -> tuple[Delivery | None, dict[str, str]]:
     """Submit a modal and do what the app answers; return the request and the errors shown in the modal."""
     view.errors = missing(view)
     if view.errors:
@@ -135,7 +139,9 @@ def _apply(workspace: Workspace, view: View, delivery: Delivery) -> dict[str, st
     return {}
 
 
-async def close(service: Service, workspace: Workspace, *, user: User, view: View, all_of_them: bool) -> Delivery | None:
+async def close(
+    service: Service, workspace: Workspace, *, user: User, view: View, all_of_them: bool
+) -> Delivery | None:
     """Close a modal by its Cancel button, or with the cross the whole stack; tell the app when it asked for that."""
     stack = workspace.modals(user.id)
     clear = all_of_them or bool(view.body.get("clear_on_close"))

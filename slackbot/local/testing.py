@@ -135,7 +135,7 @@ class ReceivingApp:
         app = self
 
         class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:  # noqa: N802 (the name http.server calls)
+            def do_POST(self) -> None:
                 app._take(self)
 
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002

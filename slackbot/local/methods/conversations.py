@@ -83,9 +83,7 @@ def create(call: Call) -> Json:
         raise SlackError("name_taken")
     bot = call.workspace.app.bot_user_id
     people = [user.id for user in call.workspace.users.values() if not user.is_bot]
-    channel = call.workspace.create_channel(
-        name, creator=bot, members=[bot, *people], private=call.flag("is_private")
-    )
+    channel = call.workspace.create_channel(name, creator=bot, members=[bot, *people], private=call.flag("is_private"))
     return {"channel": channel.public(reader=bot)}
 
 

@@ -20,9 +20,7 @@ def get_upload_url(call: Call) -> Json:
     length = call.number("length", default=0, low=1, high=LARGEST, error="invalid_arguments")
     if call.optional("length") is None:
         raise SlackError("invalid_arguments", messages=["missing required field: length"])
-    file = StoredFile(
-        id=call.workspace.new_id("F"), name=name, length=length, alt_text=call.optional("alt_txt")
-    )
+    file = StoredFile(id=call.workspace.new_id("F"), name=name, length=length, alt_text=call.optional("alt_txt"))
     call.workspace.save_file(file)
     return {"upload_url": f"{call.base_url}/upload/v1/{call.workspace.slug}/{file.id}", "file_id": file.id}
 

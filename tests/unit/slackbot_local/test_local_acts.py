@@ -14,7 +14,12 @@ BUTTONS = [
         "type": "actions",
         "block_id": "verdict",
         "elements": [
-            {"type": "button", "action_id": "confirm", "text": {"type": "plain_text", "text": "This was it"}, "value": "h1"},
+            {
+                "type": "button",
+                "action_id": "confirm",
+                "text": {"type": "plain_text", "text": "This was it"},
+                "value": "h1",
+            },
             {"type": "button", "action_id": "why:h1", "text": {"type": "plain_text", "text": "Why?"}, "value": "h1"},
             {"type": "button", "action_id": "why:h2", "text": {"type": "plain_text", "text": "Why?"}, "value": "h2"},
         ],
@@ -100,7 +105,12 @@ def test_a_pressed_button_sends_block_actions_and_shows_the_edit(
     payload = app.of("block_actions")[0].body
     assert app.of("block_actions")[0].genuine
     action = payload["actions"][0]
-    assert (action["type"], action["action_id"], action["block_id"], action["value"]) == ("button", "confirm", "verdict", "h1")
+    assert (action["type"], action["action_id"], action["block_id"], action["value"]) == (
+        "button",
+        "confirm",
+        "verdict",
+        "h1",
+    )
     assert payload["container"] == {"type": "message", "message_ts": ts, "channel_id": incidents, "is_ephemeral": False}
     assert payload["team"]["id"] == team.installed["team_id"]
     assert [message["text"] for message in seen["messages"]] == ["INC-1 confirmed"]
@@ -148,9 +158,14 @@ def test_menus_send_the_chosen_option(
     expected: Any,
 ) -> None:
     options = [
-        {"text": {"type": "plain_text", "text": text}, "value": option} for text, option in (("First", "h1"), ("Second", "h2"))
+        {"text": {"type": "plain_text", "text": text}, "value": option}
+        for text, option in (("First", "h1"), ("Second", "h2"))
     ]
-    block = {"type": "actions", "block_id": "b", "elements": [{"type": element, "action_id": "pick", "options": options}]}
+    block = {
+        "type": "actions",
+        "block_id": "b",
+        "elements": [{"type": element, "action_id": "pick", "options": options}],
+    }
     ts = client.chat_postMessage(channel=incidents, text="pick", blocks=[block])["ts"]
     team.act(type="select", channel="incidents", ts=ts, action_id="pick", value=value, wait=0)
     payload = app.of("block_actions")[0].body

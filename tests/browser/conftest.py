@@ -1,0 +1,60 @@
+"""Headless Chromium and a local workspace of its own; skipped where Chromium is not installed."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from slackbot.local.testing import ReceivingApp, Team, running
+
+CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        pytest.skip(f"{CHROMIUM} is absent: install Debian's chromium, or name it in CHROMIUM")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def app() -> Iterator[ReceivingApp]:
+    with ReceivingApp() as app:
+        yield app
+
+
+@pytest.fixture
+def team(app: ReceivingApp) -> Iterator[Team]:
+    with running() as address:
+        team = Team(server=address, name="acme")
+        team.install(app_url=app.url, signing_secret=app.signing_secret, commands=["/sre"])
+        yield team
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page at the size of a laptop; anything it complains of fails the test."""
+    page = browser.new_page(viewport={"width": 1280, "height": 800}, locale="en-GB")
+    page.set_default_timeout(10_000)
+    complaints: list[str] = []
+    page.on(
+        "console", lambda message: complaints.append(message.text) if message.type in {"error", "warning"} else None
+    )
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    yield page
+    page.close()
+    assert complaints == []
