@@ -7,19 +7,19 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AliasChoices, BaseModel, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Network = IPv4Network | IPv6Network
 
 
-class ModelPrice(BaseSettings):
-    """Hold the price of one model in US dollars per million tokens."""
+class ModelPrice(BaseModel):
+    """Hold the price of one model in US dollars per million tokens; each is needed, as a missing one would be free."""
 
-    input: float = 0.0
-    output: float = 0.0
-    cache_write: float = 0.0
-    cache_read: float = 0.0
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+    cache_write: float = Field(ge=0)
+    cache_read: float = Field(ge=0)
 
 
 class Config(BaseSettings):

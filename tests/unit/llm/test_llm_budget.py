@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 from django.db import connection
 from django.utils import timezone
+from pydantic import ValidationError
 
-from copilot.config import ModelPrice
+from copilot.config import ModelPrice, config
 from copilot.guard.tenancy import tenant_scope
 from copilot.llm import budget
 from copilot.llm.budget import BudgetError, Tokens
@@ -166,3 +167,13 @@ def test_it_lets_runs_side_by_side_not_overdraw_the_budget(
 
     assert sum(granted) == 3
     assert rows(tenant) == [("asked", Decimal("0.018000"))] * 3
+
+
+def test_it_reads_prices_from_their_setting_alone_and_wants_them_whole(
+    configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUTPUT", "no number")
+    configure(COPILOT_MODEL_PRICES='{"claude-x": {"input": 1, "cache_write": 2, "cache_read": 0.1}}')
+
+    with pytest.raises(ValidationError, match=r"model_prices\.claude-x\.output\n +Field required"):
+        config()
