@@ -1,0 +1,253 @@
+"""A Slack workspace on this machine, the product's Request URL beside it, and incidents in real rows."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import httpx
+import pytest
+import uvicorn
+from django.utils import timezone
+from fastapi import FastAPI
+from slack_sdk import WebClient
+
+from copilot.guard.tenancy import tenant_scope
+from copilot.models import (
+    EvidenceRecord,
+    Hypothesis,
+    Incident,
+    ModelCall,
+    RankingRecord,
+    Run,
+    Service,
+    SourceCall,
+    StageResult,
+    Tenant,
+)
+from scoring.frozen import plain
+from tests.servers.processes import answers, free_port, running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from copilot.knowledge.briefing import Briefing
+
+
+@dataclass
+class Workspace:
+    """One team of the local Slack, seen as its people see it."""
+
+    url: str
+    team: str
+
+    def _local(self, method: str, path: str, **keywords: Any) -> dict[str, Any]:
+        with httpx.Client(trust_env=False, timeout=30) as client:
+            answer = client.request(method, f"{self.url}/local/{path}", **keywords)
+        body: dict[str, Any] = answer.json()
+        assert body.get("ok"), body
+        return body
+
+    def act(self, kind: str, person: str = "ada", **more: Any) -> dict[str, Any]:
+        """Do what a person does."""
+        return self._local("POST", "act", json={"team": self.team, "as": person, "type": kind, **more})
+
+    def channel(self, name: str, **more: Any) -> dict[str, Any]:
+        """Make or change a channel."""
+        made: dict[str, Any] = self._local("POST", "channels", json={"team": self.team, "name": name, **more})["channel"]
+        return made
+
+    def delete_channel(self, name: str) -> None:
+        """Delete a channel."""
+        self._local("DELETE", f"channels/{name}", params={"team": self.team})
+
+    def messages(self, channel: str, *, thread_ts: str | None = None, person: str = "ada") -> list[dict[str, Any]]:
+        """Return what a person sees in a channel, or in a thread."""
+        params = {"team": self.team, "channel": channel, "as": person} | ({"thread_ts": thread_ts} if thread_ts else {})
+        found: list[dict[str, Any]] = self._local("GET", "messages", params=params)["messages"]
+        return found
+
+    def modals(self, person: str = "ada") -> list[dict[str, Any]]:
+        """Return the windows a person has open."""
+        found: list[dict[str, Any]] = self._local("GET", "views", params={"team": self.team, "as": person})["views"]
+        return found
+
+    def fail(self, method: str, error: str, *, times: int = 1, retry_after: int = 1) -> None:
+        """Let the next calls of a method fail."""
+        body = {"team": self.team, "method": method, "error": error, "times": times, "retry_after": retry_after}
+        self._local("POST", "faults", json=body)
+
+    def heal(self) -> None:
+        """Let nothing fail any more."""
+        self._local("DELETE", "faults")
+
+    def deliveries(self, kind: str = "") -> list[dict[str, Any]]:
+        """Return what the workspace sent to the product, and what was answered."""
+        found: list[dict[str, Any]] = self._local("GET", "deliveries", params={"team": self.team, "kind": kind})[
+            "deliveries"
+        ]
+        return found
+
+
+@pytest.fixture(scope="session")
+def local_slack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running local Slack workspace server."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "slackbot.local", "--port", str(port), "--event-retries", "0.1,0.2,0.3"]
+    log = tmp_path_factory.mktemp("slack") / "slack.log"
+    with running(command, log=log, ready=lambda: answers(f"{url}/local/workspace")):
+        yield url
+
+
+@contextmanager
+def served(app: FastAPI, port: int) -> Iterator[None]:
+    """Serve an application in a thread of this process, so that it shares the test's database."""
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", lifespan="off"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    until = time.monotonic() + 15
+    while not server.started and time.monotonic() < until:
+        time.sleep(0.02)
+    assert server.started
+    yield
+    server.should_exit = True
+    thread.join(timeout=15)
+
+
+@pytest.fixture
+def workspace(tenant: Tenant, committed_db: str, local_slack: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+    """The tenant's own Slack workspace, connected, with the product's routes served to it."""
+    from copilot import config as configuration
+    from slackbot import installs
+    from slackbot.app import bolt, routes
+
+    port = free_port()
+    settings = configuration.config().model_copy(update={"public_url": f"http://127.0.0.1:{port}"})
+    monkeypatch.setattr(installs, "config", lambda: settings)
+    # A team of this test's own: rows are emptied after each test, the workspace server lives on.
+    slug = f"t{time.time_ns()}"
+    Tenant.objects.filter(id=tenant.id).update(slug=slug)
+    app = FastAPI()
+    app.include_router(routes())
+    with served(app, port):
+        installs.connect(tenant.id, {"local": local_slack, "default_channel": "incidents"}, actor="test")
+        there = Workspace(local_slack, slug)
+        for channel in ("checkout", "incidents"):
+            there.channel(channel, bot=True)
+        for person in ("ada", "bo"):
+            there._local("POST", "users", json={"team": slug, "name": person})
+        yield there
+        there.heal()
+        # Listeners go on after their acknowledgement; the next test empties the rows.
+        bolt().listener_runner.listener_executor.submit(lambda: None).result(timeout=10)
+
+
+def client_of(tenant: Tenant) -> WebClient:
+    """A client with the tenant's own token."""
+    from slackbot import installs
+
+    found = installs.of_tenant(tenant.id)
+    assert found is not None
+    return found.client()
+
+
+def store(tenant: Tenant, briefing: Briefing) -> UUID:
+    """Write the rows that read back as this briefing; return the incident's id."""
+    with tenant_scope(tenant.id):
+        service = None
+        if briefing.service_is_known:
+            service, _ = Service.objects.get_or_create(name=briefing.service, defaults={"channel": briefing.channel})
+        incident = Incident.objects.create(
+            number=briefing.number,
+            service=service,
+            service_name=briefing.service,
+            title=briefing.title,
+            status=briefing.status,
+            severity=briefing.severity,
+            priority=briefing.priority,
+            urgency=briefing.urgency,
+            assignees=list(briefing.assignees),
+            source=briefing.source,
+            dedupe_key=f"made-up/{briefing.number}",
+            url=briefing.url,
+            started_at=briefing.started_at,
+            alert_at=briefing.started_at,
+            acknowledged_at=briefing.acknowledged_at,
+            acknowledged_by=briefing.acknowledged_by,
+            resolved_at=briefing.resolved_at,
+            resolved_by=briefing.resolved_by,
+            muted_until=briefing.muted_until,
+            last_event_at=briefing.started_at,
+        )
+        store_run(incident, briefing)
+    return incident.id
+
+
+def store_run(incident: Incident, briefing: Briefing) -> Run:
+    """Write one run of the incident; call it in the tenant's scope."""
+    now = timezone.now()
+    sequence = incident.runs.count() + 1
+    run = Run.objects.create(
+        incident=incident, sequence=sequence, stage=briefing.stage, error=briefing.error, asked_by=briefing.asked_by,
+        created_at=now - timedelta(seconds=4), finished_at=now if briefing.stage in {"done", "failed"} else None,
+    )  # fmt: skip
+    for source in briefing.sources:
+        SourceCall.objects.create(
+            run=run, source=source.name, name=source.name, status=source.status, seconds=source.seconds,
+            observations=source.observations, detail=source.detail,
+        )  # fmt: skip
+    for position, one in enumerate(briefing.evidence):
+        EvidenceRecord.objects.create(
+            run=run, reference=one.id, position=position, kind=one.kind, service=one.entity.service, entity=one.entity.key,
+            indicator=one.indicator, statement=one.statement, severity=one.severity, direction=one.direction,
+            source=one.source, link=one.link, author=one.author, payload=plain(one),
+        )  # fmt: skip
+    if briefing.verdict:
+        output = {"gap_lines": list(briefing.gaps)}
+        for stage, at in (("gather", 2.0), ("rank", 1.2)):
+            StageResult.objects.create(
+                run=run, stage=stage, output=output, started_at=now - timedelta(seconds=at),
+                finished_at=now - timedelta(seconds=at),
+            )  # fmt: skip
+        RankingRecord.objects.create(
+            run=run, version=briefing.scoring_version, verdict=briefing.verdict, explanation=briefing.explanation,
+            missing=list(briefing.missing), next_check=briefing.next_check, weighed_light=list(briefing.weighed_light),
+            inputs="{}", outcome="{}", model_note=briefing.model_note,
+        )  # fmt: skip
+    if briefing.model:
+        ModelCall.objects.create(
+            run=run, purpose="propose", model=briefing.model, prompt_version="1", outcome="end_turn", dollars=briefing.dollars
+        )
+    for one in briefing.hypotheses:
+        Hypothesis.objects.create(
+            run=run, rank=one.rank, service=one.service, entity=one.entity, cause_kind=one.cause_kind,
+            statement=one.statement, origin=one.origin, confidence=one.confidence, low=one.low, high=one.high,
+            factors=plain(one.factors), supporting=list(one.supporting), contradicting=list(one.contradicting),
+            next_check=one.next_check,
+        )  # fmt: skip
+    return run
+
+
+def files_of(messages: list[dict[str, Any]]) -> list[str]:
+    """The titles of the files in some messages."""
+    return [file["title"] for message in messages for file in message.get("files") or []]
+
+
+def until(condition: Any, seconds: float = 8.0) -> Any:
+    """Wait until a condition holds, and return what it gave."""
+    end = time.monotonic() + seconds
+    while True:
+        found = condition()
+        if found or time.monotonic() > end:
+            return found
+        time.sleep(0.05)
+
+
+__all__ = ["Workspace", "client_of", "files_of", "local_slack", "store", "store_run", "until", "workspace"]
