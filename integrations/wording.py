@@ -28,7 +28,7 @@ _MASKS: tuple[tuple[re.Pattern[str], str], ...] = (
     # Numbers, with the unit that belongs to them. A figure inside a word stays: p99, 5xx, s3.
     (
         re.compile(
-            r"(?<![\w.])[<>=≥≤~±+]*-?\d+(?:[.,]\d+)*(?:\s?(?:%|ms|s|m|h|d|us|µs|ns|[kmgt]i?b|min|x)\b|%)?(?![\w])"
+            r"(?<![\w.])[<>=≥≤~±+]*-?\d+(?:[.,]\d+)*(?:\s?%|\s?(?:ms|s|m|h|d|us|µs|ns|[kmgt]i?b|min|x)\b)?(?![\w])"
         ),
         _MARK,
     ),

@@ -22,12 +22,13 @@ _STATUSES: Mapping[str, str] = {
     "waiting": "pending",
 }
 
+_LONGEST_REF = 255
 _TAG = re.compile(r"(refs/tags/.+|[A-Za-z_-]*v?\d+(\.\d+)+([-+.][\w.+-]*)?)")
 
 
 def version(deployment: Mapping[str, Any], default_branch: str = "") -> str:
     """Return the tag that was deployed, else the commit: a branch's name says nothing about what runs."""
-    ref = text(deployment, "ref")
+    ref = text(deployment, "ref")[:_LONGEST_REF]
     tag = ref != default_branch and _TAG.fullmatch(ref)
     return ref.removeprefix("refs/tags/") if tag else text(deployment, "sha")
 
