@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,12 @@ class KubernetesCredentials(base.Credentials):
         default=(), description="Look only at these namespaces (commas between); empty: all"
     )
 
+    @field_validator("kubeconfig", mode="before")
+    @classmethod
+    def _indented_text_stays_yaml(cls, value: object) -> object:
+        # Blanks are stripped from the ends of what is entered: that would move the first line of an indented text alone.
+        return textwrap.dedent(value) if isinstance(value, str) else value
+
     @field_validator("namespaces", mode="before")
     @classmethod
     def _namespaces_may_be_text(cls, value: object) -> object:
@@ -114,7 +121,7 @@ def from_kubeconfig(text: str, context: str = "", *, verify_tls: bool = True) ->
         # The parser's own message quotes the line, which may hold a secret.
         raise ValueError(f"kubeconfig: is not YAML{f' (line {mark.line + 1})' if mark else ''}") from None
     if not isinstance(document, dict):
-        raise ValueError("kubeconfig: must be a mapping with clusters, users and contexts")  # noqa: TRY004 (pydantic reports it)
+        raise ValueError("kubeconfig: must be a mapping with clusters, users and contexts")
     wanted = context or str(document.get("current-context") or "")
     if not wanted:
         raise ValueError("kubeconfig: has no current-context; enter the context's name")

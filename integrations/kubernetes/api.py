@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import urllib3
 
 from integrations.base import Rejected, SourceError, TimedOut, TooLarge, Unauthorised, Unreachable
+from integrations.kubernetes import fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -125,7 +126,7 @@ class Api:
         answer = self._json(
             self._call("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", {}, {}, review)
         )
-        return bool((answer.get("status") or {}).get("allowed"))
+        return fields.part(answer, "status").get("allowed") is True
 
     def _connected(self, access: Access) -> ApiClient:
         from kubernetes.client import ApiClient, Configuration
@@ -184,7 +185,7 @@ class Api:
             page = self._json(self._call("GET", path, places, asked))
             found = page.get("items")
             items += [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
-            follow = str((page.get("metadata") or {}).get("continue") or "")
+            follow = fields.text(page, "metadata", "continue")
             if not follow:
                 break
         return Listing(tuple(items), left_out=bool(follow))

@@ -127,7 +127,7 @@ def _node(node: Object, *, is_used: bool) -> Iterator[State]:
             yield State(entity, "NotReady", SOURCE, at=at, detail=detail, query=query, attributes=attributes)
         elif kind in PRESSURES and status == "True":
             yield State(entity, kind, SOURCE, at=at, detail=message[:400], query=query, attributes=attributes)
-    if node.get("spec", {}).get("unschedulable"):
+    if fields.part(node, "spec").get("unschedulable"):
         taints = fields.parts(node, "spec", "taints")
         at = next(
             (fields.seconds(t.get("timeAdded")) for t in taints if t.get("key") == "node.kubernetes.io/unschedulable"),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from integrations import base
 from integrations.base import Health, Integration, Rejected, SourceError, TooLarge
@@ -30,6 +31,8 @@ POINTS = 240
 
 class PrometheusCredentials(base.Credentials):
     """Hold where a Prometheus is, how to get in, and what the tenant wants asked besides."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     url: str = Field(
         description="Address of Prometheus (or Thanos, Mimir, VictoriaMetrics), e.g. https://prometheus.example.org"
@@ -58,6 +61,12 @@ class PrometheusCredentials(base.Credentials):
         if parts.username or parts.password:
             raise ValueError("must not hold a user name or password; they have fields of their own")
         return value.rstrip("/")
+
+    @field_validator("queries", mode="before")
+    @classmethod
+    def _indented_text_stays_yaml(cls, value: object) -> object:
+        # Blanks are stripped from the ends of what is entered: that would move the first line of an indented list alone.
+        return textwrap.dedent(value) if isinstance(value, str) else value
 
     @field_validator("queries")
     @classmethod

@@ -72,7 +72,7 @@ class Api:
 
         def ask() -> None:
             # PrometheusConnect's own check follows the redirect to the user interface, which some builds lack.
-            connect._session.get(  # noqa: SLF001
+            connect._session.get(
                 f"{self.url}/-/ready", headers=connect.headers, auth=connect.auth, timeout=self._seconds()
             )
 
@@ -83,7 +83,7 @@ class Api:
         """Return those of the given metrics that had samples in the window."""
         params = {"match[]": f'{{__name__=~"{"|".join(names)}"}}', "start": start, "end": end}
         connect = self._connect()
-        connect._timeout = self._seconds()  # noqa: SLF001 (get_label_values takes no time-out of its own)
+        connect._timeout = self._seconds()
         return frozenset(self._translated(lambda: connect.get_label_values("__name__", params=params)))
 
     def range(self, query: str, *, start: float, end: float, step: float) -> Result:
@@ -112,7 +112,7 @@ class Api:
     def _seconds(self) -> float:
         seconds = min(self.door.remaining(), SECONDS_PER_REQUEST)
         if seconds <= 0:
-            raise TimedOut("the deadline passed before Prometheus could be asked")
+            raise TimedOut(f"{urlsplit(self.url).netloc} could not be asked before the deadline")
         return seconds
 
     def _connect(self) -> PrometheusConnect:
@@ -154,7 +154,9 @@ class Api:
 
     def _series(self, ask: Callable[[], Any]) -> Result:
         result = self._translated(ask)
-        if not isinstance(result, list) or not all(isinstance(one, dict) for one in result):
+        if not isinstance(result, list) or not all(
+            isinstance(one, dict) and isinstance(one.get("metric", {}), dict) for one in result
+        ):
             raise Rejected("the answer is not a list of series; is this address a Prometheus?", retryable=False)
         return result
 
@@ -170,6 +172,11 @@ class Api:
             ) from error
         except requests.Timeout as error:
             raise TimedOut(f"{host} did not answer in time") from error
+        except requests.exceptions.SSLError as error:
+            raise Unreachable(
+                f"no secure connection to {host}: its certificate is not trusted; enter its authority, or check the address",
+                retryable=False,
+            ) from error
         except requests.RequestException as error:
             raise Unreachable(f"no answer from {host}: {type(error).__name__}") from error
         except (KeyError, TypeError, ValueError) as error:
@@ -188,7 +195,7 @@ def _json(response: requests.Response) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def _error(response: requests.Response) -> SourceError:  # noqa: PLR0911 (one return a kind)
+def _error(response: requests.Response) -> SourceError:
     body = _json(response)
     words = str(body.get("error") or response.text.strip()[:200] or response.reason or "no reason given")
     kind = str(body.get("errorType") or "")

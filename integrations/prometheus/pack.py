@@ -24,10 +24,10 @@ Unit = Literal["seconds", "ratio", "bytes", "bytes/s", "requests/s", "cores", "c
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Expression = Annotated[str, StringConstraints(min_length=1, max_length=4000, strip_whitespace=True)]
 # A metric's name is what stands right before a brace; the pack writes `name{}` even where nothing is matched.
-_METRIC = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(?=\{)")
+_METRIC = re.compile(r"(?!(?:and|or|unless)\b)\b([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(?=\{)")
 
 
-class BadPack(ValueError):  # noqa: N818 (named as what it is, like BadPayload)
+class BadPack(ValueError):
     """Refuse a query pack; the text names the entry, the field, and what was expected."""
 
 

@@ -61,7 +61,11 @@ def shop() -> Past:
     past.add("hikaricp_connections_active", {**own, "pool": "main"}, since_onset(4.0, 5.0))
     past.add("hikaricp_connections_max", {**own, "pool": "main"}, since_onset(20.0, 5.0))
     past.add("hikaricp_connections_pending", {**own, "pool": "main"}, since_onset(0.0, 14.0))
-    past.counter("http_client_request_duration_seconds_count", {"job": "checkout", "server_address": "payments.shop.svc"}, [(at, 10.0) for at in times()])
+    past.counter(
+        "http_client_request_duration_seconds_count",
+        {"job": "checkout", "server_address": "payments.shop.svc"},
+        [(at, 10.0) for at in times()],
+    )
     for edge in (*BOUNDS, float("inf")):
         word = "+Inf" if edge == float("inf") else f"{edge:g}"
         rates = [(at, 10.0 if edge >= (1.8 if at >= ONSET else 0.04) else 0.0) for at in times()]
@@ -79,7 +83,11 @@ def containers(past: Past, name: str) -> None:
     past.add("kube_pod_container_resource_limits", {**labels, "resource": "memory"}, [(at, 800e6) for at in times()])
     past.add("kube_pod_container_resource_limits", {**labels, "resource": "cpu"}, [(at, 0.5) for at in times()])
     past.add("kube_pod_container_status_restarts_total", labels, since_onset(0.0, 2.0 if name == "payments" else 0.0))
-    past.add("kube_deployment_status_replicas_unavailable", {"namespace": "shop", "deployment": name}, since_onset(0.0, 1.0 if name == "payments" else 0.0))
+    past.add(
+        "kube_deployment_status_replicas_unavailable",
+        {"namespace": "shop", "deployment": name},
+        since_onset(0.0, 1.0 if name == "payments" else 0.0),
+    )
 
 
 def nodes(past: Past) -> None:
@@ -89,4 +97,8 @@ def nodes(past: Past) -> None:
         past.counter("node_cpu_seconds_total", {**labels, "mode": "idle", "cpu": "0"}, [(at, 0.75) for at in times()])
         past.add("node_memory_MemAvailable_bytes", labels, [(at, 2e9 * number) for at in times()])
         past.add("node_memory_MemTotal_bytes", labels, [(at, 8e9) for at in times()])
-        past.add("kube_node_status_condition", {"node": f"worker-{number}", "condition": "Ready", "status": "true"}, [(at, 1.0) for at in times()])
+        past.add(
+            "kube_node_status_condition",
+            {"node": f"worker-{number}", "condition": "Ready", "status": "true"},
+            [(at, 1.0) for at in times()],
+        )

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import ssl
 import subprocess
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
 
 def free_port() -> int:
@@ -52,7 +55,7 @@ def answers(url: str, *, headers: Mapping[str, str] | None = None, context: ssl.
     request = urllib.request.Request(url, headers=dict(headers or {}))
     try:
         with urllib.request.urlopen(request, timeout=2, context=context) as response:
-            return 200 <= response.status < 300
+            return 200 <= int(response.status) < 300
     except OSError:
         return False
 
@@ -69,10 +72,8 @@ def _wait(process: subprocess.Popen[bytes], log: Path, ready: Callable[[], bool]
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
     for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, number)
-        except ProcessLookupError:
-            pass
         try:
             process.wait(timeout=5)
         except subprocess.TimeoutExpired:

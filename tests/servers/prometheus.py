@@ -7,11 +7,14 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.servers.processes import answers, free_port, running
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Points = Sequence[tuple[float, float]]
 
