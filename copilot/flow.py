@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from django.db import close_old_connections, connection, models, transaction
+from django.db import close_old_connections, connection, models
 from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -18,6 +18,7 @@ from copilot import observe
 from copilot.config import config
 from copilot.faces import faces, publish_everywhere
 from copilot.guard.tenancy import tenant_scope
+from copilot.hints import Work, hint, hint_after_commit
 from copilot.models import AuditEntry, Delivery, Incident, IncidentStatus, Run, Stage, StageResult, Tenant
 from copilot.stages.claim import Claim, Outcome, Progress
 from copilot.stages.correlate import lock_tenant, next_number, start_run
@@ -257,8 +258,6 @@ def investigate_again(tenant_id: UUID, incident_id: UUID, *, asked_by: str) -> U
 
     :raises LookupError: where there is no such incident.
     """
-    from copilot.tasks import advance_run
-
     with tenant_scope(tenant_id):
         lock_tenant(tenant_id)
         incident = Incident.objects.filter(id=incident_id).first()
@@ -268,7 +267,7 @@ def investigate_again(tenant_id: UUID, incident_id: UUID, *, asked_by: str) -> U
         run = under_way or start_run(incident, asked_by=asked_by[:200] or "someone")
         if under_way is None:
             AuditEntry.objects.create(actor=asked_by, action="investigate again", target=f"INC-{incident.number}")
-        transaction.on_commit(partial(hint, advance_run, str(tenant_id), str(run.id)), robust=True)
+        hint_after_commit(Work.ADVANCE, tenant_id, run.id)
         return run.id
 
 
@@ -277,8 +276,6 @@ def investigate(tenant_id: UUID, *, words: str, asked_by: str) -> UUID:
 
     :raises Refused: where there are no words.
     """
-    from copilot.tasks import advance_run
-
     words = " ".join(words.split())
     if not words:
         raise Refused("say what to investigate: a service, or what is wrong in a few words")
@@ -305,7 +302,7 @@ def investigate(tenant_id: UUID, *, words: str, asked_by: str) -> UUID:
         )
         AuditEntry.objects.create(actor=asked_by, action="investigate", target=f"INC-{incident.number}")
         run = start_run(incident, asked_by=asked_by)
-        transaction.on_commit(partial(hint, advance_run, str(tenant_id), str(run.id)), robust=True)
+        hint_after_commit(Work.ADVANCE, tenant_id, run.id)
     return incident.id
 
 
@@ -329,34 +326,22 @@ def mute(tenant_id: UUID, incident_id: UUID, *, seconds: float, by: str) -> None
 # --- ingest and sweep --------------------------------------------------------------------------------------------
 
 
-def hint(task: object, *arguments: str) -> None:
-    """Tell a worker about work that the rows already hold; a lost hint costs a few seconds, never the work."""
-    try:
-        task.delay(*arguments)  # type: ignore[attr-defined]
-    except Exception as error:  # noqa: BLE001 - the broker is down; the sweeper will find the rows
-        log.warning("the broker did not take a hint; the sweeper will", error=f"{type(error).__name__}: {error}")
-
-
 def take_in(tenant_id: UUID) -> None:
     """Read the tenant's open deliveries, start what they ask for, and show what they moved."""
-    from copilot.tasks import advance_run, publish_incident
-
     done = ingest(tenant_id)
     started: set[UUID] = set()
     with tenant_scope(tenant_id):
         runs = list(Run.objects.filter(id__in=done.runs).values_list("id", "incident_id"))
     for run_id, incident_id in runs:
         started.add(incident_id)
-        hint(advance_run, str(tenant_id), str(run_id))
+        hint(Work.ADVANCE, tenant_id, run_id)
     # A run's first stage shows its incident anyway.
     for incident_id in done.incidents - started:
-        hint(publish_incident, str(tenant_id), str(incident_id))
+        hint(Work.PUBLISH, tenant_id, incident_id)
 
 
 def sweep() -> int:
     """Find work that no worker holds and hint it again; return how much was found."""
-    from copilot.tasks import advance_run, publish_incident, take_in_deliveries
-
     found = 0
     oldest: datetime | None = None
     for tenant_id in Tenant.objects.values_list("id", flat=True):
@@ -380,11 +365,11 @@ def sweep() -> int:
             )
         to_show.update(incident_id for face in faces() for incident_id in face.unfinished(tenant_id))
         if open_delivery:
-            hint(take_in_deliveries, str(tenant_id))
+            hint(Work.TAKE_IN, tenant_id)
         for run_id, _ in runs:
-            hint(advance_run, str(tenant_id), str(run_id))
+            hint(Work.ADVANCE, tenant_id, run_id)
         for incident_id in to_show:
-            hint(publish_incident, str(tenant_id), str(incident_id))
+            hint(Work.PUBLISH, tenant_id, incident_id)
         found += bool(open_delivery) + len(runs) + len(to_show)
         times = [at for at in (open_delivery, *(created for _, created in runs)) if at]
         oldest = min([*times, *([oldest] if oldest else [])], default=oldest)

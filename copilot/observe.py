@@ -17,10 +17,16 @@ if TYPE_CHECKING:
 # Labels never hold a tenant's name or an incident's id.
 webhooks = Counter("copilot_webhooks_total", "Webhooks by integration and answer.", ("kind", "status"))
 stage_seconds = Histogram(
-    "copilot_stage_seconds", "Time of one stage of a run.", ("stage",), buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 40, 80)
+    "copilot_stage_seconds",
+    "Time of one stage of a run.",
+    ("stage",),
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 40, 80),
 )
 source_seconds = Histogram(
-    "copilot_source_seconds", "Time a source took to answer.", ("source", "status"), buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 20)
+    "copilot_source_seconds",
+    "Time a source took to answer.",
+    ("source", "status"),
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 20),
 )
 runs_finished = Counter("copilot_runs_finished_total", "Runs by how they ended.", ("outcome",))
 runs_late = Gauge("copilot_runs_late", "Unfinished runs older than the limit.")

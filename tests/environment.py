@@ -2,9 +2,10 @@
 
 import os
 import tempfile
+from pathlib import Path
 
 for name in list(os.environ):
-    if name.startswith(("COPILOT_", "ANTHROPIC_", "PINECONE_")) and name not in {"COPILOT_SHARED"}:
+    if name.startswith(("COPILOT_", "ANTHROPIC_", "PINECONE_")) and name != "COPILOT_SHARED":
         del os.environ[name]
 os.environ.update(
     COPILOT_SECRET_KEYS="test-master-secret-that-is-long-enough-to-pass",
@@ -15,4 +16,4 @@ os.environ.update(
     REDIS_URL="memory://",
     DJANGO_SETTINGS_MODULE="copilot.settings",
 )
-os.environ.setdefault("COPILOT_SHARED", os.path.join(os.path.dirname(__file__), "..", "..", "shared"))
+os.environ.setdefault("COPILOT_SHARED", str(Path(__file__).parents[2] / "shared"))

@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
     from copilot.models import Connection, Tenant
 
     tenants = [find_tenant(options.slug)] if options.slug else list(Tenant.objects.order_by("slug"))
-    found = []
+    found: list[tuple[Tenant, Connection]] = []
     for tenant in tenants:
         with tenant_scope(tenant.id):
             found.extend((tenant, row) for row in Connection.objects.filter(is_enabled=True))

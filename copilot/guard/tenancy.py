@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from django.db import connection, models, transaction
 from django.db.migrations.operations.base import Operation
@@ -14,6 +13,7 @@ from copilot.config import config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from uuid import UUID
 
     from django.db.backends.base.schema import BaseDatabaseSchemaEditor
     from django.db.migrations.state import ProjectState
@@ -108,6 +108,7 @@ class RowSecurity(Operation):
         self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
     ) -> None:
         """Enable and force row security and create the policies."""
+        del from_state
         table = to_state.apps.get_model(app_label, self.model_name)._meta.db_table  # noqa: SLF001 - Django's documented way to a table's name
         schema_editor.execute(f'ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY')
         schema_editor.execute(f'ALTER TABLE "{table}" FORCE ROW LEVEL SECURITY')
@@ -124,6 +125,7 @@ class RowSecurity(Operation):
         self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
     ) -> None:
         """Take the policies and row security away."""
+        del to_state
         table = from_state.apps.get_model(app_label, self.model_name)._meta.db_table  # noqa: SLF001 - as above
         schema_editor.execute(f'DROP POLICY IF EXISTS staff_sees_all ON "{table}"')
         schema_editor.execute(f'DROP POLICY IF EXISTS tenant_wall ON "{table}"')
@@ -143,4 +145,6 @@ class RowSecurity(Operation):
 def _if_role(role: str, statement: str) -> str:
     """Return SQL that runs `statement` only where the role exists."""
     quoted = statement.replace("'", "''")
-    return f"DO $$ BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN EXECUTE '{quoted}'; END IF; END $$"  # noqa: S608 - role and table names are checked settings and Django's own
+    return (
+        f"DO $$ BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN EXECUTE '{quoted}'; END IF; END $$"
+    )

@@ -47,7 +47,7 @@ def seal(tenant_id: UUID, secrets: Mapping[str, Any]) -> bytes:
     return _box(tenant_id).encrypt(json.dumps(dict(secrets), sort_keys=True).encode())
 
 
-def unseal(tenant_id: UUID, sealed: bytes) -> dict[str, Any]:
+def unseal(tenant_id: UUID, sealed: bytes | memoryview[int]) -> dict[str, Any]:
     """Return what was sealed for this tenant.
 
     :raises SealBroken: where it does not open.
@@ -61,7 +61,7 @@ def unseal(tenant_id: UUID, sealed: bytes) -> dict[str, Any]:
     return opened
 
 
-def rotate(tenant_id: UUID, sealed: bytes) -> bytes:
+def rotate(tenant_id: UUID, sealed: bytes | memoryview[int]) -> bytes:
     """Return the same secrets sealed anew under the first master key."""
     try:
         return _box(tenant_id).rotate(bytes(sealed))

@@ -40,7 +40,7 @@ def record_change(event: Event) -> ChangeRecord:
         "key": change.key[:300],
     }
     row, is_new = ChangeRecord.objects.get_or_create(
-        tenant_id=_tenant(), source=event.source, dedupe_key=event.dedupe_key[:300], defaults={**values, "at": started}
+        source=event.source, dedupe_key=event.dedupe_key[:300], defaults={**values, "at": started}
     )
     if not is_new:
         # The first sighting keeps its time: a deployment begins to act when it begins, not when its last status arrives.
@@ -78,9 +78,3 @@ def changes_between(start: datetime, end: datetime, *, services: Iterable[int], 
         )
         for row in rows
     ]
-
-
-def _tenant() -> object:
-    from copilot.guard.tenancy import current_tenant
-
-    return current_tenant()

@@ -227,7 +227,7 @@ def _ask_one(source: _Source, scope: Scope, window: Window, seconds: float) -> _
         observations.extend(source.integration.gather(door, source.credentials, scope, window))
     except SourceError as error:
         failure = error.reason
-    except Exception as error:  # noqa: BLE001 - a source's trouble is missing evidence, never the end of a run
+    except Exception as error:
         known = recognised(error)
         failure = known.reason if known else f"answered something unexpected ({type(error).__name__})"
         if known is None:

@@ -30,9 +30,9 @@ def match_service(reference: ServiceReference) -> Service | None:
         elif found := matches.first():
             return found
     if reference.repository:
-        found = list(Service.objects.filter(repository__iexact=reference.repository)[:2])
+        of_repository = list(Service.objects.filter(repository__iexact=reference.repository)[:2])
         # A repository of several services says nothing about which one was meant.
-        return found[0] if len(found) == 1 else None
+        return of_repository[0] if len(of_repository) == 1 else None
     return None
 
 

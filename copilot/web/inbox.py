@@ -14,9 +14,9 @@ from django.db import close_old_connections, connection
 from starlette.concurrency import run_in_threadpool
 
 from copilot import observe
-from copilot.flow import hint
 from copilot.guard import vault
 from copilot.guard.tenancy import tenant_scope
+from copilot.hints import Work, hint
 from copilot.models import Connection, Delivery, Endpoint
 
 if TYPE_CHECKING:
@@ -132,8 +132,6 @@ def _find_door(key: str) -> Door | None:
 
 def _store(batch: list[Arrival]) -> set[int]:
     """Insert a batch, tenant by tenant, and return the places of those that were new; hints follow the commits."""
-    from copilot.tasks import take_in_deliveries
-
     close_old_connections()
     new: set[int] = set()
     by_tenant: dict[uuid.UUID, list[int]] = defaultdict(list)
@@ -144,7 +142,7 @@ def _store(batch: list[Arrival]) -> set[int]:
             fresh = _insert(tenant_id, [batch[place] for place in places])
             new.update(places[index] for index in fresh)
             if fresh:
-                hint(take_in_deliveries, str(tenant_id))
+                hint(Work.TAKE_IN, tenant_id)
     finally:
         close_old_connections()
     return new

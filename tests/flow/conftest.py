@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
 
 from copilot import connections
 from copilot.guard.tenancy import tenant_scope
+from copilot.hints import Work
 from copilot.models import Service
 
 if TYPE_CHECKING:
@@ -120,13 +122,13 @@ def api(committed_db: str) -> Iterator[TestClient]:
 
 
 @pytest.fixture
-def hints(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[str, ...]]]:
+def hints(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Work, UUID, UUID | None]]:
     """What the workers were told, instead of telling them."""
-    told: list[tuple[str, tuple[str, ...]]] = []
+    told: list[tuple[Work, UUID, UUID | None]] = []
 
-    def note(task: Any, *arguments: str) -> None:
-        told.append((task.name.rpartition(".")[2], arguments))
+    def note(work: Work, tenant_id: UUID, subject: UUID | None = None) -> None:
+        told.append((work, tenant_id, subject))
 
-    monkeypatch.setattr("copilot.flow.hint", note)
-    monkeypatch.setattr("copilot.web.inbox.hint", note)
+    for module in ("copilot.hints", "copilot.flow", "copilot.web.inbox"):
+        monkeypatch.setattr(f"{module}.hint", note)
     return told

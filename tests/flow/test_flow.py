@@ -16,6 +16,7 @@ from django.utils import timezone
 from copilot import faces, flow
 from copilot.config import config
 from copilot.guard.tenancy import tenant_scope
+from copilot.hints import Work
 from copilot.knowledge import incident_reader
 from copilot.models import EvidenceRecord, Hypothesis, Incident, RankingRecord, Run, Stage, StageResult
 from copilot.stages.claim import Outcome
@@ -23,8 +24,6 @@ from copilot.stages.rank import rescore
 from tests.flow.test_correlate import event, happen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from copilot.models import Service, Tenant
 
 pytestmark = pytest.mark.usefixtures("hints")
@@ -252,8 +251,8 @@ def test_the_sweeper_finds_what_no_worker_holds(tenant: Tenant, run: Run, hints:
     hints.clear()
     assert flow.sweep() == 2
     assert set(hints) == {
-        ("advance_run", (str(tenant.id), str(run.id))),
-        ("publish_incident", (str(tenant.id), str(run.incident_id))),
+        (Work.ADVANCE, tenant.id, run.id),
+        (Work.PUBLISH, tenant.id, run.incident_id),
     }
 
     hints.clear()

@@ -12,6 +12,7 @@ from django.db import OperationalError
 
 from copilot import connections
 from copilot.guard.tenancy import tenant_scope
+from copilot.hints import Work
 from copilot.models import ChangeRecord, Connection, Delivery, EventRecord, Incident
 from copilot.stages.ingest import ingest
 from copilot.web import webhooks
@@ -47,7 +48,7 @@ def test_it_answers_202_with_the_row_committed(
     assert row.connection_id == pagerduty.connection_id
     assert json.loads(bytes(row.body))["event"]["event_type"] == "incident.triggered"
     assert row.handled_at is None
-    assert hints == [("take_in_deliveries", (str(tenant.id),))]
+    assert hints == [(Work.TAKE_IN, tenant.id, None)]
 
 
 def test_it_keeps_a_retried_delivery_once_and_says_so(
@@ -155,15 +156,13 @@ def test_a_broker_that_is_down_loses_nothing(
 ) -> None:
     from kombu.exceptions import OperationalError as BrokerDown
 
-    from copilot import flow
-    from copilot.tasks import advance_run, publish_incident, take_in_deliveries
+    from copilot import celery, flow
 
     def down(*_: Any, **__: Any) -> None:
         raise BrokerDown("connection refused")
 
     monkeypatch.undo()
-    for task in (take_in_deliveries, advance_run, publish_incident):
-        monkeypatch.setattr(task, "delay", down)
+    monkeypatch.setattr(celery.app, "send_task", down)
 
     answer = pagerduty.send(api, pagerduty.event())
     found = flow.sweep()
