@@ -181,8 +181,9 @@ def _timeline(incident: Incident, run: Run | None, confirmation: Confirmation | 
     if run:
         failed = run.sources.filter(status=SourceStatus.FAILED)
         lines.extend((run.created_at, f"{one.name} did not answer: {one.detail}") for one in failed)
-        for evidence in run.evidence.filter(kind="change", onset__isnull=False):
-            lines.append((evidence.onset, evidence.statement))
+        lines.extend(
+            (evidence.onset, evidence.statement) for evidence in run.evidence.filter(kind="change") if evidence.onset
+        )
     if confirmation:
         cause = confirmation.hypothesis.statement if confirmation.hypothesis else confirmation.words
         lines.append((confirmation.updated_at, f"{confirmation.person_name or confirmation.person} confirmed: {cause}"))

@@ -168,8 +168,8 @@ def acceptances(incident: Incident) -> tuple[Acceptance, ...]:
         .annotate(times=Count("id"))
         .order_by()
     )
-    for row in confirmed:
-        count(row["hypothesis__service"], row["hypothesis__cause_kind"], accepted=True, times=row["times"])
+    for settled in confirmed:
+        count(settled["hypothesis__service"], settled["hypothesis__cause_kind"], accepted=True, times=settled["times"])
     return tuple(
         sorted(
             (Acceptance(service, kind, accepted, rejected) for (service, kind), (accepted, rejected) in counts.items()),
