@@ -34,7 +34,8 @@ class Case:
     def __init__(
         self, evidence: Iterable[Evidence], dependencies: Iterable[Dependency], *, window: Window, subject: Entity
     ) -> None:
-        self.evidence = tuple(evidence)
+        # In the order of their numbers, so that nothing depends on how they are handed over.
+        self.evidence = tuple(sorted(evidence, key=lambda item: (len(item.id), item.id)))
         self.window = window
         self.subject = subject.service
         self.graph = Graph.of(dependencies)

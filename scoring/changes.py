@@ -45,7 +45,7 @@ _SAME_SECONDS: Final = 180.0
 
 def join(changes: Iterable[Change]) -> tuple[tuple[Change, str], ...]:
     """Return the usable changes in a stable order, each with the key of the change that it is a sighting of."""
-    ordered = sorted((change for change in changes if math.isfinite(change.at)), key=_order)
+    ordered = sorted((change for change in changes if math.isfinite(change.at)), key=order)
     groups: list[list[Change]] = []
     for change in ordered:
         group = next((group for group in groups if any(_same(change, other) for other in group)), None)
@@ -93,6 +93,11 @@ def statement(change: Change) -> str:
     return text
 
 
+def order(change: Change) -> tuple[float, str, str, str, str, str, str]:
+    """Return a key that puts changes into a total order, earliest first."""
+    return (change.at, change.entity.key, change.kind.value, change.source, change.version, change.key, change.title)
+
+
 def _same(one: Change, other: Change) -> bool:
     if one.entity.service != other.entity.service:
         return False
@@ -103,7 +108,3 @@ def _same(one: Change, other: Change) -> bool:
     if one.version and one.version == other.version and abs(one.at - other.at) <= 10 * _SAME_SECONDS:
         return True
     return one.source != other.source and abs(one.at - other.at) <= _SAME_SECONDS
-
-
-def _order(change: Change) -> tuple[float, str, str, str, str, str, str]:
-    return (change.at, change.entity.key, change.kind.value, change.source, change.version, change.key, change.title)

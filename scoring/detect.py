@@ -12,6 +12,7 @@ import numpy as np
 from scoring import changes, logs, symptoms
 from scoring.conditions import interpret
 from scoring.evidence import CauseKind, Direction, Evidence, EvidenceKind, Plot
+from scoring.graph import Graph
 from scoring.indicators import INDICATORS, describe, fired_families, place_of
 from scoring.observations import (
     Change,
@@ -120,7 +121,9 @@ def detect(
         found += _from_series(one, window, subject=subject.service, families=families, end=end, quiet=quiet)
     found += [_Found(item) for state in states if (item := _from_state(state, window, end=end)) is not None]
     found += [_Found(item) for pattern in patterns if (item := _from_logs(pattern, end=end)) is not None]
-    found += [_Found(item) for item in _from_changes(made, window, subject=subject.service)]
+    concerned = {subject.service, *Graph.of(dependencies).reach(subject.service)}
+    concerned |= {one.evidence.entity.service for one in found if one.evidence.direction is Direction.FOR}
+    found += [_Found(item) for item in _from_changes(made, window, concerned=concerned)]
     found += [_Found(item) for item in _from_notes(notes, end=end)]
     found = [
         replace(one, evidence=replace(one.evidence, is_symptom=True))
@@ -320,12 +323,16 @@ def _from_logs(pattern: LogPattern, *, end: float) -> Evidence | None:
     )
 
 
-def _from_changes(made: list[Change], window: Window, *, subject: str) -> list[Evidence]:
-    def nearness(change: Change) -> tuple[float, str, str]:
-        return (abs(window.alert_at - change.at), change.entity.key, change.source)
-
+def _from_changes(made: list[Change], window: Window, *, concerned: set[str]) -> list[Evidence]:
+    """Return the changes that may matter: those of services that are concerned, then the nearest in time."""
     usable = [change for change in made if math.isfinite(change.at) and change.at <= window.end]
-    nearest = sorted(usable, key=lambda change: (change.entity.service != subject, *nearness(change)))
+    usable.sort(
+        key=lambda change: (
+            change.entity.service not in concerned,
+            abs(window.alert_at - change.at),
+            *changes.order(change),
+        )
+    )
     return [
         Evidence(
             id="",
@@ -342,8 +349,8 @@ def _from_changes(made: list[Change], window: Window, *, subject: str) -> list[E
             cause_kinds=(changes.CAUSE[change.kind],),
             change_key=key,
         )
-        for change, key in changes.join(nearest[: 2 * _MOST_CHANGES])
-    ][: 2 * _MOST_CHANGES]
+        for change, key in changes.join(usable[:_MOST_CHANGES])
+    ]
 
 
 def _from_notes(notes: list[Note], *, end: float) -> list[Evidence]:
@@ -405,7 +412,7 @@ def _keep(found: list[_Found]) -> list[_Found]:
             kept.append(one)
         else:
             rest.append(one)
-    kept += changed[:_MOST_CHANGES]
+    kept += changed
     services = {one.evidence.entity.service for one in changed}
     # A steady line about a changed service is what clears the change.
     steady = [one for one in rest if one.evidence.indicator == "steady" and one.evidence.entity.service in services]

@@ -30,6 +30,8 @@ _EVENT_THRESHOLD: Final = 2.0
 # A sample this far out is away from its baseline; closer than the second number it is back.
 AWAY: Final = 3.0
 _BACK: Final = 2.0
+# … and clearly out is also this share of the departure's own size.
+_CLEARLY_OUT: Final = 0.1
 # Deviation at which strength is full; the scale between is logarithmic, as loudness is heard.
 _FULL: Final = 63.0
 # Fewer quiet samples than this weaken what is said; fewer than the second number give no baseline of their own.
@@ -131,23 +133,18 @@ def examine(
     history = int(np.searchsorted(times, quiet_until))
     if history < _LEAST_HISTORY:
         history = max(2, times.size // 2)
-    baseline, noise = _centre(values[:history])
-    spread = max(noise, RELATIVE_FLOOR * abs(baseline), floor)
-    if spread == 0.0:
-        # A baseline of nothing but zeros, and no floor: whatever leaves it does so fully.
-        spread = float(np.max(np.abs(values - baseline))) / _FULL
-    if spread == 0.0 or not math.isfinite(spread):
-        return _flat(times, values, baseline=baseline, spread=0.0, history=history)
-    away = (values - baseline) / spread
-    threshold = _EVENT_THRESHOLD if event else _THRESHOLD
-    signs = {Worse.HIGH: (1.0,), Worse.LOW: (-1.0,), Worse.EITHER: (1.0, -1.0)}[worse]
-    found = max(
-        (_excursion(sign * away, times, after=quiet_until, threshold=threshold) for sign in signs),
-        key=lambda excursion: excursion[2],
-    )
-    first, last, peak = found
-    if peak <= 0.0:
-        return _flat(times, values, baseline=baseline, spread=spread, history=history)
+    found = _departure(times, values, history, after=quiet_until, worse=worse, floor=floor, event=event)
+    if found.peak > 0.0 and _LEAST_HISTORY <= found.first < history:
+        # It began before the alert was pending: only what lies before it is quiet.
+        history = found.first
+        found = _departure(times, values, history, after=quiet_until, worse=worse, floor=floor, event=event)
+    if found.peak <= 0.0:
+        return _flat(times, values, baseline=found.baseline, spread=found.spread, history=history)
+    away, first, last = found.away, found.first, found.last
+    baseline, spread = found.baseline, found.spread
+    # A chance sample just before raises the sum early: the onset is the first sample that is clearly out.
+    out = np.abs(away[first : last + 1])
+    first += int(np.argmax(out >= max(AWAY, _CLEARLY_OUT * _median(out))))
     out = np.abs(away[first : last + 1])
     recovered = None
     after = values[last + 1 :]
@@ -168,6 +165,43 @@ def examine(
         recovered=recovered,
         history=history,
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Departure:
+    """Hold all samples in robust units, and the most sustained departure; without one the peak is 0."""
+
+    baseline: float
+    spread: float
+    away: NDArray[np.float64]
+    first: int = 0
+    last: int = 0
+    peak: float = 0.0
+
+
+def _departure(
+    times: NDArray[np.float64],
+    values: NDArray[np.float64],
+    history: int,
+    *,
+    after: float,
+    worse: Worse,
+    floor: float,
+    event: bool,
+) -> _Departure:
+    baseline, noise = _centre(values[:history])
+    spread = max(noise, RELATIVE_FLOOR * abs(baseline), floor)
+    if spread == 0.0:
+        # A baseline of nothing but zeros, and no floor: whatever leaves it does so fully.
+        spread = float(np.max(np.abs(values - baseline))) / _FULL
+    if spread == 0.0 or not math.isfinite(spread):
+        return _Departure(baseline, 0.0, values)
+    away = (values - baseline) / spread
+    threshold = _EVENT_THRESHOLD if event else _THRESHOLD
+    signs = {Worse.HIGH: (1.0,), Worse.LOW: (-1.0,), Worse.EITHER: (1.0, -1.0)}[worse]
+    found = [_excursion(sign * away, times, after=after, threshold=threshold) for sign in signs]
+    first, last, peak = max(found, key=lambda excursion: excursion[2])
+    return _Departure(baseline, spread, away, first, last, peak)
 
 
 def _excursion(

@@ -59,7 +59,7 @@ def format_duration(seconds: float) -> str:
     hours, minutes = divmod(minutes, 60)
     if hours < 48:
         return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-    return f"{round(hours / 24)} d"
+    return f"{_digits(hours / 24)} d"
 
 
 def format_lead(seconds: float) -> str:
@@ -94,6 +94,8 @@ def _digits(value: float, *, figures: int = 3) -> str:
     """Return a number with so many figures, no exponent for usual sizes and no trailing zeros."""
     if value == 0:
         return "0"
+    if not math.isfinite(value):
+        return "∞"
     if abs(value) >= 10 ** (figures - 1):
         rounded = round(value)
         return f"{rounded:,}" if abs(rounded) < 10**12 else f"{value:.2e}"
