@@ -83,9 +83,10 @@ class Alertmanager(Integration):
 
         :raises NotGenuine: where it does not.
         """
-        if credentials.bearer_token is None:
+        token = credentials.bearer_token.get_secret_value().strip() if credentials.bearer_token else ""
+        if not token:
             raise NotGenuine("this Alertmanager connection has no token")
-        require_token(inbound.headers.get("authorization", ""), credentials.bearer_token.get_secret_value())
+        require_token(inbound.headers.get("authorization", ""), token)
 
     def parse(self, inbound: Inbound) -> tuple[Event, ...]:
         """Return one event for each alert of the notification, in its order.

@@ -194,7 +194,7 @@ class Door(Protocol):
 class Credentials(BaseModel):
     """Be the base of what a tenant enters for a connection; secrets are SecretStr, fields carry a description for the forms."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, hide_input_in_errors=True)
 
 
 @dataclass(frozen=True, slots=True)

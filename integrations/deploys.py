@@ -59,8 +59,9 @@ class Deploys(Integration):
 
         :raises NotGenuine: where the token is set and missing or wrong.
         """
-        if credentials.bearer_token is not None:
-            require_token(inbound.headers.get("authorization", ""), credentials.bearer_token.get_secret_value())
+        token = credentials.bearer_token.get_secret_value().strip() if credentials.bearer_token else ""
+        if token:
+            require_token(inbound.headers.get("authorization", ""), token)
 
     def external_id(self, inbound: Inbound) -> str:
         """Return the `Idempotency-Key` header, else a hash of the body."""

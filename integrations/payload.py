@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 from integrations.base import BadPayload
 
@@ -167,6 +168,19 @@ def link(holder: object, *names: str) -> str:
     """Return the first http or https address of an object under the given names, else an empty text."""
     found = (text(holder, name) for name in names)
     return next((address for address in found if _ADDRESS.fullmatch(address)), "")
+
+
+def base_address(value: str) -> str:
+    """Return an http or https address without a slash at its end, as a person enters it in a form.
+
+    :raises ValueError: where it is none, or holds a user name or password.
+    """
+    split = urlsplit(value)
+    if not _ADDRESS.fullmatch(value) or not split.hostname or split.query or split.fragment:
+        raise ValueError("must be an address that begins with http:// or https://")
+    if split.username or split.password:
+        raise ValueError("must not hold a user name or password")
+    return value.rstrip("/")
 
 
 def iso(moment: float) -> str:

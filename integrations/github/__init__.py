@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import Field, HttpUrl, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator
 
 from integrations.base import Credentials, Door, Event, Health, Inbound, Integration, NotGenuine, Scope
 from integrations.genuine import require_signature, separated
 from integrations.github import api, events
+from integrations.payload import base_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,8 +48,7 @@ class GitHubCredentials(Credentials):
     @field_validator("base_url")
     @classmethod
     def _is_address(cls, value: str) -> str:
-        HttpUrl(value)
-        return value.rstrip("/")
+        return base_address(value)
 
     @field_validator("repositories", mode="before")
     @classmethod
@@ -62,6 +62,11 @@ class GitHubCredentials(Credentials):
             if not api.repository_name(item):
                 raise ValueError(f"a repository is written owner/name, got {item!r}")
         return ",".join(api.repository_name(item) for item in separated(value))
+
+    @property
+    def bearer(self) -> str:
+        """Return the token, or an empty text."""
+        return self.token.get_secret_value().strip() if self.token else ""
 
     @property
     def secrets(self) -> tuple[str, ...]:

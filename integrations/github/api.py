@@ -62,7 +62,9 @@ def check(door: Door, credentials: GitHubCredentials) -> Health:
             except (Rejected, Unauthorised) as error:
                 unread.append(error.reason)
     known = (
-        "GitHub accepts the token" if credentials.token else "GitHub answers, without a token: public repositories only"
+        "GitHub accepts the token"
+        if credentials.bearer
+        else "GitHub answers, without a token: public repositories only"
     )
     return Health(works=not unread, detail="; ".join((f"{known} ({left})", *unread)))
 
@@ -192,8 +194,8 @@ def _client(door: Door, credentials: GitHubCredentials) -> httpx.Client:
         "X-GitHub-Api-Version": "2022-11-28",
         "User-Agent": "sre-copilot",
     }
-    if credentials.token and credentials.token.get_secret_value():
-        headers["Authorization"] = f"Bearer {credentials.token.get_secret_value()}"
+    if credentials.bearer:
+        headers["Authorization"] = f"Bearer {credentials.bearer}"
     return door.client(credentials.base_url, headers=headers)
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import Field, HttpUrl, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator
 
 from integrations.base import BadPayload, Credentials, Door, Event, Health, Inbound, Integration, NotGenuine, Scope
 from integrations.genuine import require_signature, separated
 from integrations.pagerduty import api, events
-from integrations.payload import decode, part, text
+from integrations.payload import base_address, decode, part, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,8 +48,7 @@ class PagerDutyCredentials(Credentials):
     @field_validator("base_url")
     @classmethod
     def _is_address(cls, value: str) -> str:
-        HttpUrl(value)
-        return value.rstrip("/")
+        return base_address(value)
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -59,7 +58,7 @@ class PagerDutyCredentials(Credentials):
     @property
     def token(self) -> str:
         """Return the REST API token, or an empty text."""
-        return self.api_token.get_secret_value() if self.api_token else ""
+        return self.api_token.get_secret_value().strip() if self.api_token else ""
 
 
 class PagerDuty(Integration):

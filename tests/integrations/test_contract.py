@@ -219,6 +219,16 @@ def test_its_secrets_do_not_show(integration: Integration) -> None:
 
 
 @pytest.mark.parametrize("integration", ALL)
+def test_a_mistake_in_the_form_does_not_show_what_was_entered(integration: Integration) -> None:
+    for name, field in integration.Credentials.model_fields.items():
+        if has_secret(field.annotation):
+            with pytest.raises(ValidationError) as caught:
+                integration.Credentials.model_validate({name: [HUSH], "another": HUSH})
+            assert name in str(caught.value)
+            assert HUSH not in str(caught.value)
+
+
+@pytest.mark.parametrize("integration", ALL)
 def test_a_field_that_is_not_in_the_form_is_refused(integration: Integration) -> None:
     with pytest.raises(ValidationError, match="no_such_field"):
         integration.Credentials.model_validate({"no_such_field": "x"})

@@ -172,6 +172,7 @@ def test_the_delivery_is_named_by_the_idempotency_key_else_by_its_bytes() -> Non
 
 def test_a_token_is_required_only_where_one_is_set() -> None:
     DEPLOYS.verify(inbound(b"{}"), DeploysCredentials())
+    DEPLOYS.verify(inbound(b"{}"), DeploysCredentials.model_validate({"bearer_token": " "}))
 
     credentials = DeploysCredentials.model_validate({"bearer_token": "token"})
     DEPLOYS.verify(inbound(b"{}", authorization="Bearer token"), credentials)

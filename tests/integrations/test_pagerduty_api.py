@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pydantic import ValidationError
 
 from integrations.base import Health, Rejected, Scope, ServiceScope, SourceError, TimedOut, Unauthorised, Unreachable
 from integrations.pagerduty import PagerDuty, PagerDutyCredentials
@@ -266,6 +267,31 @@ def test_the_deadline_ends_the_questions() -> None:
     assert [type(item).__name__ for item in found] == ["Change", "Gap", "Gap", "Gap"]
     with pytest.raises(TimedOut):
         gather(FakeDoor(answers, seconds=0))
+
+
+def test_a_token_may_be_pasted_with_blanks_around_it() -> None:
+    door = FakeDoor(answers)
+    gather(door, api_token=f" {TOKEN}\n")
+    assert {asked.headers["authorization"] for asked in door.asked} == {f"Token token={TOKEN}"}
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("api.pagerduty.com", "must be an address that begins with http:// or https://"),
+        ("ftp://api.pagerduty.com", "must be an address that begins with http:// or https://"),
+        ("https://", "must be an address that begins with http:// or https://"),
+        ("https://api.pagerduty.com/?a=b", "must be an address that begins with http:// or https://"),
+        ("https://ada:secret@api.pagerduty.com", "must not hold a user name or password"),
+    ],
+)
+def test_the_address_must_be_one(address: str, said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        credentials(base_url=address)
+
+
+def test_the_address_loses_its_last_slash() -> None:
+    assert credentials(base_url=" https://api.eu.pagerduty.com/ ").base_url == "https://api.eu.pagerduty.com"
 
 
 def test_without_a_token_nothing_is_asked() -> None:
