@@ -1,1 +1,1 @@
-"""A Slack workspace on this machine: Slack's Web API, its signed requests and a page to read, as a process of its own."""
+"""A Slack workspace on this machine: Slack's Web API, its signed requests and a page, as a process of its own."""

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
 from slackbot.local import events, modals, submitting
 from slackbot.local.choosing import action_of, find_element, state_of
@@ -264,7 +263,7 @@ ACTS: dict[str, Callable[[Act], Awaitable[None]]] = {
 }
 
 
-def person(workspace: Workspace, name: Any) -> User:
+def person(workspace: Workspace, name: object) -> User:
     """Return the person who acts or reads.
 
     :raises LocalError: the field is missing, unknown, or names the bot.

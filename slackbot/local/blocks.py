@@ -1,7 +1,5 @@
 """What Slack allows in blocks, messages and views: the limits an app must keep, checked as Slack checks them."""
 
-from typing import Any
-
 from slackbot.local.elements import (
     ELEMENTS,
     IMAGE,
@@ -17,6 +15,7 @@ from slackbot.local.elements import (
     text,
 )
 from slackbot.local.shapes import (
+    Binding,
     Check,
     Findings,
     Json,
@@ -111,19 +110,19 @@ CELL = typed(
 
 
 def _block(
-    required: dict[str, Check] | None = None, optional: dict[str, Check] | None = None, also: Check | None = None
+    required: dict[str, Check] | None = None, optional: dict[str, Check] | None = None, also: Binding | None = None
 ) -> Check:
     return record(
         {"type": anything, **(required or {})}, {"block_id": string(low=1, high=255), **(optional or {})}, also=also
     )
 
 
-def _text_or_fields(value: Any, pointer: str, findings: Findings) -> None:
+def _text_or_fields(value: Json, pointer: str, findings: Findings) -> None:
     if value.get("text") is None and not value.get("fields"):
         findings.add(pointer, "must provide text or fields")
 
 
-def _same_width(value: Any, pointer: str, findings: Findings) -> None:
+def _same_width(value: Json, pointer: str, findings: Findings) -> None:
     """Check that the rows of a table are equally long and its text is not too long in all."""
     rows = [row for row in value.get("rows") or [] if isinstance(row, list)]
     for index, row in enumerate(rows):
@@ -258,7 +257,7 @@ IN_MODAL = typed(
 )
 
 
-def _unique_ids(blocks: Any, pointer: str, findings: Findings) -> None:
+def _unique_ids(blocks: object, pointer: str, findings: Findings) -> None:
     """Check that no block_id is used twice, and no action_id twice in a block."""
     seen: set[str] = set()
     for index, block in enumerate(blocks if isinstance(blocks, list) else []):
@@ -279,7 +278,7 @@ def _unique_ids(blocks: Any, pointer: str, findings: Findings) -> None:
             actions.add(action)
 
 
-def check_message_blocks(blocks: Any) -> list[str]:
+def check_message_blocks(blocks: object) -> list[str]:
     """Return what Slack would find wrong with a message's blocks."""
     findings = Findings()
     items(IN_MESSAGE, high=BLOCKS_IN_MESSAGE)(blocks, "/blocks", findings)
@@ -307,7 +306,7 @@ _VIEW_FIELDS: dict[str, Check] = {
 }
 
 
-def _submit_for_inputs(value: Any, pointer: str, findings: Findings) -> None:
+def _submit_for_inputs(value: Json, pointer: str, findings: Findings) -> None:
     blocks = value.get("blocks")
     has_input = isinstance(blocks, list) and any(
         isinstance(block, dict) and block.get("type") == "input" for block in blocks
@@ -338,7 +337,7 @@ _VIEW = typed(
 )
 
 
-def check_view(view: Any) -> list[str]:
+def check_view(view: object) -> list[str]:
     """Return what Slack would find wrong with a modal or App Home view."""
     findings = Findings()
     _VIEW(view, "/view", findings)

@@ -1,8 +1,5 @@
 """Find the element a person means, and say what using it does: the `actions` entry and the state it leaves."""
 
-from collections.abc import Iterable
-from typing import Any
-
 from slackbot.local.content import walk_elements
 from slackbot.local.errors import LocalError
 from slackbot.local.modals import EMPTY
@@ -28,7 +25,7 @@ OPTIONS = ("checkboxes", "multi_static_select", "multi_external_select")
 
 
 def find_element(
-    blocks: list[Json], *, user: User, action_id: str, block_id: str | None, value: Any = None
+    blocks: list[Json], *, user: User, action_id: str, block_id: str | None, value: object = None
 ) -> tuple[Json, Json]:
     """Return the block and element with an action_id, or with the only one that begins so.
 
@@ -57,7 +54,7 @@ def find_element(
     return found[0]
 
 
-def _offers(element: Json, value: Any) -> bool:
+def _offers(element: Json, value: object) -> bool:
     if element.get("value") == value:
         return True
     if element["type"] == "feedback_buttons":
@@ -67,11 +64,11 @@ def _offers(element: Json, value: Any) -> bool:
 
 def options_of(element: Json) -> list[Json]:
     """Return the options of a menu, out of their groups."""
-    grouped: Iterable[Json] = element.get("option_groups") or []
+    grouped: list[Json] = element.get("option_groups") or []
     return [*(element.get("options") or []), *(option for group in grouped for option in group["options"])]
 
 
-def action_of(block: Json, element: Json, *, value: Any, ts: str) -> Json:
+def action_of(block: Json, element: Json, *, value: object, ts: str) -> Json:
     """Return the entry in `actions` for using an element, with the value where it takes one.
 
     :raises LocalError: the value is not one the element offers.
@@ -90,7 +87,7 @@ def action_of(block: Json, element: Json, *, value: Any, ts: str) -> Json:
     return {**action, **{name: entered for name, entered in state.items() if name != "type"}}
 
 
-def _feedback_side(element: Json, value: Any) -> Json:
+def _feedback_side(element: Json, value: object) -> Json:
     for side, words in (("positive_button", ("positive", "up", "👍")), ("negative_button", ("negative", "down", "👎"))):
         button: Json = element[side]
         if value == button["value"] or value in words:
@@ -99,7 +96,7 @@ def _feedback_side(element: Json, value: Any) -> Json:
     raise LocalError(f"value: {value!r} is neither of the feedback buttons: {offered}", field="value")
 
 
-def state_of(element: Json, value: Any) -> Json:
+def state_of(element: Json, value: object) -> Json:
     """Return what an input holds once a person has entered a value.
 
     :raises LocalError: the value is of the wrong kind, or not among the options.
@@ -113,20 +110,26 @@ def state_of(element: Json, value: Any) -> Json:
     if kind in OPTIONS:
         wanted = value if isinstance(value, list) else [value]
         return {"type": kind, "selected_options": [_option(element, one) for one in wanted]}
-    if kind == "datetimepicker":
-        return {"type": kind, "selected_date_time": int(value)}
-    if kind == "rich_text_input":
-        section = {"type": "rich_text_section", "elements": [{"type": "text", "text": str(value)}]}
-        return {"type": kind, "rich_text_value": {"type": "rich_text", "elements": [section]}}
     if kind in IDENTIFIERS:
         name = IDENTIFIERS[kind]
-        if name.endswith("s"):
-            return {"type": kind, name: value if isinstance(value, list) else [value]}
-        return {"type": kind, name: str(value)}
+        several = value if isinstance(value, list) else [value]
+        return {"type": kind, name: several if name.endswith("s") else str(value)}
+    return {"type": kind, **_written(kind, value)}
+
+
+def _written(kind: str, value: object) -> Json:
+    """Return what the inputs hold that keep something else than the text itself."""
+    if kind == "datetimepicker":
+        if not str(value).isdecimal():
+            raise LocalError(f"value: {value!r} is not a time in seconds since 1970", field="value")
+        return {"selected_date_time": int(str(value))}
+    if kind == "rich_text_input":
+        section = {"type": "rich_text_section", "elements": [{"type": "text", "text": str(value)}]}
+        return {"rich_text_value": {"type": "rich_text", "elements": [section]}}
     raise LocalError(f"a {kind} takes no value here", field="values")
 
 
-def _option(element: Json, value: Any) -> Json:
+def _option(element: Json, value: object) -> Json:
     """Return the option with a value, or with that text."""
     options = options_of(element)
     for option in options:

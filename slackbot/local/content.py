@@ -3,7 +3,6 @@
 import copy
 import json
 from collections.abc import Iterator
-from typing import Any
 
 from slackbot.local.blocks import MARKDOWN_TOTAL, check_message_blocks, check_view, markdown_length
 from slackbot.local.elements import ELEMENTS
@@ -64,7 +63,7 @@ def find_file(workspace: Workspace, file: Json) -> Json | None:
 
 
 def message_content(
-    workspace: Workspace, *, text: str | None, blocks: Any, attachments: Any = None, limit: int = TEXT_LIMIT
+    workspace: Workspace, *, text: str | None, blocks: object, attachments: object = None, limit: int = TEXT_LIMIT
 ) -> Json:
     """Return text, blocks and attachments as a message keeps them.
 
@@ -93,7 +92,7 @@ def message_content(
     return content
 
 
-def message_metadata(metadata: Any) -> Json | None:
+def message_metadata(metadata: object) -> Json | None:
     """Return a message's metadata.
 
     :raises SlackError: it lacks a type, or its payload is not an object.
@@ -115,7 +114,7 @@ def message_metadata(metadata: Any) -> Json | None:
     return metadata
 
 
-def view_content(view: Any, *, kind: str) -> Json:
+def view_content(view: object, *, kind: str) -> Json:
     """Return a view as Slack keeps it, with ids where the app left them out.
 
     :raises SlackError: invalid_arguments with the places, or view_too_large.

@@ -60,7 +60,7 @@ class Sender:
         self._clock = clock
         self._deadline = deadline
         # A proxy in the environment is for the outside world; the app is next door.
-        self._client = httpx.AsyncClient(trust_env=False, timeout=None, follow_redirects=False)
+        self._client = httpx.AsyncClient(trust_env=False, timeout=deadline + 1, follow_redirects=False)
         self._number = 0
         self.journal: deque[Delivery] = deque(maxlen=KEPT)
 

@@ -80,7 +80,7 @@ TEXT_OPTION = _option(text(75))
 OPTION_GROUP = record({"label": plain(75), "options": items(PLAIN_OPTION, low=1, high=100)})
 
 
-def _initial_is_offered(value: Any, pointer: str, findings: Findings) -> None:
+def _initial_is_offered(value: Json, pointer: str, findings: Findings) -> None:
     """Check that what is selected at first is one of the options."""
     offered: list[Any] = list(value.get("options") or [])
     for group in value.get("option_groups") or []:
@@ -92,7 +92,7 @@ def _initial_is_offered(value: Any, pointer: str, findings: Findings) -> None:
         findings.add(f"{pointer}/{field}", "initial option is not among the options")
 
 
-def _menu(value: Any, pointer: str, findings: Findings) -> None:
+def _menu(value: Json, pointer: str, findings: Findings) -> None:
     exactly_one("options", "option_groups")(value, pointer, findings)
     _initial_is_offered(value, pointer, findings)
 

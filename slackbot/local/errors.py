@@ -6,7 +6,7 @@ from typing import Any
 class SlackError(Exception):
     """Refuse a Web API call with one of Slack's error codes."""
 
-    def __init__(self, code: str, *, messages: list[str] | None = None, **extra: Any) -> None:
+    def __init__(self, code: str, *, messages: list[str] | None = None, **extra: object) -> None:
         super().__init__(code)
         self.code = code
         self.messages = messages or []

@@ -1,4 +1,4 @@
-"""The routes under /local/: what Slack has no API for, such as acting as a person, installing an app, and the page's data."""
+"""The routes under /local/: acting as a person, installing an app, and the page's data."""
 
 import asyncio
 import json
@@ -19,6 +19,7 @@ from slackbot.local.state import CHANNEL_NAME
 from slackbot.local.workspace import Workspace
 
 HEARTBEAT = 15.0
+Handler = Callable[[Request], Awaitable[Json]]
 
 
 async def json_body(request: Request) -> Json:
@@ -135,62 +136,66 @@ def _make_user(workspace: Workspace, body: Json) -> User:
     return user
 
 
-def routes(service: Service) -> APIRouter:
-    """Return the local routes, and the addresses where apps answer acts."""
-    router = APIRouter()
-    state = service.state
+class LocalRoutes:
+    """The handlers of the JSON routes; each takes a request and returns the answer's fields."""
 
-    def route(path: str, method: str, handler: Callable[[Request], Awaitable[Json]]) -> None:
-        async def endpoint(request: Request) -> Response:
-            try:
-                return JSONResponse({"ok": True, **await handler(request)})
-            except LocalError as error:
-                return JSONResponse(error.body(), status_code=error.status)
+    def __init__(self, service: Service) -> None:
+        self.service = service
 
-        router.add_api_route(path, endpoint, methods=[method])
+    def asked(self, request: Request) -> Workspace:
+        """Return the workspace a query names."""
+        return self.service.state.workspace(request.query_params.get("team"))
 
-    def asked(request: Request) -> Workspace:
-        return state.workspace(request.query_params.get("team"))
-
-    def reader(request: Request, workspace: Workspace) -> User | None:
+    def reader(self, request: Request, workspace: Workspace) -> User | None:
+        """Return the person a query reads as, if it names one."""
         name = request.query_params.get("as")
         return person(workspace, name) if name else None
 
-    async def post_app(request: Request) -> Json:
+    async def post_app(self, request: Request) -> Json:
+        """Install or change the app."""
         body = await json_body(request)
-        return await install(service, body)
+        return await install(self.service, body)
 
-    async def post_verify(request: Request) -> Json:
+    async def post_verify(self, request: Request) -> Json:
+        """Ask the app's address for the challenge again."""
         body = await json_body(request)
-        return {"url_verified": await verify_url(service, state.workspace(body.get("team")))}
+        return {"url_verified": await verify_url(self.service, self.service.state.workspace(body.get("team")))}
 
-    async def get_workspace(request: Request) -> Json:
-        workspace = asked(request)
-        teams = [{"team": one.slug, "team_id": one.id, "name": one.name} for one in state.workspaces.values()]
+    async def get_workspace(self, request: Request) -> Json:
+        """Describe a workspace: its people, channels and app."""
+        workspace = self.asked(request)
+        teams = [
+            {"team": one.slug, "team_id": one.id, "name": one.name} for one in self.service.state.workspaces.values()
+        ]
         return {"teams": teams, **_described(workspace)}
 
-    async def post_channels(request: Request) -> Json:
+    async def post_channels(self, request: Request) -> Json:
+        """Make or change a channel."""
         body = await json_body(request)
-        workspace = state.workspace(body.get("team"))
+        workspace = self.service.state.workspace(body.get("team"))
         return {"channel": _make_channel(workspace, body).public(reader=workspace.app.bot_user_id)}
 
-    async def delete_channel(request: Request) -> Json:
-        workspace = asked(request)
+    async def delete_channel(self, request: Request) -> Json:
+        """Remove a channel."""
+        workspace = self.asked(request)
         channel = find_channel(workspace, request.path_params["name"])
         workspace.delete_channel(channel)
         return {"deleted": channel.id}
 
-    async def post_users(request: Request) -> Json:
+    async def post_users(self, request: Request) -> Json:
+        """Make or change a person."""
         body = await json_body(request)
-        return {"user": _make_user(state.workspace(body.get("team")), body).public()}
+        return {"user": _make_user(self.service.state.workspace(body.get("team")), body).public()}
 
-    async def post_act(request: Request) -> Json:
-        return await perform(service, await json_body(request))
+    async def post_act(self, request: Request) -> Json:
+        """Do what a person does."""
+        return await perform(self.service, await json_body(request))
 
-    async def get_messages(request: Request) -> Json:
-        workspace = asked(request)
+    async def get_messages(self, request: Request) -> Json:
+        """Return what a person sees in a channel or thread."""
+        workspace = self.asked(request)
         name = request.query_params.get("channel")
-        user = reader(request, workspace)
+        user = self.reader(request, workspace)
         if user is not None and name in ("@copilot", workspace.app.bot_user_id):
             channel = workspace.direct_channel(user)
         else:
@@ -198,8 +203,9 @@ def routes(service: Service) -> APIRouter:
         shown = messages_for(workspace, channel, reader=user, thread_ts=request.query_params.get("thread_ts"))
         return {"channel": channel.id, "messages": shown}
 
-    async def get_views(request: Request) -> Json:
-        workspace = asked(request)
+    async def get_views(self, request: Request) -> Json:
+        """Return the modals a person has open, and the Home tab."""
+        workspace = self.asked(request)
         user = person(workspace, request.query_params.get("as"))
         home = workspace.home(user.id)
         return {
@@ -207,46 +213,74 @@ def routes(service: Service) -> APIRouter:
             "home": modals.public(workspace, home) if home else None,
         }
 
-    async def get_deliveries(request: Request) -> Json:
-        workspace, kind = asked(request), request.query_params.get("kind")
-        after = int(request.query_params.get("after") or 0)
+    async def get_deliveries(self, request: Request) -> Json:
+        """Return the journal of requests sent to the app."""
+        workspace, kind = self.asked(request), request.query_params.get("kind")
+        text = request.query_params.get("after") or "0"
+        if not text.isdecimal():
+            raise LocalError(f"after: {text!r} is not the number of a delivery", field="after")
+        after = int(text)
         return {
             "deliveries": [
                 delivery.shown()
-                for delivery in service.sender.journal
+                for delivery in self.service.sender.journal
                 if delivery.team == workspace.slug
                 and delivery.number > after
                 and (not kind or delivery.kind.startswith(kind))
             ]
         }
 
-    async def post_faults(request: Request) -> Json:
+    async def post_faults(self, request: Request) -> Json:
+        """Make coming calls of a Web API method fail."""
         body = await json_body(request)
-        service.faults.plan(body, team=state.workspace(body.get("team")).slug)
+        self.service.faults.plan(body, team=self.service.state.workspace(body.get("team")).slug)
         return {}
 
-    async def delete_faults(_request: Request) -> Json:
-        service.faults.clear()
+    async def delete_faults(self, _request: Request) -> Json:
+        """Forget planned faults."""
+        self.service.faults.clear()
         return {}
 
-    route("/local/app", "POST", post_app)
-    route("/local/app/verify", "POST", post_verify)
-    route("/local/workspace", "GET", get_workspace)
-    route("/local/channels", "POST", post_channels)
-    route("/local/channels/{name}", "DELETE", delete_channel)
-    route("/local/users", "POST", post_users)
-    route("/local/act", "POST", post_act)
-    route("/local/messages", "GET", get_messages)
-    route("/local/views", "GET", get_views)
-    route("/local/deliveries", "GET", get_deliveries)
-    route("/local/faults", "POST", post_faults)
-    route("/local/faults", "DELETE", delete_faults)
+    def table(self) -> list[tuple[str, str, Handler]]:
+        """Return path, method and handler of every route."""
+        return [
+            ("/local/app", "POST", self.post_app),
+            ("/local/app/verify", "POST", self.post_verify),
+            ("/local/workspace", "GET", self.get_workspace),
+            ("/local/channels", "POST", self.post_channels),
+            ("/local/channels/{name}", "DELETE", self.delete_channel),
+            ("/local/users", "POST", self.post_users),
+            ("/local/act", "POST", self.post_act),
+            ("/local/messages", "GET", self.get_messages),
+            ("/local/views", "GET", self.get_views),
+            ("/local/deliveries", "GET", self.get_deliveries),
+            ("/local/faults", "POST", self.post_faults),
+            ("/local/faults", "DELETE", self.delete_faults),
+        ]
+
+
+def _endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            return JSONResponse({"ok": True, **await handler(request)})
+        except LocalError as error:
+            return JSONResponse(error.body(), status_code=error.status)
+
+    return endpoint
+
+
+def routes(service: Service) -> APIRouter:
+    """Return the local routes, and the addresses where apps answer acts."""
+    router = APIRouter()
+    local = LocalRoutes(service)
+    for path, method, handler in local.table():
+        router.add_api_route(path, _endpoint(handler), methods=[method])
 
     @router.get("/local/stream")
     async def stream(request: Request) -> Response:
         try:
-            workspace = asked(request)
-            user = reader(request, workspace)
+            workspace = local.asked(request)
+            user = local.reader(request, workspace)
         except LocalError as error:
             return JSONResponse(error.body(), status_code=error.status)
         lines = change_lines(service, workspace, user)

@@ -11,7 +11,8 @@ from slackbot.local.service import Service
 
 FOLDER = Path(__file__).parent / "page"
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: http://127.0.0.1:* http://localhost:*; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self' data: http://127.0.0.1:* http://localhost:*; "
     "connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
 HEADERS = {
@@ -52,8 +53,8 @@ def routes(service: Service) -> APIRouter:
         query = urlencode({"team": team, "channel": channel, "thread": thread, "at": ts})
         return RedirectResponse(f"/?{query}", status_code=302)
 
-    @router.get("/files/{team}/{file_id}/{name:path}")
-    async def file(team: str, file_id: str, name: str, request: Request) -> Response:
+    @router.get("/files/{team}/{file_id}/{_name:path}")
+    async def file(team: str, file_id: str, _name: str, request: Request) -> Response:
         workspace = state.workspaces.get(team)
         stored = workspace.files.get(file_id) if workspace else None
         content = workspace.documents.content(file_id) if workspace else None

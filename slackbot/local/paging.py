@@ -1,7 +1,6 @@
 """Slack's cursors: opaque text that says where the next page starts."""
 
 import base64
-import binascii
 
 from slackbot.local.errors import SlackError
 
@@ -22,6 +21,6 @@ def position(cursor: str | None) -> int:
         word, _, start = base64.b64decode(cursor, validate=True).decode().partition(":")
         if word == "next" and start.isdecimal():
             return int(start)
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # neither base64 nor text
         pass
     raise SlackError("invalid_cursor")

@@ -1,7 +1,6 @@
 """Response addresses: where an app may answer an act up to five times within thirty minutes."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from slackbot.local.content import message_content, message_metadata
 from slackbot.local.errors import SlackError
@@ -57,7 +56,7 @@ class ResponseAddresses:
         )
         return f"/response/{key}"
 
-    def take(self, key: str, body: Any) -> None:
+    def take(self, key: str, body: object) -> None:
         """Do what an app asks for at an address.
 
         :raises SlackError: the address is unknown, expired or used up, or the content is not allowed.

@@ -18,13 +18,14 @@ class Findings:
         self.messages.append(f"{message} [json-pointer:{pointer}]")
 
 
-Check = Callable[[Any, str, Findings], None]
+Check = Callable[[object, str, Findings], None]
+Binding = Callable[[Json, str, Findings], None]
 
 
 def string(*, low: int = 0, high: int | None = None, pattern: str | None = None) -> Check:
     """Check a text by length in characters and by pattern."""
 
-    def check(value: Any, pointer: str, findings: Findings) -> None:
+    def check(value: object, pointer: str, findings: Findings) -> None:
         if not isinstance(value, str):
             findings.add(pointer, "must provide a string")
         elif len(value) < low:
@@ -37,7 +38,7 @@ def string(*, low: int = 0, high: int | None = None, pattern: str | None = None)
     return check
 
 
-def address(value: Any, pointer: str, findings: Findings) -> None:
+def address(value: object, pointer: str, findings: Findings) -> None:
     """Check a link of at most 3000 characters."""
     if not isinstance(value, str) or not re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:", value):
         findings.add(pointer, "must be a valid URL")
@@ -45,7 +46,7 @@ def address(value: Any, pointer: str, findings: Findings) -> None:
         findings.add(pointer, "must be less than 3001 characters")
 
 
-def boolean(value: Any, pointer: str, findings: Findings) -> None:
+def boolean(value: object, pointer: str, findings: Findings) -> None:
     """Check true or false."""
     if not isinstance(value, bool):
         findings.add(pointer, "must provide a boolean")
@@ -54,7 +55,7 @@ def boolean(value: Any, pointer: str, findings: Findings) -> None:
 def whole(*, low: int | None = None, high: int | None = None) -> Check:
     """Check a whole number in a range."""
 
-    def check(value: Any, pointer: str, findings: Findings) -> None:
+    def check(value: object, pointer: str, findings: Findings) -> None:
         if not isinstance(value, int) or isinstance(value, bool):
             findings.add(pointer, "must be an integer")
         elif low is not None and value < low:
@@ -65,30 +66,30 @@ def whole(*, low: int | None = None, high: int | None = None) -> Check:
     return check
 
 
-def number(value: Any, pointer: str, findings: Findings) -> None:
+def number(value: object, pointer: str, findings: Findings) -> None:
     """Check any number."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         findings.add(pointer, "must provide a number")
 
 
-def choice(*allowed: Any) -> Check:
+def choice(*allowed: object) -> Check:
     """Check one of a few values."""
 
-    def check(value: Any, pointer: str, findings: Findings) -> None:
+    def check(value: object, pointer: str, findings: Findings) -> None:
         if value not in allowed:
             findings.add(pointer, f"must be a valid enum value; expected one of {', '.join(map(str, allowed))}")
 
     return check
 
 
-def anything(_value: Any, _pointer: str, _findings: Findings) -> None:
+def anything(_value: object, _pointer: str, _findings: Findings) -> None:
     """Accept whatever is there."""
 
 
 def items(of: Check, *, low: int = 0, high: int | None = None) -> Check:
     """Check a list by its length, and each of its items."""
 
-    def check(value: Any, pointer: str, findings: Findings) -> None:
+    def check(value: object, pointer: str, findings: Findings) -> None:
         if not isinstance(value, list):
             findings.add(pointer, "must provide an array")
             return
@@ -106,13 +107,13 @@ def record(
     required: Mapping[str, Check] | None = None,
     optional: Mapping[str, Check] | None = None,
     *,
-    also: Check | None = None,
+    also: Binding | None = None,
 ) -> Check:
     """Check an object: fields that must be there, fields that may, and no others; then what binds them together."""
     must = dict(required or {})
     known = {**must, **(optional or {})}
 
-    def check(value: Any, pointer: str, findings: Findings) -> None:
+    def check(value: object, pointer: str, findings: Findings) -> None:
         if not isinstance(value, dict):
             findings.add(pointer, "must provide an object")
             return
@@ -135,7 +136,7 @@ def record(
 def typed(table: Mapping[str, Check], *, what: str = "type") -> Check:
     """Check an object by the entry of the table that its `type` names."""
 
-    def check(value: Any, pointer: str, findings: Findings) -> None:
+    def check(value: object, pointer: str, findings: Findings) -> None:
         if not isinstance(value, dict):
             findings.add(pointer, "must provide an object")
         elif "type" not in value:
@@ -148,10 +149,10 @@ def typed(table: Mapping[str, Check], *, what: str = "type") -> Check:
     return check
 
 
-def exactly_one(*names: str) -> Check:
+def exactly_one(*names: str) -> Binding:
     """Check that one of the fields is there, and only one."""
 
-    def check(value: Any, pointer: str, findings: Findings) -> None:
+    def check(value: Json, pointer: str, findings: Findings) -> None:
         given = [name for name in names if value.get(name) is not None]
         if not given:
             findings.add(pointer, f"missing required field: {names[0]} or {names[1]}")

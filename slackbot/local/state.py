@@ -120,13 +120,20 @@ class State:
     def _every(self, kind: str) -> list[tuple[Workspace, dict[str, Any]]]:
         return [(self.workspaces[body.pop("team")], body) for body in self.documents.every(kind)]
 
+    @property
+    def default(self) -> Workspace:
+        """The workspace meant when none is named: the default team, or the first with an app where that has none."""
+        usual = self.workspaces[DEFAULT_TEAM]
+        installed = [workspace for workspace in self.workspaces.values() if workspace.app.app_url is not None]
+        return usual if usual in installed or not installed else installed[0]
+
     def workspace(self, name: str | None) -> Workspace:
         """Return a workspace by slug or team id; the default one without a name.
 
         :raises LocalError: there is none of that name.
         """
         if not name:
-            return self.workspaces[DEFAULT_TEAM]
+            return self.default
         for workspace in self.workspaces.values():
             if name in (workspace.slug, workspace.id):
                 return workspace
@@ -137,4 +144,4 @@ class State:
         """Return the workspace that `xoxb-<team>-…` names; any other token works on the default one."""
         _, _, rest = token.partition("-")
         fitting = [slug for slug in self.workspaces if rest.startswith(f"{slug}-")]
-        return self.workspaces[max(fitting, key=len) if fitting else DEFAULT_TEAM]
+        return self.workspaces[max(fitting, key=len)] if fitting else self.default

@@ -65,27 +65,39 @@ def missing(view: View) -> dict[str, str]:
 
 
 def _malformed(element: Json, value: str) -> str | None:
-    kind = element["type"]
-    if kind == "plain_text_input":
-        if len(value) < element.get("min_length", 0):
-            return f"This field must be at least {element['min_length']} characters long."
-        if len(value) > element.get("max_length", 3000):
-            return f"This field must be at most {element.get('max_length', 3000)} characters long."
-    if kind == "email_text_input" and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", value):
-        return "Please enter a valid email address."
-    if kind == "url_text_input" and not re.match(r"https?://\S+$", value):
-        return "Please enter a valid URL, starting with http:// or https://."
-    if kind == "number_input":
-        try:
-            number = float(value)
-        except ValueError:
-            return "Please enter a number."
-        if "min_value" in element and number < float(element["min_value"]):
-            return f"Please enter a number of at least {element['min_value']}."
-        if "max_value" in element and number > float(element["max_value"]):
-            return f"Please enter a number of at most {element['max_value']}."
-        if not element.get("is_decimal_allowed") and not number.is_integer():
-            return "Please enter a whole number."
+    """Return what is wrong with a text that was entered, in the words of Slack's client."""
+    match element["type"]:
+        case "plain_text_input":
+            return _wrong_length(element, value)
+        case "email_text_input" if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", value):
+            return "Please enter a valid email address."
+        case "url_text_input" if not re.fullmatch(r"https?://\S+", value):
+            return "Please enter a valid URL, starting with http:// or https://."
+        case "number_input":
+            return _wrong_number(element, value)
+    return None
+
+
+def _wrong_length(element: Json, value: str) -> str | None:
+    low, high = element.get("min_length", 0), element.get("max_length", 3000)
+    if len(value) < low:
+        return f"This field must be at least {low} characters long."
+    if len(value) > high:
+        return f"This field must be at most {high} characters long."
+    return None
+
+
+def _wrong_number(element: Json, value: str) -> str | None:
+    try:
+        number = float(value)
+    except ValueError:
+        return "Please enter a number."
+    if "min_value" in element and number < float(element["min_value"]):
+        return f"Please enter a number of at least {element['min_value']}."
+    if "max_value" in element and number > float(element["max_value"]):
+        return f"Please enter a number of at most {element['max_value']}."
+    if not element.get("is_decimal_allowed") and not number.is_integer():
+        return "Please enter a whole number."
     return None
 
 

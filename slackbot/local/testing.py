@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 from slack_sdk import WebClient
@@ -29,6 +29,11 @@ def free_port() -> int:
         return port
 
 
+def _expect(answer: httpx.Response, status: int) -> None:
+    if answer.status_code != status:
+        raise AssertionError(f"{answer.status_code} instead of {status}: {answer.text}")
+
+
 @dataclass
 class Team:
     """One workspace of a running local Slack, as a test uses it."""
@@ -42,31 +47,31 @@ class Team:
         """Return Slack's own client with this team's bot token."""
         return WebClient(token=self.installed["bot_token"], base_url=f"{self.server}/api/", timeout=10)
 
-    def install(self, **body: Any) -> Json:
+    def install(self, **body: object) -> Json:
         """Install the app, or change it."""
         answer = httpx.post(f"{self.server}/local/app", json={"team": self.name, **body}, timeout=10)
-        assert answer.status_code == 200, answer.text
+        _expect(answer, 200)
         self.installed = answer.json()
         return self.installed
 
-    def act(self, *, by: str = "alice", status: int = 200, **body: Any) -> Json:
+    def act(self, *, by: str = "alice", status: int = 200, **body: object) -> Json:
         """Do what a person does; `type` and its fields as in POST /local/act."""
         answer = httpx.post(f"{self.server}/local/act", json={"team": self.name, "as": by, **body}, timeout=90)
-        assert answer.status_code == status, answer.text
+        _expect(answer, status)
         shown: Json = answer.json()
         return shown
 
-    def post(self, path: str, **body: Any) -> Json:
+    def post(self, path: str, **body: object) -> Json:
         """Post to one of the local routes."""
         answer = httpx.post(f"{self.server}{path}", json={"team": self.name, **body}, timeout=10)
-        assert answer.status_code == 200, answer.text
+        _expect(answer, 200)
         shown: Json = answer.json()
         return shown
 
     def get(self, path: str, **query: str) -> Json:
         """Read one of the local routes."""
         answer = httpx.get(f"{self.server}{path}", params={"team": self.name, **query}, timeout=10)
-        assert answer.status_code == 200, answer.text
+        _expect(answer, 200)
         shown: Json = answer.json()
         return shown
 
@@ -125,6 +130,14 @@ class Received:
 Answer = tuple[int, Any]
 
 
+def _nothing(_received: Received) -> Answer:
+    return 200, ""
+
+
+def _challenge(received: Received) -> Answer:
+    return 200, {"challenge": received.body["challenge"]}
+
+
 class ReceivingApp:
     """An app at the other end: verifies, keeps what came, and answers as the test says."""
 
@@ -138,14 +151,14 @@ class ReceivingApp:
             def do_POST(self) -> None:
                 app._take(self)
 
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
                 """Say nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/slack/events/KEY"
 
-    def __enter__(self) -> "ReceivingApp":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -167,25 +180,25 @@ class ReceivingApp:
         end = time.monotonic() + seconds
         while len(self.of(kind)) < count and time.monotonic() < end:
             time.sleep(0.02)
-        assert len(self.of(kind)) >= count, f"{len(self.of(kind))} {kind} came in {seconds} s, not {count}"
+        if len(self.of(kind)) < count:
+            raise AssertionError(f"{len(self.of(kind))} {kind} came in {seconds} s, not {count}")
         return self.of(kind)
 
     def _take(self, handler: BaseHTTPRequestHandler) -> None:
         raw = handler.rfile.read(int(handler.headers["Content-Length"]))
         headers = {name.lower(): value for name, value in handler.headers.items()}
-        genuine = SignatureVerifier(self.signing_secret).is_valid_request(raw, headers)
+        verifier = SignatureVerifier(self.signing_secret)
+        genuine = verifier.is_valid(raw, headers.get("x-slack-request-timestamp"), headers.get("x-slack-signature"))
+        fields: Json = dict(urllib.parse.parse_qsl(raw.decode(), keep_blank_values=True))
+        body: Json = fields
         if headers["content-type"] == "application/json":
             body = json.loads(raw)
-        else:
-            body = dict(urllib.parse.parse_qsl(raw.decode(), keep_blank_values=True))
-            if "payload" in body:
-                body = json.loads(body["payload"])
+        elif "payload" in fields:
+            body = json.loads(fields["payload"])
         received = Received(headers=headers, body=body, genuine=genuine)
         self.received.append(received)
-        if received.kind == "url_verification":
-            status, answer = 200, {"challenge": body["challenge"]}
-        else:
-            status, answer = self.answers.get(received.kind, lambda _received: (200, ""))(received)
+        answers = {"url_verification": _challenge, **self.answers}
+        status, answer = answers.get(received.kind, _nothing)(received)
         content = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             handler.send_response(status)

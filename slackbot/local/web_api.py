@@ -6,14 +6,13 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
-from slackbot.local import methods
+import slackbot.local.methods  # noqa: F401 (importing registers them)
 from slackbot.local.calls import METHODS, Call
 from slackbot.local.errors import SlackError
 from slackbot.local.methods.files import LARGEST
 from slackbot.local.model import Json
 from slackbot.local.service import Service
 
-assert methods.__all__  # importing the package registered the methods
 SCOPES = (
     "app_mentions:read,channels:history,channels:join,channels:manage,channels:read,chat:write,commands,files:read,"
     "files:write,im:history,im:read,im:write,reactions:read,reactions:write,team:read,users:read,users:read.email"
@@ -55,6 +54,33 @@ def token_of(request: Request, arguments: Json) -> str:
     return token
 
 
+async def answer(service: Service, name: str, request: Request) -> Json:
+    """Call a method of the Web API and return its answer.
+
+    :raises SlackError: in Slack's words why not.
+    """
+    arguments = await arguments_of(request)
+    if name == "api.test":
+        given = {key: value for key, value in arguments.items() if key != "token"}
+        if "error" in given:
+            raise SlackError(str(given["error"]), args=given)
+        return {"args": given}
+    if name not in METHODS:
+        raise SlackError("unknown_method", req_method=name)
+    workspace = service.state.by_token(token_of(request, arguments))
+    fault = service.faults.due(name, team=workspace.slug)
+    if fault is not None:
+        raise SlackError(fault.error, retry_after=fault.retry_after)
+    call = Call(
+        state=service.state,
+        workspace=workspace,
+        arguments=arguments,
+        base_url=str(request.base_url).rstrip("/"),
+        triggers=service.triggers,
+    )
+    return METHODS[name](call)
+
+
 def routes(service: Service) -> APIRouter:
     """Return the routes under `/api/`, and the address that takes uploads."""
     router = APIRouter()
@@ -62,32 +88,16 @@ def routes(service: Service) -> APIRouter:
     @router.api_route("/api/{name}", methods=["GET", "POST"])
     async def call_method(name: str, request: Request) -> Response:
         try:
-            arguments = await arguments_of(request)
-            if name == "api.test":
-                given = {key: value for key, value in arguments.items() if key != "token"}
-                if "error" in given:
-                    raise SlackError(str(given["error"]), args=given)
-                return JSONResponse({"ok": True, "args": given})
-            if name not in METHODS:
-                raise SlackError("unknown_method", req_method=name)
-            workspace = service.state.by_token(token_of(request, arguments))
-            fault = service.faults.due(name, team=workspace.slug)
-            if fault is not None and fault.error == "ratelimited":
-                body = {"ok": False, "error": "ratelimited"}
-                return JSONResponse(body, status_code=429, headers={"Retry-After": str(fault.retry_after)})
-            if fault is not None:
-                raise SlackError(fault.error)
-            call = Call(
-                state=service.state,
-                workspace=workspace,
-                arguments=arguments,
-                base_url=str(request.base_url).rstrip("/"),
-                triggers=service.triggers,
-            )
-            answer = METHODS[name](call)
+            body = await answer(service, name, request)
         except SlackError as error:
+            if error.code == "ratelimited":
+                wait = str(error.extra.get("retry_after", 1))
+                return JSONResponse(
+                    {"ok": False, "error": "ratelimited"}, status_code=429, headers={"Retry-After": wait}
+                )
+            error.extra.pop("retry_after", None)
             return JSONResponse(error.body())
-        return JSONResponse({"ok": True, **answer}, headers={"X-OAuth-Scopes": SCOPES})
+        return JSONResponse({"ok": True, **body}, headers={"X-OAuth-Scopes": SCOPES})
 
     @router.post("/upload/v1/{team}/{file_id}")
     async def upload(team: str, file_id: str, request: Request) -> Response:

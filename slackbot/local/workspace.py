@@ -3,7 +3,6 @@
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Any
 
 from slackbot.local.clock import Clock
 from slackbot.local.documents import Documents
@@ -49,7 +48,7 @@ class Workspace:
 
     # Changes -----------------------------------------------------------------------------------------------------
 
-    def changed(self, kind: str, **what: Any) -> None:
+    def changed(self, kind: str, **what: str | None) -> None:
         """Note a change and wake everyone who waits for one."""
         self.last_change += 1
         self.changes.append(Change(number=self.last_change, kind=kind, **what))
@@ -205,9 +204,9 @@ class Workspace:
             self._tell("edited", message)
             return
         del self.messages[message.channel][message.ts]
-        if message.thread_ts and (thread := self.threads.get((message.channel, message.thread_ts))):
-            if message.ts in thread:
-                thread.remove(message.ts)
+        thread = self.threads.get((message.channel, message.thread_ts or ""), [])
+        if message.ts in thread:
+            thread.remove(message.ts)
         self.documents.drop("message", f"{self.slug}/{message.channel}/{message.ts}")
         self._tell("deleted", message)
 

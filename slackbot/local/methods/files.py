@@ -2,7 +2,6 @@
 
 import mimetypes
 import urllib.parse
-from typing import Any
 
 from slackbot.local.calls import Call, method
 from slackbot.local.content import message_content
@@ -49,7 +48,7 @@ def complete_upload(call: Call) -> Json:
     return {"files": files}
 
 
-def _uploaded(call: Call, entry: Any) -> StoredFile:
+def _uploaded(call: Call, entry: object) -> StoredFile:
     file = call.workspace.files.get(str(entry.get("id"))) if isinstance(entry, dict) else None
     if file is None or not file.uploaded:
         raise SlackError("file_not_found")

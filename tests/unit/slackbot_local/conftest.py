@@ -38,4 +38,4 @@ def client(team: Team) -> WebClient:
 @pytest.fixture
 def incidents(team: Team) -> str:
     channels = team.get("/local/workspace")["channels"]
-    return next(channel["id"] for channel in channels if channel.get("name") == "incidents")
+    return next(str(channel["id"]) for channel in channels if channel.get("name") == "incidents")

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import jsonschema  # type: ignore[import-untyped]
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -229,8 +230,6 @@ def test_every_element_of_slacks_own_types_is_known() -> None:
 
 @pytest.mark.parametrize(("fits", "exceeds"), [limit[1:3] for limit in LIMITS], ids=[limit[0] for limit in LIMITS])
 def test_what_fits_is_also_valid_by_slacks_own_types(fits: Json, exceeds: Any) -> None:
-    import jsonschema
-
     schema = _schema()
     jsonschema.Draft7Validator({**schema, "$ref": "#/definitions/KnownBlock"}).validate(fits)
     assert fits != exceeds

@@ -1,5 +1,6 @@
 """What a person does in the local workspace, and the signed requests the app gets for it."""
 
+import time
 from typing import Any
 
 import httpx
@@ -8,7 +9,7 @@ from slack_sdk import WebClient
 
 from slackbot.local.testing import Received, ReceivingApp, Team
 
-BUTTONS = [
+BUTTONS: list[dict[str, Any]] = [
     {"type": "section", "block_id": "cause", "text": {"type": "mrkdwn", "text": "*payments* shrank its pool"}},
     {
         "type": "actions",
@@ -67,8 +68,6 @@ def test_an_in_channel_answer_is_shown_to_all_below_the_command(team: Team, app:
 
 
 def test_a_slow_app_shows_operation_timeout(team: Team, app: ReceivingApp) -> None:
-    import time
-
     def slow(_received: Received) -> tuple[int, str]:
         time.sleep(1.5)
         return 200, "too late"
@@ -122,7 +121,8 @@ def test_a_click_may_name_the_beginning_of_an_action_id_and_tell_several_apart_b
     ts = client.chat_postMessage(channel=incidents, text="INC-1", blocks=BUTTONS)["ts"]
     refused = team.act(type="click", channel="incidents", ts=ts, action_id="why", status=400)
     assert refused["field"] == "action_id"
-    assert "why:h1" in refused["error"] and "why:h2" in refused["error"]
+    assert "why:h1" in refused["error"]
+    assert "why:h2" in refused["error"]
     team.act(type="click", channel="incidents", ts=ts, action_id="why", value="h2", wait=0)
     assert app.of("block_actions")[0].body["actions"][0]["action_id"] == "why:h2"
 
@@ -161,7 +161,7 @@ def test_menus_send_the_chosen_option(
         {"text": {"type": "plain_text", "text": text}, "value": option}
         for text, option in (("First", "h1"), ("Second", "h2"))
     ]
-    block = {
+    block: dict[str, Any] = {
         "type": "actions",
         "block_id": "b",
         "elements": [{"type": element, "action_id": "pick", "options": options}],
@@ -223,7 +223,8 @@ def test_a_mention_reaches_the_app_as_app_mention_and_as_message(
     seen = team.act(type="message", channel="incidents", text="@copilot why is checkout slow & sad?")
     mention, message = app.of("app_mention")[0], app.of("message")[0]
     bot = team.installed["bot_user_id"]
-    assert mention.genuine and message.genuine
+    assert mention.genuine
+    assert message.genuine
     assert mention.body["event"]["text"] == f"<@{bot}> why is checkout slow &amp; sad?"
     assert "channel_type" not in mention.body["event"]
     assert message.body["event"]["channel_type"] == "channel"

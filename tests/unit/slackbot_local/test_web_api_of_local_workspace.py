@@ -1,6 +1,7 @@
 """The local workspace through Slack's own client: what it answers, and what it refuses in Slack's words."""
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,11 @@ import pytest
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
+from slackbot.local.calls import Call
+from slackbot.local.errors import SlackError
+from slackbot.local.server import build_service
 from slackbot.local.testing import Team, running
+from slackbot.local.web_api import METHODS
 
 
 def refusal(call: Callable[..., Any], **arguments: Any) -> Any:
@@ -25,8 +30,60 @@ def test_auth_test_tells_whose_token_it_is(team: Team, client: WebClient) -> Non
     assert answer["bot_id"] == team.installed["bot_id"]
 
 
-def test_any_other_bot_token_works_on_the_default_team(server: str) -> None:
-    assert WebClient(token="xoxb-anything", base_url=f"{server}/api/").auth_test()["team_id"] == "T0ACME"
+def test_any_other_bot_token_works_on_the_default_team_or_the_only_one_with_an_app() -> None:
+    with running() as address:
+        client = WebClient(token="xoxb-anything", base_url=f"{address}/api/")
+        assert client.auth_test()["team_id"] == "T0ACME"
+        shop = Team(server=address, name="shop").install(app_url="http://127.0.0.1:9/slack/events")
+        assert client.auth_test()["team_id"] == shop["team_id"]
+        Team(server=address, name="acme").install(app_url="http://127.0.0.1:9/slack/events")
+        assert client.auth_test()["team_id"] == "T0ACME"
+
+
+ARGUMENTS = [
+    "channel",
+    "ts",
+    "blocks",
+    "text",
+    "metadata",
+    "thread_ts",
+    "view",
+    "files",
+    "limit",
+    "cursor",
+    "users",
+    "attachments",
+]
+
+
+@pytest.mark.parametrize("value", [5, [], {}, None, True, "x", [{}], {"type": 5}, "[", "é" * 300])
+@pytest.mark.parametrize("method", METHODS)
+def test_an_argument_of_any_kind_is_taken_or_refused_in_slacks_words(method: str, value: Any) -> None:
+    service = build_service()
+    usual = {
+        "channel": "C0INCIDENTS",
+        "text": "x",
+        "ts": "1.0",
+        "view": {},
+        "trigger_id": "1",
+        "files": [],
+        "timestamp": "1",
+        "name": "x",
+    }
+    for name in ARGUMENTS:
+        call = Call(
+            state=service.state,
+            workspace=service.state.default,
+            arguments={**usual, name: value},
+            base_url="http://127.0.0.1:1",
+            triggers=service.triggers,
+        )
+        try:
+            answer = METHODS[method](call)
+        except SlackError as error:
+            answer = error.body()
+        json.dumps(answer)
+    service.state.documents.close()
 
 
 @pytest.mark.parametrize(
@@ -310,8 +367,8 @@ def test_teams_do_not_see_each_other(server: str, client: WebClient, incidents: 
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path / "slack"
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "slack"
 
 
 def test_what_was_said_outlives_a_restart(folder: Path) -> None:
