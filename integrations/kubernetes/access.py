@@ -121,7 +121,7 @@ def from_kubeconfig(text: str, context: str = "", *, verify_tls: bool = True) ->
         # The parser's own message quotes the line, which may hold a secret.
         raise ValueError(f"kubeconfig: is not YAML{f' (line {mark.line + 1})' if mark else ''}") from None
     if not isinstance(document, dict):
-        raise ValueError("kubeconfig: must be a mapping with clusters, users and contexts")
+        raise ValueError("kubeconfig: must be a mapping with clusters, users and contexts")  # noqa: TRY004 (pydantic reports values)
     wanted = context or str(document.get("current-context") or "")
     if not wanted:
         raise ValueError("kubeconfig: has no current-context; enter the context's name")

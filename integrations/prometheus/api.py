@@ -72,7 +72,7 @@ class Api:
 
         def ask() -> None:
             # PrometheusConnect's own check follows the redirect to the user interface, which some builds lack.
-            connect._session.get(
+            connect._session.get(  # noqa: SLF001 (the client has no public way)
                 f"{self.url}/-/ready", headers=connect.headers, auth=connect.auth, timeout=self._seconds()
             )
 
@@ -83,7 +83,7 @@ class Api:
         """Return those of the given metrics that had samples in the window."""
         params = {"match[]": f'{{__name__=~"{"|".join(names)}"}}', "start": start, "end": end}
         connect = self._connect()
-        connect._timeout = self._seconds()
+        connect._timeout = self._seconds()  # noqa: SLF001 (the client has no public way)
         return frozenset(self._translated(lambda: connect.get_label_values("__name__", params=params)))
 
     def range(self, query: str, *, start: float, end: float, step: float) -> Result:
