@@ -123,19 +123,20 @@ RULES: tuple[Rule, ...] = (
     rule(
         "token",
         "npm_ dop_v1_ hvs. glsa_ pcsk_ dckr_pat_ shp atatt3 lin_api_ pypi-age sg. xkeysib-",
-        r"(?P<value>(?:npm_|dop_v1_|hvs\.|glsa_|pcsk_|dckr_pat_|shp(?:at|ss|ca|pa)_|ATATT3|lin_api_|pypi-AgE|SG\.|xkeysib-)"
-        r"[A-Za-z0-9_.=-]*+)",
+        r"(?P<value>(?:npm_|dop_v1_|hvs\.|glsa_|pcsk_|dckr_pat_|shp(?:at|ss|ca|pa)_|ATATT3|lin_api_|pypi-AgE|SG\.|"
+        r"xkeysib-)[A-Za-z0-9_.=-]*+)",
         at_least(30),
     ),
     # PagerDuty: user keys begin with u+, Events keys stand in the path.
     rule("key", "u+", r"(?<![A-Za-z0-9+_-])(?P<value>u\+[A-Za-z0-9_+-]*+)", lambda value: len(value) == 20),
     rule("key", "/enqueue", r"/integration/(?P<value>[0-9a-f]*+)(?=/enqueue)", at_least(20)),
-    # After the tokens: a key that is cut off ends where base64 does, and must not take the first letters of what follows.
+    # After the tokens: a key that is cut off ends where base64 does, and must not take the first letters of the next.
     rule(
         "key",
         "-----begin",
         r"(?P<value>-----BEGIN [A-Z0-9 ]{0,40}?PRIVATE KEY(?: BLOCK)?-----"
-        r"(?:(?:(?!-----).)*+-----END [A-Z0-9 ]{0,40}-----|[A-Za-z0-9+/=\s\\\U000F0000-\U0010FFFF]*+))",
+        r"(?:(?:(?!-----).)*+-----END [A-Z0-9 ]{0,40}-----|"
+        r"(?:[\s\\]*+n?(?:(?:Proc-Type|DEK-Info): [^\r\n\\]*+|[A-Za-z0-9+/=\U000F0000-\U0010FFFF]++(?![^\s\"'\\])))*+))",
         flags=re.DOTALL,
     ),
     # Headers.
@@ -254,7 +255,7 @@ class Redactor:
                 break
         return shield.uncover(work)
 
-    def data(self, value: Any) -> Any:  # noqa: ANN401 - JSON in, JSON out
+    def data(self, value: Any) -> Any:
         """Return a JSON-like value with every text redacted, and whatever stands under a secret's name replaced."""
         if isinstance(value, str):
             return self.text(value)
@@ -283,7 +284,7 @@ class Redactor:
                 redacted[self.text(name) if isinstance(name, str) else name] = self.data(item)
         return redacted
 
-    def _leaves(self, value: Any, kind: str) -> Any:  # noqa: ANN401 - JSON in, JSON out
+    def _leaves(self, value: Any, kind: str) -> Any:
         """Return the value with each leaf replaced; truth values and null say nothing and stay."""
         if isinstance(value, Mapping):
             return {name: self._leaves(item, kind) for name, item in value.items()}

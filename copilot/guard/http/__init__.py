@@ -2,6 +2,6 @@
 
 from copilot.guard.http.addresses import Network
 from copilot.guard.http.door import MAX_BYTES, USER_AGENT, HttpDoor
-from copilot.guard.http.errors import speaking_of, translate
+from copilot.guard.http.errors import recognised, speaking_of, translate
 
-__all__ = ["MAX_BYTES", "USER_AGENT", "HttpDoor", "Network", "speaking_of", "translate"]
+__all__ = ["MAX_BYTES", "USER_AGENT", "HttpDoor", "Network", "recognised", "speaking_of", "translate"]

@@ -84,7 +84,7 @@ class HttpDoor:
 
         return GuardedSession(self._gate, self.max_bytes, verify=verify, user_agent=self._user_agent)
 
-    def pool_manager(self, **arguments: Any) -> urllib3.PoolManager:  # noqa: ANN401 - they are urllib3's own
+    def pool_manager(self, **arguments: Any) -> urllib3.PoolManager:
         """Return a guarded urllib3 pool manager, for the Kubernetes client; arguments go to urllib3."""
         from copilot.guard.http.urllib3_stack import pool_manager
 

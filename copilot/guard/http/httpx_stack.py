@@ -1,6 +1,6 @@
 """The guarded transport for httpx, and for httpx2, on which the SDKs of Anthropic and PagerDuty sit."""
 
-# ruff: noqa: ANN401, ARG002 - two libraries of one shape, their types cannot be named together
+# ruff: noqa: ARG002 - the signatures are those of httpcore
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The guarded connections for urllib3, on which requests (Prometheus' client) and the Kubernetes client sit."""
 
-# ruff: noqa: ANN401, ARG002, FBT001, FBT002 - the signatures are those of urllib3 and requests
+# ruff: noqa: ARG002, FBT001, FBT002 - the signatures are those of urllib3 and requests
 
 from __future__ import annotations
 

@@ -56,6 +56,12 @@ SHAPES: list[tuple[str, str, str]] = [
     ("key", "{}", PEM.format("")),
     ("key", "{}", PEM.format("OPENSSH ").replace("\n", "\\n")),
     ("key", "cut off: {}", "-----BEGIN EC PRIVATE KEY-----\nMIIEowIBAAKCAQEA7bq+"),
+    (
+        "key",
+        "cut off: {}",
+        "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,0A\n\nMIIEowIB/x",
+    ),
+    ("key", '"{}" x', "-----BEGIN PRIVATE KEY-----\\nMIIEowIBAAKCAQEA7bq+\\n0aZ9"),
     ("password", "postgres://app:{}@db.prod.svc:5432/orders?sslmode=require", "hunter2"),
     ("password", "amqp://guest:{}@rabbit", "p@ss:w0rd"),
     ("password", "mongodb://root:{}@a:27017,b:27017/admin", "pa/ss#1"),
