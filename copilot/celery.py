@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery
-from celery.signals import setup_logging, task_postrun, task_prerun, worker_ready
+from celery.signals import setup_logging, task_postrun, task_prerun, worker_init, worker_ready
 
 from copilot.config import config
 
@@ -48,7 +50,6 @@ app.conf.update(
     },
     beat_schedule_filename=str(_config.data / "celerybeat-schedule"),
 )
-app.autodiscover_tasks(["copilot"])
 
 
 @setup_logging.connect
@@ -78,3 +79,22 @@ def _tell_ready(**_: Any) -> None:
     """Leave a file for whoever waits for this worker."""
     if _config.ready_file:
         _config.ready_file.touch()
+
+
+@worker_init.connect
+def _load(**_: Any) -> None:
+    """Load the tasks and all that they need before the pool forks, so that its processes share the memory.
+
+    Only workers do: beat and the web processes send tasks by name.
+    """
+    import_module("copilot.tasks")
+    from copilot.faces import faces
+    from integrations import registry
+
+    wanted = {name for one in registry.integrations().values() for name in one.loads}
+    wanted.update(name for one in faces() for name in one.loads)
+    for name in sorted(wanted):
+        import_module(name)
+    # What is there now lives as long as the process: collections that walk it would only unshare its pages.
+    gc.collect()
+    gc.freeze()

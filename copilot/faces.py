@@ -27,6 +27,8 @@ class Face(Protocol):
 
     slug: str
     title: str
+    # Heavy modules that publishing imports when it is first used; a worker loads them before it forks.
+    loads: tuple[str, ...]
 
     def publish(self, tenant_id: UUID, incident_id: UUID) -> None:
         """Bring what people see of the incident up to its rows; safe to call at any time, twice, and side by side.

@@ -35,6 +35,20 @@ feedback_given = Counter("copilot_feedback_total", "Verdicts by value.", ("value
 model_tokens = Counter("copilot_model_tokens_total", "Tokens by model and direction.", ("model", "direction"))
 model_dollars = Counter("copilot_model_dollars_total", "US dollars spent on the model.", ("model",))
 
+# The HTTP clients tell each request's full address, which may hold keys; Celery tells each sweep.
+TOO_TALKATIVE = (
+    "celery.app.trace",
+    "celery.worker.strategy",
+    "httpcore",
+    "httpcore2",
+    "httpx",
+    "httpx2",
+    "slack_bolt",
+    "slack_sdk",
+    "urllib3",
+    "uvicorn.access",
+)
+
 
 def set_up(process: str) -> None:
     """Send every log line, structlog's and the standard library's, to standard error in one shape."""
@@ -66,8 +80,7 @@ def set_up(process: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.log_level)
-    # These tell each request's full address, which holds webhook keys.
-    for name in ("httpx", "httpx2", "httpcore", "httpcore2", "urllib3", "uvicorn.access", "slack_sdk", "slack_bolt"):
+    for name in TOO_TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
     structlog.contextvars.bind_contextvars(process=process)
 

@@ -212,6 +212,8 @@ class Integration(ABC):
     title: ClassVar[str]
     Credentials: ClassVar[type[Credentials]]
     receives: ClassVar[bool] = False
+    # Heavy modules that gathering imports when it is first used; a worker loads them before it forks.
+    loads: ClassVar[tuple[str, ...]] = ()
     gathers: ClassVar[bool] = False
     # Names of the credential fields that the product makes up where a person leaves them empty (a bearer token, say).
     generated: ClassVar[tuple[str, ...]] = ()

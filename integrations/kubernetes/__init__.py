@@ -34,6 +34,7 @@ class Kubernetes(Integration):
     title: ClassVar[str] = "Kubernetes"
     Credentials: ClassVar[type[base.Credentials]] = KubernetesCredentials
     gathers: ClassVar[bool] = True
+    loads: ClassVar[tuple[str, ...]] = ("kubernetes.client",)
 
     def gather(
         self, door: Door, credentials: KubernetesCredentials, scope: Scope, window: Window

@@ -95,6 +95,7 @@ class Prometheus(Integration):
     title: ClassVar[str] = "Prometheus"
     Credentials: ClassVar[type[base.Credentials]] = PrometheusCredentials
     gathers: ClassVar[bool] = True
+    loads: ClassVar[tuple[str, ...]] = ("prometheus_api_client",)
 
     def gather(
         self, door: Door, credentials: PrometheusCredentials, scope: Scope, window: Window

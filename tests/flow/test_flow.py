@@ -34,6 +34,7 @@ class Witness:
 
     slug = "witness"
     title = "Witness"
+    loads = ()
 
     def __init__(self) -> None:
         self.shown: list[tuple[UUID, str]] = []
