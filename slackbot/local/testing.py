@@ -75,6 +75,20 @@ class Team:
         shown: Json = answer.json()
         return shown
 
+    def channel_id(self, name: str) -> str:
+        """Return the id of a channel."""
+        channels: list[Json] = self.get("/local/workspace")["channels"]
+        return next(str(channel["id"]) for channel in channels if channel.get("name") == name)
+
+    def user_id(self, name: str) -> str:
+        """Return the id of a person."""
+        users: list[Json] = self.get("/local/workspace")["users"]
+        return next(str(user["id"]) for user in users if user["name"] == name)
+
+    def page(self, **query: str) -> str:
+        """Return the address of this team's page."""
+        return f"{self.server}/?{urllib.parse.urlencode({'team': self.name, **query})}"
+
     def messages(self, channel: str = "incidents", *, by: str = "alice", **query: str) -> list[Json]:
         """Return what a person sees in a channel, or with thread_ts in a thread."""
         found: list[Json] = self.get("/local/messages", channel=channel, **{"as": by}, **query)["messages"]

@@ -1,5 +1,6 @@
 """Headless Chromium and a local workspace of its own; skipped where Chromium is not installed."""
 
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from slackbot.local.testing import ReceivingApp, Team, running
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
+_NUMBERS = itertools.count(1)
 QUIET = [
     "--no-sandbox",
     "--disable-gpu",
@@ -37,17 +39,22 @@ def app() -> Iterator[ReceivingApp]:
         yield app
 
 
-@pytest.fixture
-def team(app: ReceivingApp) -> Iterator[Team]:
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
     with running() as address:
-        team = Team(server=address, name="acme")
-        team.install(app_url=app.url, signing_secret=app.signing_secret, commands=["/sre"])
-        yield team
+        yield address
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page at the size of a laptop; anything it complains of fails the test."""
+def team(server: str, app: ReceivingApp) -> Team:
+    team = Team(server=server, name=f"team{next(_NUMBERS)}")
+    team.install(app_url=app.url, signing_secret=app.signing_secret, commands=["/sre"])
+    return team
+
+
+@pytest.fixture
+def page(browser: Browser, server: str) -> Iterator[Page]:
+    """A page at the size of a laptop, closed before the server is; anything it complains of fails the test."""
     page = browser.new_page(viewport={"width": 1280, "height": 800}, locale="en-GB")
     page.set_default_timeout(10_000)
     complaints: list[str] = []

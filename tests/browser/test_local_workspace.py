@@ -25,15 +25,16 @@ def button(text: str, action_id: str, **more: Any) -> Json:
     return {"type": "button", "action_id": action_id, "value": "h1", "text": plain(text), **more}
 
 
-def incident(status: str = "not confirmed") -> list[Json]:
+def incident(team: Team, status: str = "not confirmed") -> list[Json]:
     since = int(time.time()) - 360
+    owner, channel = team.user_id("alice"), team.channel_id("incidents")
     return [
         {"type": "header", "text": plain(":red_circle: INC-42 · checkout")},
         {
             "type": "section",
             "fields": [
                 {"type": "mrkdwn", "text": f"*Since*\n<!date^{since}^{{time}}|earlier>"},
-                {"type": "mrkdwn", "text": "*Owner*\n<@U0ALICE> in <#C0INCIDENTS>"},
+                {"type": "mrkdwn", "text": f"*Owner*\n<@{owner}> in <#{channel}>"},
             ],
         },
         {"type": "section", "text": {"type": "mrkdwn", "text": f"*payments* shrank its pool: `50` to `5`, _{status}_"}},
@@ -100,12 +101,12 @@ WHY: Json = {
 
 @pytest.fixture
 def posted(team: Team) -> str:
-    return str(team.client.chat_postMessage(channel="#incidents", text="INC-42", blocks=incident())["ts"])
+    return str(team.client.chat_postMessage(channel="#incidents", text="INC-42", blocks=incident(team))["ts"])
 
 
 @pytest.fixture
 def channel(page: Page, team: Team, posted: str) -> Page:
-    page.goto(f"{team.server}/?channel=incidents&as=alice")
+    page.goto(team.page(channel="incidents", **{"as": "alice"}))
     expect(page.locator("#messages .message")).to_have_count(1)
     return page
 
@@ -133,7 +134,7 @@ def test_a_pressed_button_changes_the_message_and_marks_it_edited(
             channel=body["channel"]["id"],
             ts=body["message"]["ts"],
             text="INC-42",
-            blocks=incident(f"confirmed by {body['user']['name']}"),
+            blocks=incident(team, f"confirmed by {body['user']['name']}"),
         )
         return 200, ""
 
@@ -172,7 +173,7 @@ def test_the_thread_opens_beside_the_channel_and_takes_replies(
         blocks=[{"type": "markdown", "text": "### E3\n\n| a | b |\n|--|--:|\n| x | 1 |"}],
     )
     team.client.files_upload_v2(
-        channel="C0INCIDENTS",
+        channel=team.channel_id("incidents"),
         thread_ts=posted,
         content=PIXEL,
         filename="p95.png",
@@ -240,12 +241,12 @@ def test_what_the_app_does_is_seen_without_reloading(channel: Page, team: Team) 
 
 def test_the_home_tab_shows_what_the_app_published_for_this_person(page: Page, team: Team, app: ReceivingApp) -> None:
     def publish(received: Received) -> tuple[int, str]:
-        view = {"type": "home", "blocks": [{"type": "header", "text": plain("Your open incidents")}, incident()[5]]}
+        view = {"type": "home", "blocks": [{"type": "header", "text": plain("Your open incidents")}, incident(team)[5]]}
         team.client.views_publish(user_id=received.body["event"]["user"], view=view)
         return 200, ""
 
     app.on("app_home_opened", publish)
-    page.goto(team.server)
+    page.goto(team.page())
     page.get_by_role("button", name="SRE Copilot").click()
     expect(page.locator(".home-body h2")).to_have_text("Your open incidents")
     page.get_by_role("button", name="This was it").click()
@@ -257,7 +258,7 @@ def test_a_text_full_of_markup_stays_text(page: Page, team: Team) -> None:
     team.client.chat_postMessage(
         channel="#general", text="x", blocks=[{"type": "section", "text": {"type": "mrkdwn", "text": nasty}}]
     )
-    page.goto(f"{team.server}/?channel=general")
+    page.goto(team.page(channel="general"))
     message = page.locator("#messages .message")
     expect(message).to_contain_text("<script>")
     assert message.locator("img, script, b").count() == 0
@@ -269,7 +270,7 @@ def test_on_a_phone_the_thread_takes_the_screen_and_nothing_scrolls_sideways(
 ) -> None:
     team.client.chat_postMessage(channel="#incidents", thread_ts=posted, text="evidence " + "x" * 200)
     page.set_viewport_size({"width": 390, "height": 844})
-    page.goto(f"{team.server}/?channel=incidents&thread={posted}")
+    page.goto(team.page(channel="incidents", thread=posted))
     expect(page.locator("#replies .message")).to_have_count(2)
     assert page.locator("#thread").evaluate("thread => thread.getBoundingClientRect().width") == 390
     for box in ("#replies", "#messages"):
@@ -282,6 +283,6 @@ def test_on_a_phone_the_thread_takes_the_screen_and_nothing_scrolls_sideways(
 
 def test_a_permalink_opens_the_thread_at_the_reply(page: Page, team: Team, posted: str) -> None:
     ts = team.client.chat_postMessage(channel="#incidents", thread_ts=posted, text="the decisive line")["ts"]
-    link = team.client.chat_getPermalink(channel="C0INCIDENTS", message_ts=str(ts))["permalink"]
+    link = team.client.chat_getPermalink(channel=team.channel_id("incidents"), message_ts=str(ts))["permalink"]
     page.goto(str(link))
     expect(page.locator("#replies .message.marked")).to_contain_text("the decisive line")

@@ -37,5 +37,4 @@ def client(team: Team) -> WebClient:
 
 @pytest.fixture
 def incidents(team: Team) -> str:
-    channels = team.get("/local/workspace")["channels"]
-    return next(str(channel["id"]) for channel in channels if channel.get("name") == "incidents")
+    return team.channel_id("incidents")

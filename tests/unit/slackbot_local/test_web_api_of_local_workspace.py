@@ -10,11 +10,11 @@ import pytest
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
-from slackbot.local.calls import Call
+import slackbot.local.methods  # noqa: F401 (importing registers them)
+from slackbot.local.calls import METHODS, Call
 from slackbot.local.errors import SlackError
 from slackbot.local.server import build_service
 from slackbot.local.testing import Team, running
-from slackbot.local.web_api import METHODS
 
 
 def refusal(call: Callable[..., Any], **arguments: Any) -> Any:
@@ -413,3 +413,16 @@ def test_an_install_verifies_the_address_and_refuses_what_is_none(team: Team) ->
     ):
         refused = httpx.post(f"{team.server}/local/app", json={"team": team.name, **body})
         assert (refused.status_code, refused.json()["field"]) == (400, field)
+
+
+def test_people_and_channels_are_added_and_changed_from_this_machine(team: Team, client: WebClient) -> None:
+    dave = team.post("/local/users", name="dave", real_name="Dave Oyelaran", tz="America/Lima")["user"]
+    assert client.users_info(user=dave["id"])["user"]["tz_offset"] == -5 * 3600
+    team.post("/local/users", name="dave", tz="Asia/Tokyo")
+    assert client.users_info(user=dave["id"])["user"]["real_name"] == "Dave Oyelaran"
+    assert client.users_info(user=dave["id"])["user"]["tz"] == "Asia/Tokyo"
+    assert dave["id"] in client.conversations_members(channel=team.channel_id("general"))["members"]
+    made = team.post("/local/channels", name="#checkout", topic="carts")["channel"]
+    assert (made["name"], made["topic"]["value"], made["is_member"]) == ("checkout", "carts", True)
+    refused = httpx.post(f"{team.server}/local/users", json={"team": team.name, "name": "eve", "tz": "Mars/Olympus"})
+    assert (refused.status_code, refused.json()["field"]) == (400, "tz")
