@@ -254,8 +254,11 @@ def test_a_network_error_is_told_in_words_and_at_once() -> None:
     def stall(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         raise httpx2.ReadTimeout("slow")
 
+    door = FakeDoor(refuse)
+    alone = Scope(service=ServiceScope(name="checkout", pagerduty_id="PCHECK1"))
     with pytest.raises(Unreachable, match=r"PagerDuty could not be reached \(ConnectError\)"):
-        gather(FakeDoor(refuse))
+        gather(door, alone)
+    assert len(door.asked) == 1
     with pytest.raises(TimedOut, match="PagerDuty did not answer in time"):
         gather(FakeDoor(stall))
     with pytest.raises(Unreachable, match=r"no connection to pagerduty\.test"):
