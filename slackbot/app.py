@@ -129,6 +129,11 @@ def read_payload(headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
         found = json.loads(form["payload"]) if "payload" in form else form
     if not isinstance(found, dict):
         raise ValueError("the body is no object")
+    acts = found.get("actions")
+    if acts is not None and not (isinstance(acts, list) and all(isinstance(act, dict) for act in acts)):
+        raise ValueError("actions is no list of objects")
+    if found.get("type") == "block_actions" and not all(isinstance(act.get("action_id"), str) for act in acts or ({},)):
+        raise ValueError("an action has no action_id")
     return found
 
 

@@ -63,10 +63,13 @@ class Installation:
 
     def takes_answers_at(self, url: str) -> bool:
         """Return whether a `response_url` leads to Slack, or to the server this workspace is configured with."""
-        there, here = urlsplit(url), urlsplit(self.base_url)
-        if self.base_url == SLACK:
-            return there.scheme == "https" and there.hostname == "hooks.slack.com"
-        return (there.scheme, there.hostname, there.port) == (here.scheme, here.hostname, here.port)
+        try:
+            there, here = urlsplit(url), urlsplit(self.base_url)
+            if self.base_url == SLACK:
+                return there.scheme == "https" and there.hostname == "hooks.slack.com" and there.port in {None, 443}
+            return (there.scheme, there.hostname, there.port) == (here.scheme, here.hostname, here.port)
+        except ValueError:
+            return False
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -136,7 +139,7 @@ def of_team(enterprise_id: str, team_id: str) -> Installation | None:
 
 
 def _opened(row: SlackInstallation) -> Installation:
-    opened = vault.unseal(row.tenant_id, row.connection.sealed)
+    opened = vault.unseal(row.tenant_id, bytes(row.connection.sealed))
     return Installation(
         tenant_id=row.tenant_id,
         connection_id=row.connection_id,
@@ -170,7 +173,7 @@ def connect(tenant_id: UUID, values: Mapping[str, str], *, actor: str) -> Connec
     name = values.get("name", "").strip() or "default"
     with tenant_scope(tenant_id):
         existing = Connection.objects.filter(kind=KIND, name=name).first()
-        before = vault.unseal(tenant_id, existing.sealed) if existing else {}
+        before = vault.unseal(tenant_id, bytes(existing.sealed)) if existing else {}
     # The key is kept on a second connect: the Request URL that was pasted into Slack goes on working.
     key = str(before.get("endpoint_key") or secrets.token_urlsafe(24))
     request_url = f"{config().public_url.rstrip('/')}/slack/events/{key}"
@@ -204,6 +207,7 @@ def connect(tenant_id: UUID, values: Mapping[str, str], *, actor: str) -> Connec
     if shared:
         lines.append(f"Request URL of the shared app: {config().public_url.rstrip('/')}/slack/events")
     elif values.get("local"):
+        _verify_locally(values["local"], tenant_id)
         lines.append(f"the local workspace sends its requests to {request_url}")
     else:
         lines.append(f"Request URL for Event Subscriptions, Interactivity and the /sre command: {request_url}")
@@ -234,6 +238,19 @@ def _install_locally(tenant_id: UUID, address: str, request_url: str, secret: st
     if not installed.get("ok"):
         raise ValueError(f"local: the workspace refused: {installed.get('error')}")
     return {"bot_token": str(installed["bot_token"]), "signing_secret": secret, "base_url": f"{address}/api/"}
+
+
+def _verify_locally(address: str, tenant_id: UUID) -> None:
+    """Let the local workspace ask our address for its challenge, now that we know the secret it signs with."""
+    import httpx
+
+    body = {"team": Tenant.objects.get(id=tenant_id).slug}
+    try:
+        with httpx.Client(trust_env=False, timeout=SECONDS) as client:
+            client.post(f"{address.strip().rstrip('/')}/local/app/verify", json=body)
+    except httpx.HTTPError:
+        # It is connected; only its page says "not verified" until the api is up.
+        return
 
 
 def _who_am_i(token: str, base_url: str) -> dict[str, Any]:

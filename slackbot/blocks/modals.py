@@ -33,7 +33,7 @@ WORDS_LIMIT = 2000
 
 
 def _title(title: str) -> Element:
-    return {"type": "plain_text", "text": title, "emoji": True}
+    return {"type": "plain_text", "text": title or "–", "emoji": True}
 
 
 def why_modal(briefing: Briefing, hypothesis: HypothesisLine) -> Block:

@@ -31,7 +31,7 @@ def escape(text: str) -> str:
 def fallback(text: str, limit: int = 3000) -> str:
     """Return the text for a message's `text`: one line, escaped, within the limit of an edit."""
     # Escaping grows a text at most fivefold; cutting first keeps entities whole.
-    return escape(clip(text, limit // 5 if any(mark in text for mark in "&<>") else limit))
+    return escape(clip(text, limit // 5 if any(mark in text for mark in "&<>") else limit)) or "–"
 
 
 def safe_link(url: str) -> str:

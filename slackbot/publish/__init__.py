@@ -14,6 +14,7 @@ from django.utils import timezone
 from copilot.knowledge import incident_reader
 from copilot.observe import logger
 from slackbot import installs
+from slackbot.models import InstallationStatus
 from slackbot.publish import lease, troubles
 from slackbot.publish.posting import Publication
 from slackbot.publish.troubles import Trouble
@@ -77,7 +78,7 @@ def _note(installation: Installation, claim: lease.Claim, trouble: Trouble) -> N
     if trouble.is_the_workspace:
         installs.note_health(installation.tenant_id, installation.connection_id, works=False, detail=trouble.words)
     if trouble.revoked:
-        installs.close(installation, installs.InstallationStatus.REVOKED, trouble.words)
+        installs.close(installation, InstallationStatus.REVOKED, trouble.words)
 
 
 __all__ = ["Trouble", "publish"]

@@ -60,7 +60,9 @@ class Workspace:
 
     def channel(self, name: str, **more: Any) -> dict[str, Any]:
         """Make or change a channel."""
-        made: dict[str, Any] = self._local("POST", "channels", json={"team": self.team, "name": name, **more})["channel"]
+        made: dict[str, Any] = self._local("POST", "channels", json={"team": self.team, "name": name, **more})[
+            "channel"
+        ]
         return made
 
     def delete_channel(self, name: str) -> None:
@@ -122,7 +124,9 @@ def served(app: FastAPI, port: int) -> Iterator[None]:
 
 
 @pytest.fixture
-def workspace(tenant: Tenant, committed_db: str, local_slack: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+def workspace(
+    tenant: Tenant, committed_db: str, local_slack: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Workspace]:
     """The tenant's own Slack workspace, connected, with the product's routes served to it."""
     from copilot import config as configuration
     from slackbot import installs
@@ -223,7 +227,12 @@ def store_run(incident: Incident, briefing: Briefing) -> Run:
         )  # fmt: skip
     if briefing.model:
         ModelCall.objects.create(
-            run=run, purpose="propose", model=briefing.model, prompt_version="1", outcome="end_turn", dollars=briefing.dollars
+            run=run,
+            purpose="propose",
+            model=briefing.model,
+            prompt_version="1",
+            outcome="end_turn",
+            dollars=briefing.dollars,
         )
     for one in briefing.hypotheses:
         Hypothesis.objects.create(

@@ -278,7 +278,9 @@ def test_another_look_edits_the_thread_and_repeats_nothing(tenant: Tenant, works
     assert "look 2, asked by bo" in str(workspace.messages("checkout")[0]["blocks"])
 
 
-def test_the_root_follows_acknowledge_and_resolve_and_asks_once_what_it_was(tenant: Tenant, workspace: Workspace) -> None:
+def test_the_root_follows_acknowledge_and_resolve_and_asks_once_what_it_was(
+    tenant: Tenant, workspace: Workspace
+) -> None:
     incident = store(tenant, briefings.LIKELY)
     publish.publish(tenant.id, incident)
     change(tenant, incident, status="acknowledged", acknowledged_by="Ada", acknowledged_at=timezone.now())
@@ -396,7 +398,9 @@ def test_the_transcript_is_what_slack_shows(tenant: Tenant, workspace: Workspace
     publish.publish(tenant.id, incident)
     read = transcript.read(tenant.id, incident)
     assert read.startswith("#checkout\n\nSRE Copilot  ")
-    assert "1. The rollout of payments v2.14.0 shrank its connection pool; checkout waits for payments  0.65–0.82" in read
+    assert (
+        "1. The rollout of payments v2.14.0 shrank its connection pool; checkout waits for payments  0.65–0.82" in read
+    )
     assert "    [picture] E1 checkout: p95 latency" in read
     assert "[ 👍 ]  [ 👎 ]  [ This was it ]  [ Why? ]" in read
 

@@ -1,0 +1,533 @@
+"""What the cards, threads and windows say, in every state, and that Slack takes them whatever outsiders write."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import jsonschema
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from copilot.knowledge.briefing import Briefing, HypothesisLine, SimilarIncident, SourceLine, Verdicts
+from scoring.evidence import CauseKind, Direction, Evidence, EvidenceKind, Factor
+from scoring.observations import Entity, EntityKind
+from slackbot import blocks
+from slackbot.blocks import replies, words
+from slackbot.blocks.parts import fallback, safe_link
+from slackbot.local.blocks import check_message_blocks, check_view
+from slackbot.plain_text import message_text
+from tests.unit.slackbot import briefings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+Made = list[dict[str, Any]]
+COMMANDS = {"help": "what I can do", "status": "open incidents, yours first"}
+
+
+def all_messages(briefing: Briefing) -> Iterator[tuple[str, Made, str]]:
+    """Every message that the product can build of a briefing."""
+    for build in (
+        blocks.root_card,
+        blocks.evidence_message,
+        blocks.similar_message,
+        blocks.resolution_message,
+        replies.incident_reply,
+        replies.why_reply,
+    ):
+        yield (build.__name__, *build(briefing))
+    open_incident = replies.OpenIncident(
+        number=briefing.number,
+        title=briefing.title,
+        service=briefing.service,
+        status=briefing.status,
+        severity=briefing.severity,
+        started_at=briefing.started_at,
+        assignees=briefing.assignees,
+        is_mine=bool(briefing.number % 2),
+        lead=briefing.explanation,
+        link=briefing.url,
+    )
+    yield ("status_reply", *replies.status_reply([open_incident] * 15, 99))
+    yield ("opened_reply", *replies.opened_reply(briefing.number, briefing.channel, briefing.url))
+    yield ("said", *replies.said(briefing.title))
+    yield ("feedback_reply", *replies.feedback_reply(briefing.number, 1, "up", briefing.explanation))
+    yield ("help_reply", *replies.help_reply(COMMANDS))
+
+
+def all_views(briefing: Briefing) -> Iterator[dict[str, Any]]:
+    """Every window that the product can build of a briefing."""
+    reasons = [("wrong cause", "Wrong cause"), ("other", "Other")]
+    for hypothesis in briefing.hypotheses:
+        yield blocks.why_modal(briefing, hypothesis)
+        yield blocks.reason_modal(
+            hypothesis.id, hypothesis.statement, reasons, chosen="other", said=briefing.explanation
+        )
+    yield blocks.other_cause_modal(briefing)
+    yield blocks.notice_modal(briefing.title, briefing.explanation)
+
+
+def card(state: str) -> str:
+    made, _ = blocks.root_card(briefings.STATES[state])
+    return message_text({"blocks": made})
+
+
+# What the card says ------------------------------------------------------------------------------------------------
+
+
+def test_the_card_of_a_likely_cause() -> None:
+    assert (
+        card("likely")
+        == """\
+🔴 INC-42 · checkout · Checkout p95 latency above 1 s for 5 min
+───────────────────────────────────────────────────────────────
+Triggered  ·  since 14:02 UTC  ·  open in PagerDuty
+assigned to Ada Lovelace · critical · P1
+What is happening
+  • checkout p95 latency 2.4 s, was 180 ms (×13)  E1
+  • checkout errors 6.1 % of requests, was 0.2 % (×30)  E2
+What changed
+  • payments v2.14.0 rolled out (was v2.13.2): “Right-size the DB pool” by mira — 4 min before onset  E4
+  • catalog v5.1.0 rolled out (was v5.0.9) by tom — 3 min before onset  E6
+────────────────────────────────────────
+Likely cause: payments is clear of the second by 0.33, and its change precedes the effect
+1. The rollout of payments v2.14.0 shrank its connection pool; checkout waits for payments  0.65–0.82
+Evidence  E3  E4  E7
+Next check: kubectl rollout undo deployment/payments -n shop, then watch E3 fall
+signal ▰▰▰▰▰  ·  timing ▰▰▰▰▰  ·  precedent ▰▰▰▱▱  ·  evidence ▰▰▰▰▱  ·  people ▰▰▰▱▱
+[ 👍 ]  [ 👎 ]  [ This was it ]  [ Why? ]
+2. payments-db refuses connections  0.30–0.52
+Evidence  E3   Against  E8
+Next check: compare max_connections of payments-db with connections in use
+signal ▰▰▰▱▱  ·  timing ▰▰▰▱▱  ·  precedent ▰▰▱▱▱  ·  evidence ▰▰▱▱▱  ·  people ▰▰▱▱▱  ·  seen before
+[ 👍 ]  [ 👎 ]  [ This was it ]  [ Why? ]
+3. The rollout of catalog v5.1.0  0.14–0.30
+Evidence  E6   Against  E8
+signal ▱▱▱▱▱  ·  timing ▰▰▰▰▱  ·  precedent ▰▱▱▱▱  ·  evidence ▰▱▱▱▱  ·  people ▰▱▱▱▱  ·  proposed by the model
+[ 👍 ]  [ 👎 ]  [ This was it ]  [ Why? ]
+Weighed and found light: catalog v5.1.0 (tom): no indicator of catalog moved, and checkout's slow calls go to payments
+[ Investigate again ]  [ Mute 1 h ]
+hypotheses after 2.8 s · asked github, kubernetes, prometheus · did not answer: pagerduty · claude-sonnet-5-5 $0.012"""
+    )
+
+
+def test_the_card_while_it_works_says_which_source_it_asks() -> None:
+    assert (
+        card("working")
+        == """\
+🔴 INC-42 · checkout · Checkout p95 latency above 1 s for 5 min
+───────────────────────────────────────────────────────────────
+Triggered  ·  since 14:02 UTC  ·  open in PagerDuty
+assigned to Ada Lovelace · critical · P1
+────────────────────────────────────────
+⏳ Asking the sources…
+  • ✅ github 4 observations in 310 ms
+  • ⚠️ kubernetes 37 observations in 620 ms, in part: logs of 1 of 3 pods are gone
+  • ❌ pagerduty did not answer within 2 s
+  • ⏳ prometheus is being asked
+[ Investigate again ]  [ Mute 1 h ]
+SRE Copilot"""
+    )
+
+
+def test_an_inconclusive_card_names_the_lead_what_is_missing_and_the_next_check() -> None:
+    said = card("inconclusive")
+    assert (
+        """\
+❔ Inconclusive: no suspect moved before the symptom
+  • Missing: metrics of payments-db
+  • Missing: logs of checkout: not connected
+  • Next check: look at payments-db connections in the database console
+Strongest lead
+1. payments-db refuses connections  0.18–0.36"""
+        in said
+    )
+    assert "Likely cause" not in said
+
+
+def test_no_fault_seen_names_no_cause() -> None:
+    said = card("no fault")
+    assert "⚪ No fault seen: p95 latency was within its usual range for the whole hour" in said
+    assert "  • Next check: check the alert rule's threshold and window" in said
+    assert "This was it" not in said
+
+
+def test_without_a_model_the_card_says_so() -> None:
+    assert card("rules only").endswith("did not answer: pagerduty · rules only: ANTHROPIC_API_KEY is not set")
+
+
+def test_a_run_that_failed_says_so_and_how_to_go_on() -> None:
+    said = card("failed")
+    assert "⚠️ The investigation did not finish: gather was tried 8 times" in said
+    assert "[ Investigate again ]" in said
+
+
+def test_the_tally_and_the_confirmed_cause_are_seen_at_once() -> None:
+    assert "[ 👍 2 ]  [ 👎 1 ]  [ This was it ]  [ Why? ]" in card("judged")
+    said = card("confirmed")
+    assert "✅ Cause confirmed by ada: The rollout of payments" in said
+    assert "[ ✓ This was it ]" in said
+
+
+def test_a_resolved_card_says_when_by_whom_and_how_long() -> None:
+    said = card("resolved")
+    assert said.startswith("✅ INC-42")
+    assert "Resolved at 14:31 UTC after 29 min" in said
+    assert "resolved by Ada Lovelace" in said
+    assert "Mute" not in said
+
+
+def test_an_unknown_service_is_said_to_be_unknown() -> None:
+    assert "No service is set up for “mystery-api”" in card("unknown service")
+
+
+@pytest.mark.parametrize(
+    ("state", "headline"),
+    [
+        ("fresh", "INC-42 checkout: Checkout p95 latency above 1 s for 5 min (Triggered)"),
+        (
+            "likely",
+            "INC-42 checkout: likely cause 0.65–0.82: The rollout of payments v2.14.0 shrank its connection pool;"
+            " checkout waits for payments (Triggered)",
+        ),
+        ("inconclusive", "INC-42 checkout: Checkout p95 latency above 1 s for 5 min. Inconclusive. (Triggered)"),
+        ("no fault", "INC-42 checkout: Checkout p95 latency above 1 s for 5 min. No fault seen. (Triggered)"),
+        (
+            "failed",
+            "INC-42 checkout: Checkout p95 latency above 1 s for 5 min. The investigation did not finish.",
+        ),
+        (
+            "resolved otherwise",
+            "INC-42 checkout: cause confirmed: The payment provider throttled us"
+            " (Resolved by Ada Lovelace after 29 min)",
+        ),
+    ],
+)
+def test_the_notification_says_the_verdict_first(state: str, headline: str) -> None:
+    assert blocks.root_card(briefings.STATES[state])[1] == headline
+
+
+def test_the_evidence_message_groups_what_was_seen_and_names_what_was_not() -> None:
+    made, text = blocks.evidence_message(briefings.LIKELY)
+    assert text == "INC-42: 8 pieces of evidence"
+    assert (
+        message_text({"blocks": made})
+        == """\
+🔍 Evidence (8)
+Symptoms
+  • E1 checkout p95 latency 2.4 s, was 180 ms (×13), since 14:00 UTC  prometheus
+  • E2 checkout errors 6.1 % of requests, was 0.2 % (×30), since 14:00 UTC  prometheus
+Changes
+  • E4 payments v2.14.0 rolled out (was v2.13.2): “Right-size the DB pool” by mira — 4 min before onset  kubernetes
+  • E5 payments v2.14.0 rolled out (was v2.13.2): “Right-size the DB pool” by mira — 4 min before onset  github
+  • E6 catalog v5.1.0 rolled out (was v5.0.9) by tom — 3 min before onset  kubernetes
+Speaks for a fault
+  • E3 payments connection pool 100 % in use, was 41 %, since 13:59 UTC  prometheus
+  • E7 payments logs “timed out waiting for a connection from the pool” 412 times, was 0, since 14:00 UTC  kubernetes
+Speaks against one
+  • E8 catalog p95 latency 41 ms, unchanged  prometheus
+Weighed and found light
+  • catalog v5.1.0 (tom): no indicator of catalog moved, and checkout's slow calls go to payments
+Could not be seen
+  • ❌ pagerduty did not answer within 2 s
+  • loki: logs of checkout: not connected"""
+    )
+
+
+def test_similar_incidents_tell_what_fixed_them() -> None:
+    said = message_text({"blocks": blocks.similar_message(briefings.LIKELY)[0]})
+    assert "INC-17 Checkout slow, 2026-10-27 (similarity 0.83: same service, same symptom)" in said
+    assert "it was: payments pool too small “rolled payments back”" in said
+    assert "its cause was never confirmed" in said
+
+
+def test_on_resolve_each_hypothesis_and_something_else_can_be_chosen() -> None:
+    made, _ = blocks.resolution_message(briefings.RESOLVED)
+    (row,) = [block for block in made if block["type"] == "actions"]
+    assert [(one["action_id"], one["text"]["text"]) for one in row["elements"]] == [
+        ("confirm_1", "1 · payments: bad deploy"),
+        ("confirm_2", "2 · payments: database connections"),
+        ("confirm_3", "3 · catalog: bad deploy"),
+        ("confirm_other", "Something else"),
+    ]
+
+
+def test_buttons_carry_ids_and_nothing_else() -> None:
+    for briefing in briefings.STATES.values():
+        for _, made, _ in all_messages(briefing):
+            for block in made:
+                for element in block.get("elements", []):
+                    if element.get("type") == "button":
+                        UUID(element["value"])
+
+
+def test_a_series_is_charted_once_the_symptom_first() -> None:
+    assert [one.id for one in words.decisive(briefings.LIKELY)] == ["E1", "E3", "E2"]
+
+
+def test_the_card_is_a_function_of_the_briefing_alone() -> None:
+    assert blocks.root_card(briefings.LIKELY) == blocks.root_card(replace(briefings.LIKELY))
+
+
+# That Slack takes it -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def schema(shared: Path) -> jsonschema.protocols.Validator:
+    """Slack's own types of blocks, as JSON Schema."""
+    path = shared / "vendor" / "specs" / "slack-knownblock.generated.schema.json"
+    if not path.is_file():
+        pytest.skip(f"no Block Kit schema: {path.name} is absent")
+    return jsonschema.Draft7Validator(json.loads(path.read_text()))
+
+
+@pytest.mark.parametrize("state", briefings.STATES)
+def test_slack_takes_every_message_and_window_in_every_state(state: str, schema: jsonschema.protocols.Validator) -> None:
+    briefing = briefings.STATES[state]
+    for name, made, text in all_messages(briefing):
+        for block in made:
+            schema.validate(block)
+        assert check_message_blocks(made) == [], name
+        assert 0 < len(text) <= 4000
+    for view in all_views(briefing):
+        for block in view["blocks"]:
+            schema.validate(block)
+        assert check_view(view) == []
+
+
+HOSTILE = st.one_of(
+    st.sampled_from(
+        [
+            "",
+            " ",
+            "<!channel> <!here> <@U0ADA> <#C0X|general> <https://evil.example|click me>",
+            "*bold* _it_ ~no~ `code` ```block``` > quote :fire: @here @channel",
+            "&lt;!channel&gt; &amp;",
+            "a" * 5000,
+            "👩‍🚒" * 800,
+            "\u202egnirts desrever\u202c\u200f",
+            "line\nbreak\r\n\ttab\x00\x07\x1b[31m",
+            "<" * 4000,
+            "مرحبا بالعالم " * 300,
+            "]]>{{}}%s$(rm -rf /)",
+        ]
+    ),
+    st.text(max_size=400),
+)
+LINKS = st.one_of(
+    st.sampled_from(
+        ["", "javascript:alert(1)", "http://", "https://x.example/|a>b", "https://[", "https://e.example/" + "a" * 3000]
+    ),
+    HOSTILE,
+    st.just("https://grafana.example/d/1?var=a&b=c"),
+)
+UNIT = st.floats(0, 1)
+TIMES = st.one_of(st.none(), st.floats(-1e18, 1e18), st.just(briefings.ONSET))
+ENTITIES = st.builds(Entity, st.sampled_from(EntityKind), HOSTILE, HOSTILE, HOSTILE)
+EVIDENCE = st.builds(
+    Evidence,
+    id=st.sampled_from([f"E{n}" for n in range(1, 40)]),
+    kind=st.sampled_from(EvidenceKind),
+    entity=ENTITIES,
+    indicator=HOSTILE,
+    statement=HOSTILE,
+    severity=UNIT,
+    direction=st.sampled_from(Direction),
+    source=HOSTILE,
+    onset=TIMES,
+    is_symptom=st.booleans(),
+    link=LINKS,
+    author=HOSTILE,
+)
+FACTORS = st.tuples(
+    *(
+        st.builds(Factor, name=st.just(name), weight=st.just(0.2), value=UNIT, low=UNIT, high=UNIT, reason=HOSTILE)
+        for name in words.SHORT
+    )
+)
+HYPOTHESES = st.lists(
+    st.builds(
+        HypothesisLine,
+        id=st.uuids(),
+        rank=st.integers(1, 9),
+        service=HOSTILE,
+        entity=HOSTILE,
+        cause_kind=st.sampled_from([kind.value for kind in CauseKind]),
+        statement=HOSTILE,
+        origin=st.sampled_from(["rule", "precedent", "model"]),
+        confidence=UNIT,
+        low=UNIT,
+        high=UNIT,
+        factors=FACTORS,
+        supporting=st.lists(HOSTILE, max_size=20).map(tuple),
+        contradicting=st.lists(st.just("E1"), max_size=20).map(tuple),
+        next_check=HOSTILE,
+        verdicts=st.builds(
+            Verdicts,
+            up=st.lists(HOSTILE, max_size=3).map(tuple),
+            down=st.lists(HOSTILE, max_size=3).map(tuple),
+            reasons=st.lists(HOSTILE, max_size=3).map(tuple),
+        ),
+        is_confirmed=st.booleans(),
+    ),
+    max_size=5,
+    unique_by=(lambda one: one.id, lambda one: one.rank),
+).map(tuple)
+WORDS = st.lists(HOSTILE, max_size=12).map(tuple)
+MOMENTS = st.datetimes(datetime(1971, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))
+
+
+@st.composite
+def hostile(draw: st.DrawFn) -> Briefing:
+    """A briefing in which outsiders chose every word."""
+    base = draw(st.sampled_from(list(briefings.STATES.values())))
+    return replace(
+        base,
+        title=draw(HOSTILE),
+        service=draw(HOSTILE),
+        severity=draw(HOSTILE),
+        priority=draw(HOSTILE),
+        assignees=draw(WORDS),
+        url=draw(LINKS),
+        started_at=draw(MOMENTS),
+        acknowledged_by=draw(HOSTILE),
+        resolved_by=draw(HOSTILE),
+        muted_until=draw(st.one_of(st.none(), MOMENTS)),
+        asked_by=draw(HOSTILE),
+        error=draw(HOSTILE),
+        sources=draw(
+            st.lists(
+                st.builds(
+                    SourceLine,
+                    name=HOSTILE,
+                    status=st.sampled_from(["asking", "answered", "partial", "failed", "new"]),
+                    seconds=st.floats(0, 1e6),
+                    observations=st.integers(0, 10**9),
+                    detail=HOSTILE,
+                ),
+                max_size=30,
+            ).map(tuple)
+        ),
+        evidence=draw(st.lists(EVIDENCE, max_size=40).map(tuple)),
+        hypotheses=draw(HYPOTHESES),
+        verdict=draw(st.sampled_from(["", "likely cause", "possible causes", "inconclusive", "no fault seen"])),
+        explanation=draw(HOSTILE),
+        missing=draw(WORDS),
+        next_check=draw(HOSTILE),
+        weighed_light=draw(WORDS),
+        gaps=draw(WORDS),
+        model_note=draw(HOSTILE),
+        model=draw(HOSTILE),
+        confirmed_words=draw(HOSTILE),
+        confirmed_by=draw(HOSTILE),
+        similar=draw(
+            st.lists(
+                st.builds(
+                    SimilarIncident,
+                    number=st.integers(1, 10**6),
+                    title=HOSTILE,
+                    started_at=MOMENTS,
+                    similarity=UNIT,
+                    why=HOSTILE,
+                    cause=HOSTILE,
+                    words=HOSTILE,
+                ),
+                max_size=8,
+            ).map(tuple)
+        ),
+    )
+
+
+def markup_of(value: Any) -> Iterator[str]:
+    """Every text that Slack parses as markup."""
+    if isinstance(value, dict):
+        if value.get("type") == "mrkdwn":
+            yield value["text"]
+        for inner in value.values():
+            yield from markup_of(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from markup_of(inner)
+
+
+def links_of(value: Any) -> Iterator[str]:
+    """Every link in rich text."""
+    if isinstance(value, dict):
+        if value.get("type") == "link":
+            yield value["url"]
+        for inner in value.values():
+            yield from links_of(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from links_of(inner)
+
+
+LIVE = re.compile(r"<(?!(?:!date\^\d+\^[^<>|]*\||https?://[^<>|\s]+\|)[^<>]*>)")
+
+
+@settings(max_examples=150, deadline=None)
+@given(hostile())
+def test_whatever_outsiders_write_slack_takes_it_and_nothing_of_it_comes_alive(briefing: Briefing) -> None:
+    for name, made, text in all_messages(briefing):
+        assert check_message_blocks(made) == [], name
+        assert 0 < len(text) <= 4000, name
+        assert "<" not in text, name
+        for markup in markup_of(made):
+            assert not LIVE.search(markup), (name, markup)
+        assert all(safe_link(url) == url for url in links_of(made)), name
+        kinds = {element["type"] for element in inline(made)}
+        assert kinds <= {"text", "link", "emoji", "date"}, name
+    for view in all_views(briefing):
+        assert check_view(view) == []
+        assert all(not LIVE.search(markup) for markup in markup_of(view))
+
+
+def inline(value: Any) -> Iterator[dict[str, Any]]:
+    """Every inline element of rich text."""
+    if isinstance(value, dict):
+        if value.get("type") == "rich_text_section":
+            yield from value["elements"]
+        else:
+            for inner in value.values():
+                yield from inline(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from inline(inner)
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("https://grafana.example/d/1?a=1&b=2#x", True),
+        ("http://10.0.0.1:9090/graph", True),
+        ("javascript:alert(1)", False),
+        ("https://a.example/ b", False),
+        ("https://a.example/|x", False),
+        ("https://a.example/>", False),
+        ("https://", False),
+        ("https://[", False),
+        ("https://a.example/\u202e", False),
+        ("mailto:a@b.example", False),
+        ("https://a.example/" + "a" * 2000, False),
+    ],
+)
+def test_only_plain_web_addresses_become_links(url: str, kept: bool) -> None:
+    assert safe_link(url) == (url if kept else "")
+
+
+def test_a_fallback_keeps_entities_whole_when_it_is_cut() -> None:
+    said = fallback("<&>" * 3000)
+    assert len(said) <= 3000
+    assert re.sub(r"&(?:lt|gt|amp);", "", said) == "…"
+
+
+def test_times_are_shown_in_the_readers_zone() -> None:
+    made, _ = blocks.root_card(replace(briefings.LIKELY, started_at=briefings.BEGAN + timedelta(hours=3)))
+    assert "<!date^1795194120^{time} ({ago})|2026-11-20 17:02 UTC>" in json.dumps(made, ensure_ascii=False)
