@@ -115,13 +115,14 @@ def _from_changes(service: str, entity: Entity, case: Case) -> Iterable[Candidat
         headline = min(effects, key=_exactness)
         gap = began((headline,)) - began(change)
         when = f"{format_duration(gap)} later" if gap > 0.5 else "at once"
+        detail = next((f" ({item.detail})" for item in change if item.detail), "")
         kind = change[0].cause_kinds[0]
         if kind is CauseKind.DATABASE_LOCKS and not any(kind in item.cause_kinds for item in effects):
             kind = CauseKind.BAD_DEPLOY
         yield _candidate(
             entity,
             kind,
-            f"{change[0].indicator} {_when(began(change), case)} was followed {when} by {_phrase(headline)}",
+            f"{change[0].indicator} {_when(began(change), case)}{detail} was followed {when} by {_phrase(headline)}",
             (*change, *sorted(effects, key=_exactness)),
             case,
         )
@@ -169,6 +170,7 @@ def _hint_statement(telling: list[Evidence], case: Case) -> str:
 
 def _pressed_from_above(service: str, case: Case) -> bool:
     """Say whether a caller of the service had its own surge of traffic no later."""
+
     def surge(name: str) -> float | None:
         return earliest(item for item in case.disturbances(name) if CauseKind.TRAFFIC_SURGE in item.cause_kinds)
 
@@ -213,9 +215,7 @@ def _from_precedents(precedents: list[Precedent], made: list[Candidate], case: C
         )
 
 
-def _candidate(
-    entity: Entity, kind: CauseKind, statement: str, cited: Iterable[Evidence], case: Case
-) -> Candidate:
+def _candidate(entity: Entity, kind: CauseKind, statement: str, cited: Iterable[Evidence], case: Case) -> Candidate:
     supporting = tuple(dict.fromkeys(item.id for item in cited))[:_MOST_CITED]
     against = [item for item in case.deeper(entity.service) if item.id not in supporting]
     against += [
@@ -245,11 +245,13 @@ def _exactness(item: Evidence) -> tuple[bool, bool, bool, float, int, str]:
 
 def _entity_of(service: str, case: Case) -> Entity:
     """Return the entity that stands for a service: itself where something is known of it, else made of its parts' names."""
-    entities = sorted({item.entity for item in case.evidence if item.entity.service == service})
+    things = {item.entity for item in case.evidence} | {item.peer for item in case.evidence if item.peer is not None}
+    entities = sorted(thing for thing in things if thing.service == service)
+    namespace = next((entity.namespace for entity in entities if entity.namespace), "")
     for entity in entities:
         if entity.name == service and (entity.kind is EntityKind.SERVICE or not entity.owner):
-            return entity
-    namespace = next((entity.namespace for entity in entities if entity.namespace), "")
+            # Sources that do not know the namespace name the same thing.
+            return replace(entity, namespace=entity.namespace or namespace)
     return Entity(EntityKind.SERVICE, service, namespace)
 
 

@@ -46,7 +46,7 @@ class Case:
         self._disturbances: dict[str, list[Evidence]] = {}
         self._changes: dict[str, dict[str, list[Evidence]]] = {}
         for item in self.evidence:
-            service = item.entity.service
+            service = about(item)
             if item.kind is EvidenceKind.CHANGE:
                 self._changes.setdefault(service, {}).setdefault(item.change_key or item.id, []).append(item)
             elif item.direction is Direction.FOR and item.severity >= _DISTURBED and item.kind is not EvidenceKind.NOTE:
@@ -112,6 +112,11 @@ class Case:
 
     def _is_over(self, item: Evidence) -> bool:
         return item.until is not None and (bool(self.standing) or item.until < self.onset)
+
+
+def about(item: Evidence) -> str:
+    """Return the service that evidence speaks of: what a caller measures of its calls to another is about the other."""
+    return item.peer.service if item.peer is not None else item.entity.service
 
 
 def _is_own(item: Evidence) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
@@ -41,6 +42,10 @@ _NOT_DONE_WORDS: Final = frozenset({"cancelled", "canceled", "skipped", "queued"
 # Two sources that tell of a change of one sort at one service within this time tell of the same one: a pipeline's
 # message and the rollout that it starts are some minutes apart, and name it by tag, commit or revision as they like.
 _SAME_SECONDS: Final = 180.0
+# "this was that, now it is this", in the signs that diffs are told with.
+_ALTERED: Final = re.compile(r"\S\s*(→|->|=>)\s*\S")
+_LONGEST: Final = 80
+_MOST_ALTERED: Final = 2
 
 
 def join(changes: Iterable[Change]) -> tuple[tuple[Change, str], ...]:
@@ -91,6 +96,18 @@ def statement(change: Change) -> str:
     if title and title not in text:
         text += f": {title[:157] + '…' if len(title) > 158 else title}"
     return text
+
+
+def altered(change: Change) -> str:
+    """Return what a change altered besides its version, e.g. `DB_POOL_SIZE 20 → 5`, or nothing where it does not say."""
+    versions = {change.version, change.previous_version} - {""}
+    parts = [" ".join(part.split()) for part in re.split(r"[;\n]", change.detail)]
+    telling = [
+        part
+        for part in parts
+        if _ALTERED.search(part) and len(part) <= _LONGEST and not any(version in part for version in versions)
+    ]
+    return "; ".join(telling[:_MOST_ALTERED])
 
 
 def order(change: Change) -> tuple[float, str, str, str, str, str, str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from scoring.evidence import CauseKind
+from scoring.observations import EntityKind
 
 if TYPE_CHECKING:
     from scoring.observations import State
@@ -57,6 +58,8 @@ _CONDITIONS: Final[dict[str, Condition]] = {
     "Preempted": Condition("gave way to a pod of higher priority", 0.6, (_K.SCHEDULING,)),
     "Preempting": Condition("pushes out a pod of lower priority", 0.3, (_K.SCHEDULING,)),
     "NodeLost": Condition("is on a node that is lost", 0.9, (_K.NODE_FAILURE,)),
+    "PodFailed": Condition("failed", 0.7, (_K.CRASH_LOOP,)),
+    "PodUnknown": Condition("is in an unknown state", 0.6, (_K.NODE_FAILURE,)),
     "Failed": Condition("failed", 0.7, (_K.CRASH_LOOP,)),
     "Pending": Condition("waits to be started", 0.5, (_K.SCHEDULING,)),
     "Unknown": Condition("is in an unknown state", 0.6, (_K.NODE_FAILURE,)),
@@ -89,6 +92,7 @@ _CONDITIONS: Final[dict[str, Condition]] = {
     "FailedGetScale": Condition("has an autoscaler that finds no target", 0.5, (_K.CONFIG_CHANGE,)),
     "FailedGetResourceMetric": Condition("has an autoscaler without metrics", 0.4, (_K.CONFIG_CHANGE,)),
     "FailedComputeMetricsReplicas": Condition("has an autoscaler that cannot compute", 0.4, (_K.CONFIG_CHANGE,)),
+    "QuotaExhausted": Condition("is used up", 0.5, (_K.SCHEDULING,)),
     "ExceededQuota": Condition("went over its quota", 0.85, (_K.SCHEDULING,)),
     # nodes
     "NodeNotReady": Condition("is not ready", 0.95, (_K.NODE_FAILURE,)),
@@ -104,6 +108,7 @@ _CONDITIONS: Final[dict[str, Condition]] = {
     "EvictionThresholdMet": Condition("starts to evict pods", 0.75, (_K.NODE_FAILURE,)),
     "FreeDiskSpaceFailed": Condition("cannot free disk space", 0.7, (_K.DISK_SATURATION,)),
     "NodeNotSchedulable": Condition("takes no new pods", 0.3, (_K.HUMAN_OR_JOB, _K.SCHEDULING)),
+    "SchedulingDisabled": Condition("takes no new pods", 0.3, (_K.HUMAN_OR_JOB, _K.SCHEDULING)),
     "Cordoned": Condition("takes no new pods", 0.3, (_K.HUMAN_OR_JOB, _K.SCHEDULING)),
     "Rebooted": Condition("was rebooted", 0.7, (_K.NODE_FAILURE,)),
     # certificates
@@ -123,6 +128,14 @@ _CONDITIONS: Final[dict[str, Condition]] = {
     ),
 }  # fmt: skip
 _BY_WORD: Final = {re.sub(r"[^a-z0-9]", "", word.lower()): condition for word, condition in _CONDITIONS.items()}
+
+# Words that mean something worse when they are said of a node.
+_OF_NODES: Final = {
+    "notready": Condition("is not ready", 0.95, (_K.NODE_FAILURE,)),
+    "unknown": Condition("stopped reporting", 0.95, (_K.NODE_FAILURE,)),
+}
+# A node that hosts nothing of what is looked at.
+_ELSEWHERE: Final = 0.3
 
 # What the detail says more precisely than the condition's own word. The first match decides.
 _DETAILS: Final[tuple[tuple[re.Pattern[str], tuple[str, ...], Condition], ...]] = tuple(
@@ -153,7 +166,11 @@ _DETAILS: Final[tuple[tuple[re.Pattern[str], tuple[str, ...], Condition], ...]] 
             ("FailedMount",),
             Condition("lacks a ConfigMap or Secret that it mounts", 0.9, (_K.CONFIG_CHANGE, _K.CREDENTIALS)),
         ),
-        (r"out of memory|oomkilled", ("Error", "BackOff"), Condition("ran out of memory", 0.9, (_K.MEMORY_SATURATION,))),
+        (
+            r"out of memory|oomkilled",
+            ("Error", "BackOff"),
+            Condition("ran out of memory", 0.9, (_K.MEMORY_SATURATION,)),
+        ),
         (
             r"ephemeral.?storage|disk",
             ("Evicted",),
@@ -198,7 +215,13 @@ def interpret(state: State) -> Condition:
             break
     if known is None:
         kind = state.attributes.get("type", "").lower()
-        known = Condition(f"reports {state.condition.strip() or 'a condition'}", 0.0 if kind == "normal" else _UNKNOWN_WARNING)
+        known = Condition(
+            f"reports {state.condition.strip() or 'a condition'}", 0.0 if kind == "normal" else _UNKNOWN_WARNING
+        )
+    if state.entity.kind is EntityKind.NODE and word in _OF_NODES:
+        known = _OF_NODES[word]
+    if state.attributes.get("hosts_pods_in_scope") == "no":
+        known = Condition(known.words, known.severity * _ELSEWHERE, known.kinds)
     if word in _PROBES and state.count < _PATIENCE:
         known = Condition(known.words, known.severity * 0.5, known.kinds)
     if state.active or known.severity == 0.0:

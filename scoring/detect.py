@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from scoring import changes, logs, symptoms
+from scoring.case import about
 from scoring.conditions import interpret
 from scoring.evidence import CauseKind, Direction, Evidence, EvidenceKind, Plot
 from scoring.graph import Graph
@@ -122,7 +123,7 @@ def detect(
     found += [_Found(item) for state in states if (item := _from_state(state, window, end=end)) is not None]
     found += [_Found(item) for pattern in patterns if (item := _from_logs(pattern, end=end)) is not None]
     concerned = {subject.service, *Graph.of(dependencies).reach(subject.service)}
-    concerned |= {one.evidence.entity.service for one in found if one.evidence.direction is Direction.FOR}
+    concerned |= {about(one.evidence) for one in found if one.evidence.direction is Direction.FOR}
     found += [_Found(item) for item in _from_changes(made, window, concerned=concerned)]
     found += [_Found(item) for item in _from_notes(notes, end=end)]
     found = [
@@ -186,18 +187,19 @@ def _from_series(
         freshness=max(0.0, end - float(shift.times[-1])),
         peer=series.peer,
     )
-    about = f"{_subject(series.entity)} {known.words}" + (f" to {series.peer.service}" if series.peer else "")
+    what = f"{series.entity} {known.words}" + (f" to {series.peer.service}" if series.peer else "")
     fired = symptoms.is_symptom(base, subject=subject, families=families)
+    over = shift.recovered is not None
+    severity *= _OVER if over and not fired else 1.0
     if shift.onset is None or severity < _TELLING:
-        quiet[series.entity.service] += 1
+        quiet[about(base)] += 1
         if not fired:
             return []
-        text = f"{about} {format_value(shift.value, unit)}, as before the alert ({format_value(shift.baseline, unit)})"
+        text = f"{what} {format_value(shift.value, unit)}, as before the alert ({format_value(shift.baseline, unit)})"
         return [_Found(replace(base, statement=text, is_symptom=True), shift)]
-    over = shift.recovered is not None
-    text = f"{about} {format_move(shift.value, shift.baseline, unit, limit=limit)}"
+    text = f"{what} {format_move(shift.value, shift.baseline, unit, limit=limit)}"
     if known.event:
-        text = f"{_happenings(shift, counter=series.counter):.0f} {about} in {format_duration(end - shift.onset)}"
+        text = f"{_happenings(shift, counter=series.counter):.0f} {what} in {format_duration(end - shift.onset)}"
     if over:
         text += f", over since {format_duration(end - shift.last)}"
     kinds = _kinds(series, shift, limit=limit, unit=unit)
@@ -206,7 +208,7 @@ def _from_series(
     departure = replace(
         base,
         statement=text,
-        severity=round(severity * (_OVER if over and not fired else 1.0), 6),
+        severity=round(severity, 6),
         direction=Direction.CONTEXT if harmless else Direction.FOR,
         onset=shift.onset,
         is_symptom=fired,
@@ -217,7 +219,7 @@ def _from_series(
     )
     result = [_Found(departure, shift)]
     if fired and shift.recovered is not None:
-        text = f"{about} is back at {format_value(shift.recovered, unit)} since {format_duration(end - shift.last)}"
+        text = f"{what} is back at {format_value(shift.recovered, unit)} since {format_duration(end - shift.last)}"
         result.append(_Found(replace(base, statement=text, is_symptom=True, value=shift.recovered)))
     return result
 
@@ -273,7 +275,7 @@ def _from_state(state: State, window: Window, *, end: float) -> Evidence | None:
     if not state.active and at is not None and at < window.start:
         # It had passed before the time that is looked at.
         severity *= 0.3
-    text = f"{_subject(state.entity)} {meaning.words}"
+    text = f"{state.entity} {meaning.words}"
     if not meaning.words.startswith("reports"):
         text += f" ({state.condition.strip()})"
     if state.count > 1:
@@ -308,7 +310,7 @@ def _from_logs(pattern: LogPattern, *, end: float) -> Evidence | None:
         kind=EvidenceKind.LOG,
         entity=pattern.entity,
         indicator=" ".join(pattern.template.split())[:120] or "log line",
-        statement=f"{_subject(pattern.entity)}: {logs.statement(pattern)}",
+        statement=f"{pattern.entity}: {logs.statement(pattern)}",
         severity=round(severity, 6),
         direction=Direction.FOR,
         source=pattern.source,
@@ -348,6 +350,7 @@ def _from_changes(made: list[Change], window: Window, *, concerned: set[str]) ->
             author=change.author,
             cause_kinds=(changes.CAUSE[change.kind],),
             change_key=key,
+            detail=changes.altered(change),
         )
         for change, key in changes.join(usable[:_MOST_CHANGES])
     ]
@@ -375,21 +378,25 @@ def _from_notes(notes: list[Note], *, end: float) -> list[Evidence]:
 
 def _steady(found: list[_Found], quiet: Counter[str], series: list[Series]) -> list[_Found]:
     """Return one line for each service that was looked at and of which nothing left its baseline."""
-    disturbed = {one.evidence.entity.service for one in found if one.evidence.direction is Direction.FOR}
+    disturbed = {about(one.evidence) for one in found if one.evidence.direction is Direction.FOR}
+    moved = {about(one.evidence) for one in found if one.evidence.onset is not None and one.shift is not None}
     whole = {one.entity.service: one for one in reversed(series)}
+    whole |= {one.peer.service: one for one in series if one.peer is not None and one.peer.service not in whole}
     lines = []
     for service in sorted(set(quiet) - disturbed):
         one = whole[service]
+        entity = one.entity if one.peer is None or one.entity.service == service else one.peer
+        if entity.owner or entity.kind is EntityKind.SERVICE:
+            entity = Entity(EntityKind.SERVICE, service, entity.namespace)
         lines.append(
             _Found(
                 Evidence(
                     id="",
                     kind=EvidenceKind.METRIC,
-                    entity=Entity(EntityKind.SERVICE, service, one.entity.namespace)
-                    if one.entity.owner or one.entity.kind is EntityKind.SERVICE
-                    else one.entity,
+                    entity=entity,
                     indicator="steady",
-                    statement=f"nothing at {service} left its baseline ({quiet[service]} indicators seen)",
+                    statement=f"nothing at {service} {'got worse' if service in moved else 'left its baseline'}"
+                    f" ({quiet[service]} indicators seen)",
                     severity=0.0,
                     direction=Direction.AGAINST,
                     source=one.source,
@@ -457,10 +464,6 @@ def _order(one: _Found) -> tuple[object, ...]:
         item.change_key,
         item.peer.key if item.peer is not None else "",
     )
-
-
-def _subject(entity: Entity) -> str:
-    return str(entity)
 
 
 def _before_alert(at: float, window: Window) -> str:

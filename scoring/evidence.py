@@ -89,7 +89,7 @@ class Evidence:
     `id` is `E1`, `E2` … in a total, stable order. `onset` is in Unix seconds; `severity` in [0, 1]; `freshness` is the age of
     the newest sample at the end of the window, in seconds. `statement` is one line with numbers and units. `cause_kinds` are
     the kinds that this evidence hints at. `change_key` joins sightings of one change by several sources. `until` is the end of a
-    departure that is over, in Unix seconds.
+    departure that is over, in Unix seconds. `detail` says what a change altered, e.g. `DB_POOL_SIZE 20 → 5`.
     """
 
     id: str
@@ -115,6 +115,7 @@ class Evidence:
     deviation: float = 0.0
     sustained: float = 0.0
     until: float | None = None
+    detail: str = ""
     plot: Plot | None = None
 
 

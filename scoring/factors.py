@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from scoring.case import CHANGE_KINDS, TOLERANCE, Case, began
+from scoring.case import CHANGE_KINDS, TOLERANCE, Case, about, began
 from scoring.confidence import WEIGHTS, beta_interval, rounded
 from scoring.evidence import CauseKind, Direction, Evidence, EvidenceKind, Factor
 from scoring.units import format_duration
@@ -102,7 +102,7 @@ def stand(candidate: Candidate, case: Case) -> Standing:
     own = tuple(
         item
         for item in cited
-        if item.entity.service == service
+        if about(item) == service
         and item.direction is Direction.FOR
         and item.kind not in (EvidenceKind.CHANGE, EvidenceKind.NOTE)
     )
@@ -191,6 +191,10 @@ def _temporal(standing: Standing, case: Case) -> Factor:
         return _factor(name, _SYMPTOM_ITSELF, 0.3, 0.7, "it is the symptom itself: nothing there moved before it")
     lead = case.onset - began(earlier)
     value, low, high = _curve(lead)
+    if deeper := sorted({about(item) for item in _deeper(standing.candidate, case)}):
+        # A victim moves early too: what it suffers from moved no later.
+        low, value, high = (min(one, _SYMPTOM_ITSELF) for one in (low, value, high))
+        return _factor(name, value, low, high, f"began {_lead_words(lead)}, but no sooner than {', '.join(deeper[:2])}")
     return _factor(name, value, low, high, f"began {_lead_words(lead)}")
 
 
@@ -267,7 +271,7 @@ def _quality(standing: Standing, case: Case, coverage: float, missing: tuple[str
     below = {item.id for item in _deeper(standing.candidate, case)}
     by_service: dict[tuple[bool, str], float] = {}
     for item in standing.against:
-        key = (item.id in below, item.entity.service if item.id in below else item.id)
+        key = (item.id in below, about(item) if item.id in below else item.id)
         weight = _DEEPER * item.severity if item.id in below else _AGAINST
         by_service[key] = max(by_service.get(key, 0.0), weight)
     for weight in by_service.values():
@@ -286,7 +290,7 @@ def _quality_reason(
     standing: Standing, sources: set[str], below: set[str], explained: float, of: int, missing: tuple[str, ...]
 ) -> str:
     parts = [f"{len(sources)} source{'s' if len(sources) != 1 else ''}" + (" agree" if len(sources) > 1 else "")]
-    deeper = sorted({item.entity.service for item in standing.against if item.id in below})
+    deeper = sorted({about(item) for item in standing.against if item.id in below})
     if deeper:
         parts.append(f"but {', '.join(deeper[:3])} below it explains it")
     elif of and explained >= 0.999:
@@ -305,8 +309,8 @@ def _deeper(candidate: Candidate, case: Case) -> tuple[Evidence, ...]:
     found = case.deeper(candidate.entity.service)
     if candidate.cause_kind is CauseKind.TRAFFIC_SURGE:
         # A surge travels down: what gives way below it is what it does.
-        surging = {item.entity.service for item in found if CauseKind.TRAFFIC_SURGE in item.cause_kinds}
-        return tuple(item for item in found if item.entity.service not in surging)
+        surging = {about(item) for item in found if CauseKind.TRAFFIC_SURGE in item.cause_kinds}
+        return tuple(item for item in found if about(item) not in surging)
     return found
 
 
@@ -316,9 +320,9 @@ def _explanation(candidate: Candidate, case: Case) -> tuple[float, int]:
     suffering = case.symptomatic()
     credit = 0.0
     for service, weight in suffering.items():
-        if service == here or case.graph.depends(service, here):
-            credit += weight
-        elif candidate.cause_kind is CauseKind.TRAFFIC_SURGE and case.graph.depends(here, service):
+        # Failures travel from the called to the caller, a surge of traffic the other way too.
+        surge = candidate.cause_kind is CauseKind.TRAFFIC_SURGE and case.graph.depends(here, service)
+        if service == here or surge or case.graph.depends(service, here):
             credit += weight
         elif here not in case.graph or service not in case.graph:
             credit += weight * _NO_GRAPH

@@ -192,7 +192,8 @@ def _typed(value: Any, hint: Any, where: str) -> Any:
 
 def _instance(value: Any, kind: type, where: str) -> Any:
     if not isinstance(value, dict):
-        raise ValueError(f"{where}: expected an object, got {type(value).__name__}")
+        # Frozen text with the wrong thing inside is a wrong value to whoever thaws it.
+        raise ValueError(f"{where}: expected an object, got {type(value).__name__}")  # noqa: TRY004
     known = {field.name: field for field in fields(kind)}
     if unknown := sorted(set(value) - set(known)):
         raise ValueError(f"{where}: unknown field {unknown[0]!r}")

@@ -60,9 +60,7 @@ INDICATORS: Final[dict[str, Indicator]] = {
     ),
     "disk_utilisation": Indicator("disk in use", "disk", (_K.DISK_SATURATION,), _SHARE_FLOOR, saturates=True),
     "disk_io": Indicator("disk I/O", "disk", (_K.DISK_SATURATION,), _SHARE_FLOOR),
-    "network_in": Indicator(
-        "network in", "network", (_K.NETWORK_SATURATION,), 1024.0, inherited=True, saturates=True
-    ),
+    "network_in": Indicator("network in", "network", (_K.NETWORK_SATURATION,), 1024.0, inherited=True, saturates=True),
     "network_out": Indicator(
         "network out", "network", (_K.NETWORK_SATURATION,), 1024.0, inherited=True, saturates=True
     ),
@@ -98,7 +96,10 @@ _FIRED: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
     (family, re.compile(pattern, re.IGNORECASE))
     for family, pattern in (
         ("latency", r"latenc|slow|response.?time|duration|\bp(50|90|95|99)\b|timeout|apdex|took too long"),
-        ("errors", r"error|5xx|\b50[0-9]\b|fail(ure|ing|ed)? (rate|ratio|request)|success.?rate|availability|exception"),
+        (
+            "errors",
+            r"error|5xx|\b50[0-9]\b|fail(ure|ing|ed)? (rate|ratio|request)|success.?rate|availability|exception",
+        ),
         ("traffic", r"traffic|request.?rate|throughput|\b[rq]ps\b"),
         ("cpu", r"\bcpu|throttl"),
         ("memory", r"memor|\boom|heap"),

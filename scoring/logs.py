@@ -20,8 +20,7 @@ _HINTS: Final[tuple[tuple[re.Pattern[str], tuple[CauseKind, ...]], ...]] = tuple
     (re.compile(pattern, re.IGNORECASE), kinds)
     for pattern, kinds in (
         (
-            r"(connection )?pool (is )?(exhausted|full|timeout|timed out)|pool.{0,40}(exhaust|timed? ?out|no (free|available))"
-            r"|waiting for (a |an )?(idle |free )?connection|acquire.{0,20}connection",
+            r"pool.{0,40}(exhaust|full|timed? ?out|no (free|available))|waiting for .{0,8}connection|acquire.{0,20}connection",
             (_K.CONNECTION_SATURATION,),
         ),
         (r"too many (clients|connections)|remaining connection slots", (_K.DATABASE_CONNECTIONS,)),
@@ -33,8 +32,7 @@ _HINTS: Final[tuple[tuple[re.Pattern[str], tuple[CauseKind, ...]], ...]] = tuple
         (r"replication (lag|slot)|replica is behind|read.?only (transaction|replica)", (_K.DATABASE_REPLICATION,)),
         (r"no such host|name resolution|dns|getaddrinfo|nxdomain", (_K.DNS_FAULT,)),
         (
-            r"x509|certificate|tls handshake|ssl.{0,20}(error|fail)|unauthori[sz]ed|\b401\b|access denied"
-            r"|authentication failed|invalid (token|credentials|api key)|token.{0,20}expired",
+            r"x509|certificate|tls handshake|unauthori[sz]ed|\b401\b|access denied|authentication failed|token.{0,20}expired",
             (_K.CREDENTIALS,),
         ),
         (r"rate.?limit|too many requests|\b429\b", (_K.THIRD_PARTY,)),

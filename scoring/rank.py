@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from scoring.case import TOLERANCE, Case, began
+from scoring.case import TOLERANCE, Case, about, began
 from scoring.confidence import total
 from scoring.evidence import Evidence, EvidenceKind, Ranking, RankInputs, Score, Verdict
 from scoring.factors import Standing, factors, stand
@@ -94,7 +94,9 @@ def _verdict(scored: list[_Scored], case: Case, missing: tuple[str, ...]) -> tup
     clear = rival is None or first.score.confidence - rival.score.confidence >= _CLEAR
     sound = all(value[factor] >= least for factor, least in _LIKELY_FACTORS.items() if factor in value)
     if first.score.confidence >= _LIKELY and clear and sound:
-        ahead = f" ({first.score.confidence:.2f} against {rival.score.confidence:.2f} for {_name(rival)})" if rival else ""
+        ahead = (
+            f" ({first.score.confidence:.2f} against {rival.score.confidence:.2f} for {_name(rival)})" if rival else ""
+        )
         return Verdict.LIKELY, f"{name} stands clear of all others{ahead}: {_temporal_reason(first)}."
     if not clear and rival is not None:
         return Verdict.POSSIBLE, f"{name} and {_name(rival)} are too close to tell apart."
@@ -117,7 +119,7 @@ def _missing(case: Case, inputs: RankInputs) -> tuple[str, ...]:
     ]
     if not any(item.is_symptom for item in inputs.evidence):
         lines.append(f"no data shows the symptom at {case.subject}")
-    looked = {item.entity.service for item in inputs.evidence if item.kind is not EvidenceKind.CHANGE}
+    looked = {about(item) for item in inputs.evidence if item.kind is not EvidenceKind.CHANGE}
     unseen = sorted(name for name in case.graph.reach(case.subject) if name not in looked)
     if unseen:
         lines.append(f"nothing was seen of {', '.join(unseen[:5])}, which {case.subject} needs")
@@ -137,7 +139,7 @@ def _weighed_light(scored: list[_Scored], case: Case) -> tuple[str, ...]:
     cited = {
         item.id
         for one in scored
-        if one.standing.effects and not _deeper_services(one)
+        if one.standing.effects and not case.deeper(_service(one))
         for change in one.standing.changes
         for item in change
     }
@@ -157,9 +159,9 @@ def _why_light(change: tuple[Evidence, ...], case: Case) -> str:
         return "the symptom was there before it"
     disturbed = case.disturbances(service)
     if not disturbed:
-        steady = any(item.entity.service == service and item.indicator == "steady" for item in case.evidence)
-        return f"nothing at {service} left its baseline" if steady else f"no data shows that anything at {service} went wrong"
-    if deeper := sorted({item.entity.service for item in case.deeper(service)}):
+        said = [item for item in case.evidence if item.entity.service == service and item.indicator == "steady"]
+        return said[0].statement.partition(" (")[0] if said else f"no data shows that anything at {service} went wrong"
+    if deeper := sorted({about(item) for item in case.deeper(service)}):
         return f"what went wrong at {service} is explained by {', '.join(deeper[:2])}"
     if case.effects(change):
         return "other causes explain more"
@@ -168,15 +170,6 @@ def _why_light(change: tuple[Evidence, ...], case: Case) -> str:
     if all(item.onset is not None and item.onset < began(change) - TOLERANCE for item in disturbed):
         return f"what went wrong at {service} began before it"
     return f"nothing that went wrong at {service} followed it closely"
-
-
-def _deeper_services(one: _Scored) -> set[str]:
-    service = one.score.candidate.entity.service
-    return {
-        item.entity.service
-        for item in one.standing.against
-        if item.entity.service != service and item.severity > 0
-    }
 
 
 def _weakest(made: tuple[Factor, ...]) -> str:
@@ -201,5 +194,3 @@ def _name(one: _Scored) -> str:
 
 def _service(one: _Scored) -> str:
     return one.score.candidate.entity.service
-
-

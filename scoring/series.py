@@ -99,9 +99,7 @@ def clean(
     return times, values
 
 
-def rate(
-    times: NDArray[np.float64], values: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def rate(times: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the growth per second of a counter; a fall is a reset, after which the counter began again at zero."""
     if times.size < 2:
         return times[:0], values[:0]

@@ -54,12 +54,8 @@ def onset(evidence: Iterable[Evidence], window: Window) -> float:
         item for item in evidence if item.is_symptom and item.direction is Direction.FOR and item.onset is not None
     ]
     strongest = max((item.severity for item in symptoms), default=0.0)
-    onsets = [
-        item.onset
-        for item in symptoms
-        if item.onset is not None and item.severity >= _TELLING_SHARE * strongest
-    ]
-    return min(min(onsets), window.alert_at) if onsets else window.alert_at - window.alert_for
+    onsets = [item.onset for item in symptoms if item.onset is not None and item.severity >= _TELLING_SHARE * strongest]
+    return min(*onsets, window.alert_at) if onsets else window.alert_at - window.alert_for
 
 
 def _thing(evidence: Evidence) -> tuple[str, str, str]:

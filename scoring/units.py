@@ -25,14 +25,9 @@ def format_value(value: float, unit: str = "") -> str:
             return _bytes(value)
         case "bytes/s":
             return f"{_bytes(value)}/s"
-        case "cores":
-            return f"{_digits(value)} cores"
         case "count" | "":
             return _digits(value)
-        case _ if unit.endswith("/s"):
-            return f"{_digits(value)}/s"
-        case _:
-            return f"{_digits(value)} {unit}"
+    return f"{_digits(value)}/s" if unit.endswith("/s") else f"{_digits(value)} {unit}"
 
 
 def format_move(value: float, baseline: float, unit: str = "", *, limit: float | None = None) -> str:

@@ -107,7 +107,9 @@ def evidence(draw: st.DrawFn) -> tuple[Evidence, ...]:
                 onset=draw(moments) if change else draw(st.one_of(st.none(), moments)),
                 is_symptom=not change and draw(st.booleans()),
                 freshness=draw(st.floats(0, 4000)),
-                cause_kinds=tuple(draw(st.lists(st.sampled_from(CauseKind), min_size=int(change), max_size=2, unique=True))),
+                cause_kinds=tuple(
+                    draw(st.lists(st.sampled_from(CauseKind), min_size=int(change), max_size=2, unique=True))
+                ),
                 change_key=draw(st.sampled_from(["", "a", "b"])) if change else "",
                 until=draw(st.one_of(st.none(), moments)),
             )

@@ -136,7 +136,9 @@ def incident(*, seed: int = 0, changes: bool = True) -> list[Observation]:
         if not (isinstance(one, Series) and (one.entity.name, one.indicator) in moved)
     ]
     made += [
-        series("payments", "pool_utilisation", "ratio", 0.46, then=1.0, since=CAUSE_AT, noise=0.03, limit=1.0, seed=seed),
+        series(
+            "payments", "pool_utilisation", "ratio", 0.46, then=1.0, since=CAUSE_AT, noise=0.03, limit=1.0, seed=seed
+        ),
         series("payments", "connection_wait", "seconds", 0.002, then=0.6, since=CAUSE_AT, seed=seed),
         series("payments", "latency_p95", "seconds", 0.09, then=0.95, since=CAUSE_AT, seed=seed),
         series("payments", "latency_p50", "seconds", 0.03, then=0.4, since=CAUSE_AT, seed=seed),

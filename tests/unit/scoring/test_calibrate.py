@@ -23,7 +23,14 @@ def test_the_map_is_monotone_and_stays_a_share(past: list[Judged], one: float, o
 
 
 @made.thorough
-@given(st.lists(st.builds(Judged, confidence=made.shares, accepted=st.booleans()), min_size=30, max_size=90, unique_by=lambda j: j.confidence))
+@given(
+    st.lists(
+        st.builds(Judged, confidence=made.shares, accepted=st.booleans()),
+        min_size=30,
+        max_size=90,
+        unique_by=lambda j: j.confidence,
+    )
+)
 def test_it_agrees_with_scipys_isotonic_regression(past: list[Judged]) -> None:
     past.sort()
     expected = isotonic_regression([float(one.accepted) for one in past]).x

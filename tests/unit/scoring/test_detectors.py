@@ -77,12 +77,19 @@ def test_a_probe_or_two_that_fail_at_start_are_no_effect_of_a_rollout() -> None:
     assert once < 0.4 < often
 
 
+def test_a_node_that_is_not_ready_is_worse_than_a_pod_and_less_where_it_hosts_nothing_of_ours() -> None:
+    node = Entity(EntityKind.NODE, "node-1")
+    ours = interpret(State(node, "NotReady", "kubernetes", attributes={"hosts_pods_in_scope": "yes"}))
+    other = interpret(State(node, "NotReady", "kubernetes", attributes={"hosts_pods_in_scope": "no"}))
+    pod = interpret(State(POD, "NotReady", "kubernetes"))
+    assert (ours.kinds, pod.kinds) == ((CauseKind.NODE_FAILURE,), (CauseKind.CRASH_LOOP,))
+    assert ours.severity > pod.severity > other.severity
+
+
 def test_a_state_tells_object_condition_count_and_detail() -> None:
     state = State(POD, "OOMKilled", "kubernetes", at=shop.CAUSE_AT, count=4, detail="limit 256Mi")
     evidence = next(item for item in inputs_of([state]).evidence if item.indicator == "OOMKilled")
-    assert evidence.statement == (
-        "pod payments-7d9-x was killed: out of memory (OOMKilled), 4 times: limit 256Mi"
-    )
+    assert evidence.statement == ("pod payments-7d9-x was killed: out of memory (OOMKilled), 4 times: limit 256Mi")
     assert (evidence.severity, evidence.onset, evidence.direction) == (0.95, shop.CAUSE_AT, Direction.FOR)
 
 
@@ -98,7 +105,8 @@ def log(template: str, before: int, during: int, **further: object) -> LogPatter
 
 def test_a_new_error_says_more_than_a_new_harmless_line() -> None:
     error, harmless = logs.severity(log("panic: nil pointer", 0, 50)), logs.severity(log("cache warmed", 0, 50))
-    assert error > 0.8 > 0.4 > harmless > 0
+    assert error > 0.8
+    assert 0 < harmless < 0.4
 
 
 @pytest.mark.parametrize(("before", "during"), [(0, 0), (0, 2), (100, 100), (100, 110), (5, 0), (-4, -9)])
@@ -154,6 +162,20 @@ def test_a_change_that_was_not_carried_out_weighs_less() -> None:
 def test_a_change_is_told_with_versions_status_and_title() -> None:
     made_change = change(0, "github", version="v2", previous_version="v1", status="failure", title="shrink the pool")
     assert changes.statement(made_change) == "payments v2 deployed, was v1 (failure): shrink the pool"
+
+
+@pytest.mark.parametrize(
+    ("detail", "altered"),
+    [
+        ("image payments:v1 → v2; DB_POOL_SIZE 20 → 5; revision 7 of Deployment payments", "DB_POOL_SIZE 20 → 5"),
+        ("memory limit 512Mi -> 256Mi", "memory limit 512Mi -> 256Mi"),
+        ("A 1 → 2; B 1 → 2; C 1 → 2", "A 1 → 2; B 1 → 2"),
+        ("shrink the pool", ""),
+        ("", ""),
+    ],
+)
+def test_what_a_change_altered_besides_its_version_is_told(detail: str, altered: str) -> None:
+    assert changes.altered(change(0, "kubernetes", version="v2", previous_version="v1", detail=detail)) == altered
 
 
 def test_the_graph_has_a_direction_and_stands_cycles() -> None:

@@ -43,7 +43,9 @@ def test_strength_does_not_depend_on_the_unit(seed: int, jump: float, factor: fl
 
 @settings(made.thorough, max_examples=200)
 @given(seeds, st.floats(0, 500), st.floats(0, 100))
-def test_strength_does_not_depend_on_the_level_while_noise_is_above_the_floor(seed: int, jump: float, lift: float) -> None:
+def test_strength_does_not_depend_on_the_level_while_noise_is_above_the_floor(
+    seed: int, jump: float, lift: float
+) -> None:
     values = stepped(seed, jump=jump)
     # The floor is a share of the level: a constant series would shout without it. Where noise decides, level does not.
     assume(look(values).spread > RELATIVE_FLOOR * 200 * 1.01)
@@ -108,14 +110,18 @@ def test_any_numbers_give_a_finite_answer_or_none(
     times: list[float], values: list[float], worse: Worse, counter: bool
 ) -> None:
     shift = examine(np.array(times), np.array(values), window=WINDOW, worse=worse, counter=counter)
-    assert shift is None or (0.0 <= shift.strength <= 1.0 and np.isfinite([shift.value, shift.baseline, shift.deviation]).all())
+    assert shift is None or (
+        0.0 <= shift.strength <= 1.0 and np.isfinite([shift.value, shift.baseline, shift.deviation]).all()
+    )
 
 
 @settings(made.thorough, max_examples=200)
 @given(st.lists(st.one_of(st.floats(-1e12, 1e12), st.just(np.nan), st.just(np.inf)), min_size=60, max_size=60))
 def test_any_values_at_good_times_give_a_finite_answer(values: list[float]) -> None:
     shift = examine(TIMES, np.array(values), window=WINDOW)
-    assert shift is None or (0.0 <= shift.strength <= 1.0 and np.isfinite([shift.value, shift.baseline, shift.deviation]).all())
+    assert shift is None or (
+        0.0 <= shift.strength <= 1.0 and np.isfinite([shift.value, shift.baseline, shift.deviation]).all()
+    )
 
 
 def test_it_dates_the_onset_to_the_first_sample_of_the_new_level() -> None:

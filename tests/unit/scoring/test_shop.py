@@ -42,6 +42,30 @@ def test_it_says_what_the_deploy_did_with_numbers() -> None:
     )
 
 
+def test_it_names_what_the_change_altered_whichever_source_knows_it() -> None:
+    observations = [
+        replace(one, detail="image payments:v2.13.2 → v2.14.0; DB_POOL_SIZE 20 → 5")
+        if isinstance(one, Change) and one.source == "kubernetes"
+        else one
+        for one in shop.incident()
+    ]
+    assert "before the alert (DB_POOL_SIZE 20 → 5) was followed" in ranked(observations).scores[0].candidate.statement
+
+
+def test_a_changed_service_that_only_got_less_traffic_did_not_get_worse() -> None:
+    observations = [
+        one
+        for one in shop.incident()
+        if not (isinstance(one, Series) and one.entity.name == "catalog" and one.indicator == "request_rate")
+    ]
+    observations.append(
+        shop.series("catalog", "request_rate", "requests/s", 40, then=9, since=shop.SYMPTOM_AT, worse=Worse.EITHER)
+    )
+    assert ranked(observations).weighed_light == (
+        "catalog v2.3.1 deployed 2 min before onset, but nothing at catalog got worse",
+    )
+
+
 def test_the_symptoms_come_first_in_the_words_of_the_alert() -> None:
     evidence = inputs_of(shop.incident()).evidence
     assert [item.id for item in evidence] == [f"E{number}" for number in range(1, len(evidence) + 1)]
@@ -170,7 +194,14 @@ def test_fewer_requests_at_the_services_below_blame_no_one() -> None:
 
 def test_a_rollout_that_settles_is_no_effect_of_itself() -> None:
     blip = shop.series(
-        "catalog", "replicas_unavailable", "count", 0.0, then=1.0, since=shop.ROLLOUT_AT, until=shop.ROLLOUT_AT + 180, noise=0
+        "catalog",
+        "replicas_unavailable",
+        "count",
+        0.0,
+        then=1.0,
+        since=shop.ROLLOUT_AT,
+        until=shop.ROLLOUT_AT + 180,
+        noise=0,
     )
     ranking = ranked([*shop.incident(), blip])
     assert ranking.scores[0].candidate.entity.name == "payments"
@@ -248,7 +279,9 @@ def test_a_model_alone_cannot_make_a_recent_change_likely() -> None:
 def test_evidence_is_bounded_and_keeps_symptoms_and_changes() -> None:
     observations: list[Observation] = list(shop.incident())
     for number in range(300):
-        observations.append(shop.series(f"noisy-{number}", "latency_p95", "seconds", 0.1, then=9.0, since=shop.CAUSE_AT))
+        observations.append(
+            shop.series(f"noisy-{number}", "latency_p95", "seconds", 0.1, then=9.0, since=shop.CAUSE_AT)
+        )
         observations.append(shop.deploy(f"noisy-{number}", "v1", shop.ROLLOUT_AT - 600))
     inputs = inputs_of(observations)
     assert len(inputs.evidence) == 60

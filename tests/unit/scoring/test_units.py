@@ -80,6 +80,8 @@ def test_a_lead_tells_before_from_after() -> None:
 
 
 @made.thorough
-@given(st.floats(), st.floats(), st.sampled_from(["seconds", "ratio", "bytes", "cores", "count", "requests/s", "", "x"]))
+@given(
+    st.floats(), st.floats(), st.sampled_from(["seconds", "ratio", "bytes", "cores", "count", "requests/s", "", "x"])
+)
 def test_any_number_has_a_short_text(value: float, baseline: float, unit: str) -> None:
     assert 0 < len(format_move(value, baseline, unit)) < 90
