@@ -1,8 +1,10 @@
-"""`copilot bench`: measure what is promised."""
+"""`copilot bench`: measure what is promised, and print machine, method and the peers' figures beside it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+
+from copilot.cli.session import print_json
 
 if TYPE_CHECKING:
     import argparse
@@ -10,3 +12,91 @@ if TYPE_CHECKING:
 
 def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
     """Add the commands."""
+    bench = subparsers.add_parser("bench", help="measure what is promised").add_subparsers(
+        required=True, metavar="WHAT"
+    )
+    ingest = bench.add_parser(
+        "ingest",
+        parents=[common],
+        help="signed webhooks made durable by one api process",
+        description="Start PostgreSQL, Valkey and one api process in a temporary folder and load it from this process.",
+    )
+    ingest.add_argument("--webhooks", type=int, default=6000, help="in each round (default 6000)")
+    ingest.add_argument("--connections", type=int, default=32, help="kept-alive connections (default 32)")
+    ingest.add_argument("--rounds", type=int, default=3)
+    ingest.add_argument("--rate", type=float, default=200.0, help="of the steady load, a second (default 200)")
+    ingest.add_argument("--seconds", type=float, default=15.0, help="of the steady load (default 15)")
+    ingest.add_argument("--json", action="store_true")
+    ingest.set_defaults(run=run_ingest, needs_installation=False)
+    e2e = bench.add_parser(
+        "e2e",
+        parents=[common],
+        help="webhook to first Slack message and to ranked hypotheses; memory and idle load",
+        description="Start the demo's stack with its recorded world and page it again and again.",
+    )
+    e2e.add_argument("--pages", type=int, default=30, help="incidents (default 30)")
+    e2e.add_argument("--idle-seconds", type=float, default=30.0, help="how long the idle stack is watched (default 30)")
+    e2e.add_argument("--json", action="store_true")
+    e2e.set_defaults(run=run_e2e, needs_installation=False)
+
+
+def run_ingest(options: argparse.Namespace) -> int:
+    """Measure ingestion; exits 1 where a webhook was not accepted, or accepted and not there."""
+    from copilot.benchmarks.ingest import measure
+
+    figures = measure(
+        webhooks=options.webhooks,
+        connections=options.connections,
+        rounds=options.rounds,
+        rate=options.rate,
+        seconds_at_rate=options.seconds,
+    )
+    is_whole = figures["durable"] == figures["sent"] and set(figures["statuses"]) == {202}
+    if options.json:
+        print_json(figures)
+        return 0 if is_whole else 1
+    steady = figures["steady"]
+    print(f"machine   {figures['machine']}")
+    print(
+        f"method    one api process (uvicorn), PostgreSQL and the load on the same cores; {options.connections} kept-alive"
+        f" connections; {options.rounds} rounds of {options.webhooks} signed webhooks, each committed before its 202"
+    )
+    print(f"ours      {figures['median_per_second']}/s (rounds: {', '.join(map(str, figures['per_second']))})")
+    print(
+        f"          at {steady['rate']:g}/s: p50 {steady['p50_ms']} ms, p95 {steady['p95_ms']} ms, p99 {steady['p99_ms']} ms,"
+        f" longest {steady['max_ms']} ms"
+    )
+    print(
+        f"          api process {figures['api_mib']} MiB (PSS); {figures['durable']} of {figures['sent']} rows are there"
+    )
+    print(
+        f"here      the bare endpoint, same load: {figures['bare_per_second']}/s (no signature, tenant or deduplication)"
+    )
+    print(f"peers     {figures['peers']}")
+    return 0 if is_whole else 1
+
+
+def run_e2e(options: argparse.Namespace) -> int:
+    """Measure the whole path."""
+    from copilot.benchmarks.e2e import measure
+
+    figures = measure(pages=options.pages, idle_seconds=options.idle_seconds)
+    if options.json:
+        print_json(figures)
+        return 0
+    print(f"machine   {figures['machine']}")
+    print(
+        f"method    {figures['pages']} pages one after another into the demo's stack, sources replayed on loopback, rules only;"
+        " times from sending the webhook to the message standing in Slack"
+    )
+    for name, words in (
+        ("first_message", "webhook to first Slack message"),
+        ("ranked", "webhook to ranked hypotheses in Slack"),
+        ("overhead", "the run's own overhead (all but sources)"),
+    ):
+        one = figures[name]
+        print(f"ours      {words}: p50 {one['p50_ms']} ms, p95 {one['p95_ms']} ms, longest {one['max_ms']} ms")
+    print(f"          api + worker + beat {figures['memory_mib']} MiB (PSS): {figures['memory']}")
+    print(f"          idle: {figures['idle_percent']} % of one core over {figures['idle_seconds']:g} s")
+    print(f"peers     {figures['peers']}")
+    return 0
