@@ -238,6 +238,10 @@ class Integration(ABC):
         """
         raise BadPayload(f"{self.title} does not receive webhooks")
 
+    def asks(self, credentials: Any) -> bool:
+        """Return whether these credentials are enough to gather with; without a token, some vendors only send."""
+        return self.gathers
+
     def gather(self, door: Door, credentials: Any, scope: Scope, window: Window) -> Iterable[Observation]:
         """Yield what the source knows about the scope in the window; partial failures are yielded as `Gap`.
 

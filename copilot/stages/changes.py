@@ -43,9 +43,11 @@ def record_change(event: Event) -> ChangeRecord:
         source=event.source, dedupe_key=event.dedupe_key[:300], defaults={**values, "at": started}
     )
     if not is_new:
-        # The first sighting keeps its time: a deployment begins to act when it begins, not when its last status arrives.
+        # A change acts from when its work begins. While it waits (for an approval, say) the time moves; once it has begun,
+        # a later status does not.
+        at = started if row.status == "pending" else row.at
         ChangeRecord.objects.filter(id=row.id).update(
-            **{name: value for name, value in values.items() if value}, at=min(row.at, started)
+            **{name: value for name, value in values.items() if value}, at=at
         )
     return row
 

@@ -142,6 +142,8 @@ def _sources(claim: Claim) -> tuple[list[_Source], list[Gap]]:
                 },
             )
             continue
+        if not known.asks(credentials):
+            continue
         found.append(_Source(connection.id, name, known, credentials))
         SourceCall.objects.update_or_create(
             run_id=claim.run_id,

@@ -102,6 +102,10 @@ class PagerDuty(Integration):
         """
         return (events.read(decode(inbound.body), received_at=inbound.received_at, source=self.slug),)
 
+    def asks(self, credentials: PagerDutyCredentials) -> bool:
+        """Return whether there is an API token to ask with."""
+        return bool(credentials.token)
+
     def gather(
         self, door: Door, credentials: PagerDutyCredentials, scope: Scope, window: Window
     ) -> Iterator[Observation]:

@@ -258,3 +258,61 @@ def test_a_wrong_deployment_is_told_which_field_is_wrong(committed_db: str, tena
     assert "deployed_at" in answer.json()["detail"]
     assert "yesterday" in answer.json()["detail"]
     assert deliveries(tenant) == []
+
+
+def github_path(tenant: Tenant) -> tuple[str, str]:
+    opened = connections.connect(tenant.id, "github", {}, actor="test")
+    return opened.webhook_url.removeprefix("http://127.0.0.1:8000"), opened.generated["webhook_secret"]
+
+
+def send_deployment(api: TestClient, path: str, secret: str, *, state: str | None, at: str) -> None:
+    """Send a deployment, or one of its statuses, as GitHub does."""
+    import hashlib
+    import hmac
+
+    deployment = {
+        "id": 7, "sha": "f95f852bd8fca8fcc58a9a2d6c842781e32a215e", "ref": "main", "task": "deploy",
+        "environment": "production", "creator": {"login": "dana"}, "created_at": "2026-11-21T08:00:00Z",
+        "updated_at": at, "description": "", "url": "https://api.github.com/repos/shop/checkout/deployments/7",
+    }  # fmt: skip
+    event: dict[str, Any] = {
+        "action": "created",
+        "deployment": deployment,
+        "repository": {"full_name": "shop/checkout", "name": "checkout", "default_branch": "main"},
+        "sender": {"login": "dana"},
+    }
+    if state:
+        event["deployment_status"] = {"id": 1, "state": state, "created_at": at, "updated_at": at, "environment": "production"}
+    body = json.dumps(event).encode()
+    answer = api.post(
+        path,
+        content=body,
+        headers={
+            "X-Hub-Signature-256": "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest(),
+            "X-GitHub-Event": "deployment_status" if state else "deployment",
+            "X-GitHub-Delivery": f"{state}-{at}",
+            "Content-Type": "application/json",
+        },
+    )
+    assert answer.status_code == 202
+
+
+def test_a_deployment_that_waited_for_approval_counts_from_when_its_work_began(
+    committed_db: str, tenant: Tenant, checkout: Service, api: TestClient
+) -> None:
+    with tenant_scope(tenant.id):
+        type(checkout).objects.update(repository="shop/checkout")
+    path, secret = github_path(tenant)
+    for state, at in (
+        (None, "2026-11-21T08:00:00Z"),
+        ("pending", "2026-11-21T08:00:01Z"),
+        ("in_progress", "2026-11-21T10:01:00Z"),
+        ("success", "2026-11-21T10:03:00Z"),
+    ):
+        send_deployment(api, path, secret, state=state, at=at)
+    ingest(tenant.id)
+
+    with tenant_scope(tenant.id):
+        change = ChangeRecord.objects.get()
+    assert (change.service_id, change.status) == (checkout.id, "succeeded")
+    assert change.at.isoformat() == "2026-11-21T10:01:00+00:00"
