@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from integrations.base import Door, Scope
     from scoring.observations import Observation, Window
 
+__all__ = ["Kubernetes", "KubernetesCredentials"]
+
 MAX_NAMESPACES = 8
 # What is read: verb, resource with subresource, API group. The ClusterRole in k8s/rbac.yaml grants just these.
 PERMISSIONS = (

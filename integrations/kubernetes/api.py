@@ -218,7 +218,8 @@ class Api:
             from kubernetes.client.exceptions import ApiException
 
             if isinstance(error, ApiException):  # the client's word for a failed TLS handshake
-                raise Unreachable(f"no secure connection to {self.host}: {error.reason}", retryable=False) from error
+                words = " ".join(str(error.reason).split())
+                raise Unreachable(f"no secure connection to {self.host}: {words}", retryable=False) from error
             raise
         if answer.status >= 300:
             raise _error(answer.status, content, self.host)

@@ -31,8 +31,8 @@ MAX_PATTERNS = 12
 ONSET_LEAD = 300.0
 _MAX_LINE = 1000
 
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _MASKS = (
-    (re.compile(r"\x1b\[[0-9;]*m"), ""),
     (re.compile(r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b"), "<uuid>"),
     (re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?"), "<time>"),
     (re.compile(r"\b\d\d:\d\d:\d\d(?:[.,]\d+)?\b"), "<time>"),
@@ -140,7 +140,7 @@ def wanted(all_pods: list[Object], owners: Owners, window: Window) -> Iterator[W
 
 def mask(line: str) -> tuple[str, str]:
     """Return a line's template and level; of a JSON line only its message counts."""
-    message, level = line, ""
+    message, level = _COLOUR.sub("", line), ""
     if line.startswith("{"):
         try:
             record = json.loads(line)
@@ -160,7 +160,7 @@ def mask(line: str) -> tuple[str, str]:
 
 def _of_container(pod: Object, status: Object, entity: Entity, since: float) -> Iterator[Want]:
     name = fields.text(status, "name")
-    if fields.part(status, "state", "running") or fields.part(status, "state", "terminated"):
+    if {"running", "terminated"} & set(fields.part(status, "state")):
         yield Want(pod, name, entity)
     ended = fields.seconds(fields.part(status, "lastState", "terminated").get("finishedAt"))
     if fields.number(status, "restartCount") and (ended is None or ended >= since):

@@ -24,6 +24,9 @@ _MAX_MESSAGE = 400
 def states(pods: list[Object], owners: Owners, window: Window) -> Iterator[State]:
     """Yield the conditions of pods that are, or in the window were, not well."""
     for pod in pods:
+        if fields.text(pod, "metadata", "deletionTimestamp"):
+            # It is told to go: what its containers do on the way says nothing.
+            continue
         entity = owners.pod_entity(pod)
         query = f"kubectl -n {entity.namespace} describe pod {entity.name}"
         yield from _pod(pod, entity, query, window)
@@ -42,8 +45,6 @@ def is_unwell(pod: Object) -> bool:
 
 def _pod(pod: Object, entity: Entity, query: str, window: Window) -> Iterator[State]:
     phase = fields.text(pod, "status", "phase")
-    if fields.text(pod, "metadata", "deletionTimestamp"):
-        return
     attributes = _attributes(pod)
     scheduled = fields.condition(pod, "PodScheduled")
     if phase == "Pending" and scheduled.get("status") == "False":

@@ -73,8 +73,9 @@ def changes(snapshot: Snapshot, owners: Owners, window: Window) -> Iterator[Chan
                     owners, kind, namespace, name, before, after, _status(workload) if newest else "superseded"
                 )
         first = revisions[0]
-        if len(revisions) == 1 and first.number <= 1 and window.start <= first.made_at <= window.end:
-            yield _change(owners, kind, namespace, name, None, first, _status(workload))
+        if first.number == 1 and window.start <= first.made_at <= window.end:
+            status = _status(workload) if len(revisions) == 1 else "superseded"
+            yield _change(owners, kind, namespace, name, None, first, status)
 
 
 def differences(before: Object, after: Object) -> list[str]:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from integrations.prometheus.pack import Pack
     from scoring.observations import Observation, Window
 
+__all__ = ["Prometheus", "PrometheusCredentials"]
+
 MAX_SERVICES = 20
 POINTS = 240
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -39,14 +37,7 @@ class Api:
         self._lock = threading.Lock()
         self._local = threading.local()
         self._sessions: list[requests.Session] = []
-        self._authority: Path | None = None
-        self._verify: bool | str = credentials.verify_tls
-        if credentials.verify_tls and credentials.ca_certificate:
-            # requests takes a certificate authority as a file only.
-            with tempfile.NamedTemporaryFile("w", suffix=".pem", delete=False) as file:
-                file.write(credentials.ca_certificate)
-            self._authority = Path(file.name)
-            self._verify = file.name
+        self._verify: bool | str = credentials.verify_tls and (credentials.ca_certificate or True)
 
     def __enter__(self) -> Self:
         return self
@@ -60,8 +51,6 @@ class Api:
             sessions, self._sessions = self._sessions, []
         for session in sessions:
             session.close()
-        if self._authority:
-            self._authority.unlink(missing_ok=True)
 
     def ready(self) -> None:
         """Return if Prometheus says that it is ready to answer queries; proxies without `/-/ready` count as ready.
