@@ -10,7 +10,7 @@ from scoring.checks import next_check
 from scoring.evidence import Candidate, CauseKind, Direction, Evidence, EvidenceKind, Origin
 from scoring.indicators import describe
 from scoring.observations import Entity, EntityKind
-from scoring.units import format_duration
+from scoring.units import format_duration, format_lead
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -164,7 +164,8 @@ def _hint_statement(telling: list[Evidence], case: Case) -> str:
     headline = telling[0]
     text = headline.statement
     if headline.onset is not None:
-        text += f", since {_when(headline.onset, case, of='the symptom', moment=case.onset)}"
+        lead = format_lead(case.onset - headline.onset)
+        text += ", since the symptom began" if lead == "at" else f", since {lead} the symptom"
     return text
 
 
@@ -259,11 +260,9 @@ def _phrase(item: Evidence) -> str:
     return item.statement.removeprefix(str(item.entity)).lstrip(" :") or item.statement
 
 
-def _when(at: float, case: Case, *, of: str = "the alert", moment: float | None = None) -> str:
-    apart = (case.window.alert_at if moment is None else moment) - at
-    if abs(apart) < 0.5:
-        return f"with {of}" if moment is not None else f"as {of.removeprefix('the ')} fired"
-    return f"{format_duration(apart)} {'before' if apart > 0 else 'after'} {of}"
+def _when(at: float, case: Case) -> str:
+    lead = format_lead(case.window.alert_at - at)
+    return "as the alert fired" if lead == "at" else f"{lead} the alert"
 
 
 def _cause(candidate: Candidate) -> tuple[str, CauseKind]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from scoring.observations import Entity
 
 _K = CauseKind
+_LONGEST_QUERY: Final = 120
 # {kubectl} carries the namespace, {name} the quoted name of the service's workload or of the object itself.
 _CHECKS: Final[dict[CauseKind, str]] = {
     _K.BAD_DEPLOY: "Compare the last two revisions: {kubectl} rollout history deployment/{name}",
@@ -55,4 +56,5 @@ def next_check(kind: CauseKind, entity: Entity, evidence: Iterable[Evidence]) ->
     name = shlex.quote(entity.name if entity.kind is EntityKind.NODE else entity.service)
     text = _CHECKS[kind].format(kubectl=kubectl, name=name)
     query = next((item.query for item in evidence if item.kind is EvidenceKind.METRIC and item.query), "")
-    return f"{text}; watch: {query}" if query else text
+    # A longer one is read better behind the evidence's own link.
+    return f"{text}; watch: {query}" if query and len(query) <= _LONGEST_QUERY else text

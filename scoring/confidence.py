@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from scipy.special import betaincinv
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -33,6 +31,9 @@ def rounded(value: float) -> float:
 
 def beta_interval(accepted: float, rejected: float) -> tuple[float, float, float]:
     """Return mean, low and high (80 %) of a share's Beta posterior, given (smoothed) counts for and against."""
+    # Imported where it is needed: it weighs more than all else here, and most processes never score.
+    from scipy.special import betaincinv
+
     accepted, rejected = max(accepted, 1e-9), max(rejected, 1e-9)
     mean = accepted / (accepted + rejected)
     low = float(betaincinv(accepted, rejected, _LOW))

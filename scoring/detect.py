@@ -28,7 +28,7 @@ from scoring.observations import (
     Worse,
 )
 from scoring.series import Shift, examine
-from scoring.units import format_duration, format_move, format_value
+from scoring.units import format_duration, format_lead, format_move, format_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -199,7 +199,7 @@ def _from_series(
         return [_Found(replace(base, statement=text, is_symptom=True), shift)]
     text = f"{what} {format_move(shift.value, shift.baseline, unit, limit=limit)}"
     if known.event:
-        text = f"{_happenings(shift, counter=series.counter):.0f} {what} in {format_duration(end - shift.onset)}"
+        text = f"{what}: {_happenings(shift, counter=series.counter):.0f} in {format_duration(end - shift.onset)}"
     if over:
         text += f", over since {format_duration(end - shift.last)}"
     kinds = _kinds(series, shift, limit=limit, unit=unit)
@@ -467,10 +467,8 @@ def _order(one: _Found) -> tuple[object, ...]:
 
 
 def _before_alert(at: float, window: Window) -> str:
-    apart = window.alert_at - at
-    if abs(apart) < 0.5:
-        return "as the alert fired"
-    return f"{format_duration(apart)} {'before' if apart > 0 else 'after'} the alert"
+    lead = format_lead(window.alert_at - at)
+    return "as the alert fired" if lead == "at" else f"{lead} the alert"
 
 
 def _plot(shift: Shift, unit: str) -> Plot:

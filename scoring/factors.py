@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from scoring.case import CHANGE_KINDS, TOLERANCE, Case, about, began
 from scoring.confidence import WEIGHTS, beta_interval, rounded
 from scoring.evidence import CauseKind, Direction, Evidence, EvidenceKind, Factor
-from scoring.units import format_duration
+from scoring.units import format_duration, format_lead
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -217,9 +217,8 @@ def _at(lead: float) -> float:
 
 
 def _lead_words(lead: float) -> str:
-    if abs(lead) < 0.5:
-        return "with the symptom"
-    return f"{format_duration(lead)} {'before' if lead > 0 else 'after'} the symptom"
+    words = format_lead(lead)
+    return "with the symptom" if words == "at" else f"{words} the symptom"
 
 
 def _precedent(candidate: Candidate, precedents: Iterable[Precedent]) -> Factor:

@@ -65,10 +65,12 @@ INDICATORS: Final[dict[str, Indicator]] = {
         "network out", "network", (_K.NETWORK_SATURATION,), 1024.0, inherited=True, saturates=True
     ),
     "network_errors": Indicator("network errors", "network", (_K.NETWORK_LOSS,), 0.05),
-    "restarts": Indicator("container restarts", "restarts", (_K.CRASH_LOOP,), event=True),
+    "restarts": Indicator("container restarts", "restarts", (_K.CRASH_LOOP,), inherited=True, event=True),
     "oom_kills": Indicator("containers killed for memory", "memory", (_K.MEMORY_SATURATION,), event=True),
-    "replicas_unavailable": Indicator("unavailable replicas", "availability", (_K.CRASH_LOOP,), golden=True),
-    "ready": Indicator("readiness", "availability", (_K.CRASH_LOOP,), golden=True),
+    "replicas_unavailable": Indicator(
+        "unavailable replicas", "availability", (_K.CRASH_LOOP,), inherited=True, golden=True
+    ),
+    "ready": Indicator("readiness", "availability", (_K.CRASH_LOOP,), inherited=True, golden=True),
     "connections": Indicator(
         "open connections", "connections", (_K.CONNECTION_SATURATION,), 0.5, inherited=True, saturates=True
     ),
@@ -144,6 +146,9 @@ def is_inherited(evidence: Evidence) -> bool:
     """Say whether a service can show this only because something that it calls is slow or failing."""
     if evidence.kind is EvidenceKind.METRIC:
         return describe(evidence.indicator).inherited
+    if evidence.kind is EvidenceKind.STATE:
+        # Probes fail, and processes give up, when what they need is gone; exhaustion and missing images are one's own.
+        return evidence.cause_kinds == (CauseKind.CRASH_LOOP,)
     return evidence.kind is EvidenceKind.LOG and (
         not evidence.cause_kinds or CauseKind.FAILING_DEPENDENCY in evidence.cause_kinds
     )

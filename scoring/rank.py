@@ -10,7 +10,7 @@ from scoring.case import TOLERANCE, Case, about, began
 from scoring.confidence import total
 from scoring.evidence import Evidence, EvidenceKind, Ranking, RankInputs, Score, Verdict
 from scoring.factors import Standing, factors, stand
-from scoring.units import format_duration
+from scoring.units import format_lead
 from scoring.version import VERSION
 
 if TYPE_CHECKING:
@@ -183,9 +183,7 @@ def _temporal_reason(one: _Scored) -> str:
 
 
 def _lead_words(lead: float) -> str:
-    if abs(lead) < 0.5:
-        return "at onset"
-    return f"{format_duration(lead)} {'before' if lead > 0 else 'after'} onset"
+    return f"{format_lead(lead)} onset"
 
 
 def _name(one: _Scored) -> str:

@@ -25,6 +25,7 @@ def is_symptom(evidence: Evidence, *, subject: str, families: frozenset[str]) ->
     if evidence.entity.service != subject or evidence.peer is not None:
         return False
     if evidence.kind is EvidenceKind.STATE:
+        # What an alert says of pods, nodes and memory shows in the conditions of objects.
         return not families or bool(families & {"availability", "restarts", "node", "memory"})
     if evidence.kind is not EvidenceKind.METRIC:
         return False

@@ -10,7 +10,7 @@ import pytest
 from scoring.candidates import admit
 from scoring.evidence import Acceptance, Candidate, CauseKind, Origin, Precedent, Verdict
 from scoring.frozen import freeze
-from scoring.observations import Change, Gap, LogPattern, Observation, Series, State, Worse
+from scoring.observations import Change, Entity, EntityKind, Gap, LogPattern, Observation, Series, State, Worse
 from scoring.rank import rank
 
 from . import shop
@@ -112,6 +112,65 @@ def test_a_deploy_of_the_victim_is_explained_by_what_is_below_it() -> None:
     ranking = ranked(observations)
     assert ranking.scores[0].candidate.entity.name == "payments"
     assert any("checkout v9 deployed" in line and "payments" in line for line in ranking.weighed_light)
+
+
+def test_a_victim_whose_probes_fail_is_still_a_victim() -> None:
+    probe = State(shop.service("checkout"), "Unhealthy", "kubernetes", at=shop.SYMPTOM_AT + 30, count=12)
+    ranking = ranked([*shop.incident(), probe])
+    assert ranking.verdict is Verdict.LIKELY
+    assert ranking.scores[0].candidate.entity.name == "payments"
+    assert "payments" in factor(at_service(ranking, "checkout"), "evidence quality").reason
+
+
+def test_a_service_that_runs_out_of_memory_is_no_victim() -> None:
+    killed = State(shop.service("checkout"), "OOMKilled", "kubernetes", at=shop.CAUSE_AT - 60, count=3)
+    ranking = ranked([*shop.incident(changes=False), killed])
+    assert at_service(ranking, "checkout").candidate.cause_kind is CauseKind.MEMORY_SATURATION
+    assert at_service(ranking, "checkout").candidate.contradicting == ()
+
+
+def test_restarts_are_counted() -> None:
+    restarts = shop.series(
+        "payments", "restarts", "count", 0.0, then=2.0, since=shop.CAUSE_AT, until=shop.CAUSE_AT + 120, noise=0
+    )
+    evidence = next(item for item in inputs_of([*shop.quiet_day(), restarts]).evidence if item.indicator == "restarts")
+    assert evidence.statement == "payments container restarts: 2 in 9 min"
+    assert evidence.cause_kinds == (CauseKind.CRASH_LOOP,)
+
+
+def test_memory_that_grew_far_from_its_limit_blames_no_one_and_near_it_does() -> None:
+    def blamed(limit: float) -> set[CauseKind]:
+        grown = shop.series("payments", "memory_usage", "bytes", 100e6, then=190e6, since=shop.CAUSE_AT, limit=limit)
+        return {score.candidate.cause_kind for score in ranked([*shop.quiet_day(), grown]).scores}
+
+    assert blamed(1e9) == set()
+    assert blamed(200e6) == {CauseKind.MEMORY_SATURATION}
+
+
+def test_an_external_service_that_its_callers_see_failing_is_a_third_party() -> None:
+    acquirer = Entity(EntityKind.EXTERNAL, "api.acquirer.example")
+    slow = replace(
+        shop.series("payments", "latency_p95", "seconds", 0.2, then=4.0, since=shop.CAUSE_AT - 30), peer=acquirer
+    )
+    ranking = ranked([*shop.incident(changes=False), slow])
+    first = ranking.scores[0].candidate
+    assert (first.entity, first.cause_kind) == (acquirer, CauseKind.THIRD_PARTY)
+    assert "payments" in {dependency.caller.name for dependency in inputs_of([slow]).dependencies}
+
+
+def test_a_node_that_went_away_is_found_below_the_pods_that_ran_there() -> None:
+    pod = Entity(EntityKind.POD, "checkout-1", "shop", "checkout")
+    node = Entity(EntityKind.NODE, "node-1")
+    observations: list[Observation] = [
+        shop.alert(),
+        *shop.calls(),
+        shop.series("checkout", "latency_p95", "seconds", 0.18, then=2.4, since=shop.SYMPTOM_AT),
+        State(pod, "NotReady", "kubernetes", at=shop.SYMPTOM_AT, attributes={"node": "node-1"}),
+        State(node, "NotReady", "kubernetes", at=shop.CAUSE_AT),
+    ]
+    first = ranked(observations).scores[0].candidate
+    assert (first.entity, first.cause_kind) == (node, CauseKind.NODE_FAILURE)
+    assert first.next_check.startswith("Read the node's conditions: kubectl describe node node-1")
 
 
 def test_a_deploy_after_the_onset_is_too_late() -> None:
