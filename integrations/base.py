@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -12,6 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from pydantic import BaseModel, ConfigDict
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     import httpx
     import httpx2
     import requests
