@@ -21,7 +21,7 @@ class SlackFace:
 
     slug = "slack"
     title = "Slack"
-    loads = ("matplotlib.backends.backend_agg", "matplotlib.dates", "matplotlib.figure", "slack_sdk.web.client")
+    loads: tuple[str, ...] = ("matplotlib.backends.backend_agg", "matplotlib.dates", "matplotlib.figure", "slack_sdk.web.client")
 
     def publish(self, tenant_id: UUID, incident_id: UUID) -> None:
         """Bring the incident's message and thread up to its rows."""

@@ -64,6 +64,7 @@ def run(committed_db: str, tenant: Tenant, checkout: Service, witness: Witness) 
 
 
 def reload(tenant: Tenant, run_id: UUID | None) -> Run:
+    assert run_id is not None
     with tenant_scope(tenant.id):
         return Run.objects.select_related("incident").get(id=run_id)
 
@@ -205,7 +206,7 @@ def test_a_heartbeat_keeps_a_long_stages_lease(tenant: Tenant, run: Run, monkeyp
     taken_by_others: list[bool] = []
 
     def slow(*_: Any) -> Outcome:
-        for _ in range(6):
+        for _round in range(6):
             time.sleep(0.25)
             taken_by_others.append(flow.claim(tenant.id, run.id) is not None)
         return Outcome({"slow": True})

@@ -47,6 +47,7 @@ def past(tenant: Tenant, checkout: Service) -> Callable[..., tuple[UUID, list[UU
         (moved,) = happen(tenant, event(key=key, minute=minute, started_minute=minute, symptom=symptom))
         happen(tenant, event(_resolved(), key=key, minute=minute + 1))
         with tenant_scope(tenant.id):
+            assert moved.run_id is not None
             run = Run.objects.get(id=moved.run_id)
             EvidenceRecord.objects.create(
                 run=run, reference="E1", position=1, kind="metric", service="payments", entity="payments",
