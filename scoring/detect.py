@@ -7,14 +7,13 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
 from scoring import changes, logs, symptoms
 from scoring.case import about
 from scoring.conditions import interpret
-from scoring.evidence import CauseKind, Direction, Evidence, EvidenceKind, Plot
+from scoring.departures import TELLING, Found, from_series, plot
+from scoring.evidence import Direction, Evidence, EvidenceKind
 from scoring.graph import Graph
-from scoring.indicators import INDICATORS, describe, fired_families, place_of
+from scoring.indicators import fired_families, place_of
 from scoring.observations import (
     Change,
     Dependency,
@@ -25,10 +24,8 @@ from scoring.observations import (
     Note,
     Series,
     State,
-    Worse,
 )
-from scoring.series import Shift, examine
-from scoring.units import format_duration, format_lead, format_move, format_value
+from scoring.units import format_lead
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,16 +41,6 @@ _MOST_NOTES: Final = 10
 _MOST_ENTITIES: Final = 3
 # … and one service takes so many places before all others had theirs.
 _MOST_OF_A_SERVICE: Final = 12
-# Weaker than this is noise.
-_TELLING: Final = 0.2
-# A departure that is over counts less than one that lasts.
-_OVER: Final = 0.7
-# At this share of a hard limit a resource is nearly, and at the second fully, used up.
-_NEARLY_FULL: Final = 0.85
-_FULL: Final = 0.97
-# Below this share of its limit a resource that moved is not short.
-_PRESSED: Final = 0.6
-_PLOT_POINTS: Final = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +51,6 @@ class Detection:
     dependencies: tuple[Dependency, ...]
     gaps: tuple[Gap, ...]
     onset: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """Hold evidence that has no number yet, and the series that it was made from."""
-
-    evidence: Evidence
-    shift: Shift | None = None
 
 
 def detect(
@@ -116,16 +95,16 @@ def detect(
         if note.kind == "alert"
         for text in (note.text, *(note.labels.get(label, "") for label in ("alertname", "summary", "description")))
     )
-    found: list[_Found] = []
+    found: list[Found] = []
     quiet: Counter[str] = Counter()
     for one in series:
-        found += _from_series(one, window, subject=subject.service, families=families, end=end, quiet=quiet)
-    found += [_Found(item) for state in states if (item := _from_state(state, window, end=end)) is not None]
-    found += [_Found(item) for pattern in patterns if (item := _from_logs(pattern, end=end)) is not None]
+        found += from_series(one, window, subject=subject.service, families=families, end=end, quiet=quiet)
+    found += [Found(item) for state in states if (item := _from_state(state, window, end=end)) is not None]
+    found += [Found(item) for pattern in patterns if (item := _from_logs(pattern, end=end)) is not None]
     concerned = {subject.service, *Graph.of(dependencies).reach(subject.service)}
     concerned |= {about(one.evidence) for one in found if one.evidence.direction is Direction.FOR}
-    found += [_Found(item) for item in _from_changes(made, window, concerned=concerned)]
-    found += [_Found(item) for item in _from_notes(notes, end=end)]
+    found += [Found(item) for item in _from_changes(made, window, concerned=concerned)]
+    found += [Found(item) for item in _from_notes(notes, end=end)]
     found = [
         replace(one, evidence=replace(one.evidence, is_symptom=True))
         if not one.evidence.is_symptom
@@ -137,7 +116,7 @@ def detect(
     found += _steady(found, quiet, series)
     kept = sorted(_keep(found), key=_order)
     evidence = tuple(
-        replace(one.evidence, id=f"E{number}", plot=None if one.shift is None else _plot(one.shift, one.evidence.unit))
+        replace(one.evidence, id=f"E{number}", plot=None if one.shift is None else plot(one.shift, one.evidence.unit))
         for number, one in enumerate(kept, start=1)
     )
     return Detection(
@@ -146,124 +125,6 @@ def detect(
         gaps=tuple(sorted(gaps)),
         onset=symptoms.onset(evidence, window),
     )
-
-
-def _from_series(
-    series: Series, window: Window, *, subject: str, families: frozenset[str], end: float, quiet: Counter[str]
-) -> list[_Found]:
-    """Return a departure from the baseline, and for what fired also that it is not there or is over."""
-    known = describe(series.indicator)
-    shift = examine(
-        series.times,
-        series.values,
-        window=window,
-        worse=series.worse,
-        counter=series.counter,
-        floor=known.floor,
-        event=known.event,
-    )
-    if shift is None:
-        return []
-    unit = "events/s" if series.counter and known.event else series.unit
-    if series.counter and not known.event and not unit.endswith("/s"):
-        unit = f"{unit or 'count'}/s"
-    limit = series.limit if series.limit is not None and math.isfinite(series.limit) and series.limit > 0 else None
-    full = _fullness(shift, limit=limit, unit=unit, saturates=known.saturates)
-    severity = max(shift.strength, full) if shift.onset is not None else 0.0
-    base = Evidence(
-        id="",
-        kind=EvidenceKind.METRIC,
-        entity=series.entity,
-        indicator=series.indicator,
-        statement="",
-        severity=0.0,
-        direction=Direction.AGAINST,
-        source=series.source,
-        value=shift.value,
-        baseline=shift.baseline,
-        unit=unit,
-        query=series.query,
-        link=series.link,
-        freshness=max(0.0, end - float(shift.times[-1])),
-        peer=series.peer,
-    )
-    what = f"{series.entity} {known.words}" + (f" to {series.peer.service}" if series.peer else "")
-    fired = symptoms.is_symptom(base, subject=subject, families=families)
-    over = shift.recovered is not None
-    severity *= _OVER if over and not fired else 1.0
-    if shift.onset is None or severity < _TELLING:
-        quiet[about(base)] += 1
-        if not fired:
-            return []
-        text = f"{what} {format_value(shift.value, unit)}, as before the alert ({format_value(shift.baseline, unit)})"
-        return [_Found(replace(base, statement=text, is_symptom=True), shift)]
-    text = f"{what} {format_move(shift.value, shift.baseline, unit, limit=limit)}"
-    if known.event:
-        text = f"{what}: {_happenings(shift, counter=series.counter):.0f} in {format_duration(end - shift.onset)}"
-    if over:
-        text += f", over since {format_duration(end - shift.last)}"
-    kinds = _kinds(series, shift, limit=limit, unit=unit)
-    # What is known to mean no harm by itself (fewer requests, more memory where there is plenty) sets the scene.
-    harmless = not kinds and not fired and series.indicator in INDICATORS
-    departure = replace(
-        base,
-        statement=text,
-        severity=round(severity, 6),
-        direction=Direction.CONTEXT if harmless else Direction.FOR,
-        onset=shift.onset,
-        is_symptom=fired,
-        cause_kinds=kinds,
-        deviation=round(shift.deviation, 6),
-        sustained=round(shift.sustained, 6),
-        until=shift.last if over else None,
-    )
-    result = [_Found(departure, shift)]
-    if fired and shift.recovered is not None:
-        text = f"{what} is back at {format_value(shift.recovered, unit)} since {format_duration(end - shift.last)}"
-        result.append(_Found(replace(base, statement=text, is_symptom=True, value=shift.recovered)))
-    return result
-
-
-def _kinds(series: Series, shift: Shift, *, limit: float | None, unit: str) -> tuple[CauseKind, ...]:
-    """Return the cause kinds that a departure hints at: none where a resource only moved, far from its limit."""
-    known = describe(series.indicator)
-    rising = shift.value > shift.baseline
-    if known.family == "traffic":
-        # More requests press on a service; fewer are what its callers or its own failure leave.
-        return (CauseKind.TRAFFIC_SURGE,) if rising else ()
-    if known.saturates:
-        share = shift.value / limit if limit is not None else shift.value if unit == "ratio" else None
-        if not rising or (share is not None and share < _PRESSED):
-            return ()
-        if share is None and known.family == "network":
-            # Nothing says how much the network would carry.
-            return ()
-    elif series.worse is Worse.EITHER and not rising:
-        return ()
-    return known.kinds
-
-
-def _happenings(shift: Shift, *, counter: bool) -> float:
-    """Return how many events a departure holds: the growth of a counter, or the highest count that was reported."""
-    during = shift.times >= (shift.times[0] if shift.onset is None else shift.onset)
-    if not counter:
-        return float(np.max(shift.values[during]))
-    steps = np.diff(shift.times, prepend=2 * shift.times[0] - shift.times[1])
-    return float(np.sum((shift.values * steps)[during]))
-
-
-def _fullness(shift: Shift, *, limit: float | None, unit: str, saturates: bool) -> float:
-    """Return how used up a resource is, in [0, 1], where it was not so before."""
-    if not saturates or shift.onset is None:
-        return 0.0
-    if limit is None:
-        if unit != "ratio":
-            return 0.0
-        limit = 1.0
-    before, now = shift.baseline / limit, shift.value / limit
-    if before >= _NEARLY_FULL or now <= _NEARLY_FULL:
-        return 0.0
-    return min(1.0, (now - _NEARLY_FULL) / (_FULL - _NEARLY_FULL)) * 0.9
 
 
 def _from_state(state: State, window: Window, *, end: float) -> Evidence | None:
@@ -300,7 +161,7 @@ def _from_state(state: State, window: Window, *, end: float) -> Evidence | None:
 
 def _from_logs(pattern: LogPattern, *, end: float) -> Evidence | None:
     severity = logs.severity(pattern)
-    if severity < _TELLING:
+    if severity < TELLING:
         return None
     first, last = (
         at if at is not None and math.isfinite(at) else None for at in (pattern.first_seen, pattern.last_seen)
@@ -376,7 +237,7 @@ def _from_notes(notes: list[Note], *, end: float) -> list[Evidence]:
     ]
 
 
-def _steady(found: list[_Found], quiet: Counter[str], series: list[Series]) -> list[_Found]:
+def _steady(found: list[Found], quiet: Counter[str], series: list[Series]) -> list[Found]:
     """Return one line for each service that was looked at and of which nothing left its baseline."""
     disturbed = {about(one.evidence) for one in found if one.evidence.direction is Direction.FOR}
     moved = {about(one.evidence) for one in found if one.evidence.onset is not None and one.shift is not None}
@@ -389,7 +250,7 @@ def _steady(found: list[_Found], quiet: Counter[str], series: list[Series]) -> l
         if entity.owner or entity.kind is EntityKind.SERVICE:
             entity = Entity(EntityKind.SERVICE, service, entity.namespace)
         lines.append(
-            _Found(
+            Found(
                 Evidence(
                     id="",
                     kind=EvidenceKind.METRIC,
@@ -406,12 +267,12 @@ def _steady(found: list[_Found], quiet: Counter[str], series: list[Series]) -> l
     return lines
 
 
-def _keep(found: list[_Found]) -> list[_Found]:
+def _keep(found: list[Found]) -> list[Found]:
     """Return the most telling of what was found: symptoms and changes first, then each service's own, within the bounds."""
     ordered = sorted(found, key=_order)
-    kept: list[_Found] = []
-    rest: list[_Found] = []
-    changed: list[_Found] = []
+    kept: list[Found] = []
+    rest: list[Found] = []
+    changed: list[Found] = []
     for one in ordered:
         if one.evidence.kind is EvidenceKind.CHANGE:
             changed.append(one)
@@ -431,8 +292,8 @@ def _keep(found: list[_Found]) -> list[_Found]:
     seen: set[tuple[object, ...]] = set()
     entities: Counter[tuple[str, str]] = Counter()
     of_service: Counter[str] = Counter()
-    first: list[_Found] = []
-    later: list[_Found] = []
+    first: list[Found] = []
+    later: list[Found] = []
     for one in rest:
         item = one.evidence
         same = (item.entity, item.indicator, item.peer, item.source, item.direction)
@@ -446,7 +307,7 @@ def _keep(found: list[_Found]) -> list[_Found]:
     return kept + (first + later)[: max(0, MOST_EVIDENCE - len(kept))]
 
 
-def _order(one: _Found) -> tuple[object, ...]:
+def _order(one: Found) -> tuple[object, ...]:
     item = one.evidence
     return (
         not item.is_symptom,
@@ -469,19 +330,3 @@ def _order(one: _Found) -> tuple[object, ...]:
 def _before_alert(at: float, window: Window) -> str:
     lead = format_lead(window.alert_at - at)
     return "as the alert fired" if lead == "at" else f"{lead} the alert"
-
-
-def _plot(shift: Shift, unit: str) -> Plot:
-    times, values = shift.times, shift.values
-    if times.size > _PLOT_POINTS:
-        chosen = np.unique(np.linspace(0, times.size - 1, _PLOT_POINTS).astype(int))
-        times, values = times[chosen], values[chosen]
-    return Plot(
-        times=tuple(times.tolist()),
-        values=tuple(values.tolist()),
-        unit=unit,
-        baseline=shift.baseline,
-        baseline_low=shift.baseline - 3 * shift.spread,
-        baseline_high=shift.baseline + 3 * shift.spread,
-        onset=shift.onset,
-    )

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from scoring.case import CHANGE_KINDS, TOLERANCE, Case, about, began
 from scoring.confidence import WEIGHTS, beta_interval, rounded
-from scoring.evidence import CauseKind, Direction, Evidence, EvidenceKind, Factor
+from scoring.evidence import CauseKind, Evidence, EvidenceKind, Factor
+from scoring.standing import deeper
 from scoring.units import format_duration, format_lead
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from scoring.evidence import Acceptance, Candidate, FactorName, Precedent, RankInputs
+    from scoring.standing import Standing
 
 # --- signal strength
 # What a second, independent indicator may add to the room that the strongest leaves.
@@ -73,52 +74,6 @@ _MISSING_WIDTH: Final = 0.35
 # Each level's mean weighs as much as so many verdicts on the level below; with none at all it is even.
 _BACK_OFF: Final = 4.0
 _EVEN: Final = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Hold a candidate with what it rests on: its own signs, its changes and what those changes did."""
-
-    candidate: Candidate
-    own: tuple[Evidence, ...]
-    changes: tuple[tuple[Evidence, ...], ...]
-    effects: tuple[Evidence, ...]
-    against: tuple[Evidence, ...]
-
-    @property
-    def onset(self) -> float | None:
-        """Return when the suspect first moved: the change that had effects, else its own earliest sign."""
-        first = began(self.own)
-        if self.effects:
-            first = min(first, *(began(change) for change in self.changes))
-        return None if math.isinf(first) else first
-
-
-def stand(candidate: Candidate, case: Case) -> Standing:
-    """Return what a candidate rests on; only evidence at its own service counts as its own."""
-    service = candidate.entity.service
-    against = set(candidate.contradicting)
-    cited = [case.by_id[one] for one in candidate.supporting if one in case.by_id and one not in against]
-    own = tuple(
-        item
-        for item in cited
-        if about(item) == service
-        and item.direction is Direction.FOR
-        and item.kind not in (EvidenceKind.CHANGE, EvidenceKind.NOTE)
-    )
-    keys = {item.change_key or item.id for item in cited if item.kind is EvidenceKind.CHANGE}
-    changes = tuple(change for change in case.changes(service) if (change[0].change_key or change[0].id) in keys)
-    effective = tuple(change for change in changes if case.effects(change))
-    effects = {item.id: item for change in effective for item in case.effects(change) if item in own}
-    contradicting = {one: case.by_id[one] for one in candidate.contradicting if one in case.by_id}
-    contradicting |= {item.id: item for item in _deeper(candidate, case)}
-    return Standing(
-        candidate=candidate,
-        own=own,
-        changes=effective or changes,
-        effects=tuple(effects.values()),
-        against=tuple(contradicting[one] for one in sorted(contradicting)),
-    )
 
 
 def factors(standing: Standing, case: Case, inputs: RankInputs) -> tuple[Factor, ...]:
@@ -191,10 +146,10 @@ def _temporal(standing: Standing, case: Case) -> Factor:
         return _factor(name, _SYMPTOM_ITSELF, 0.3, 0.7, "it is the symptom itself: nothing there moved before it")
     lead = case.onset - began(earlier)
     value, low, high = _curve(lead)
-    if deeper := sorted({about(item) for item in _deeper(standing.candidate, case)}):
+    if sooner := sorted({about(item) for item in deeper(standing.candidate, case)}):
         # A victim moves early too: what it suffers from moved no later.
         low, value, high = (min(one, _SYMPTOM_ITSELF) for one in (low, value, high))
-        return _factor(name, value, low, high, f"began {_lead_words(lead)}, but no sooner than {', '.join(deeper[:2])}")
+        return _factor(name, value, low, high, f"began {_lead_words(lead)}, but no sooner than {', '.join(sooner[:2])}")
     return _factor(name, value, low, high, f"began {_lead_words(lead)}")
 
 
@@ -267,7 +222,7 @@ def _quality(standing: Standing, case: Case, coverage: float, missing: tuple[str
         + _SHARES["explanation"] * explained
     )
     value *= 1.0 if standing.own else 0.5
-    below = {item.id for item in _deeper(standing.candidate, case)}
+    below = {item.id for item in deeper(standing.candidate, case)}
     by_service: dict[tuple[bool, str], float] = {}
     for item in standing.against:
         key = (item.id in below, about(item) if item.id in below else item.id)
@@ -289,9 +244,9 @@ def _quality_reason(
     standing: Standing, sources: set[str], below: set[str], explained: float, of: int, missing: tuple[str, ...]
 ) -> str:
     parts = [f"{len(sources)} source{'s' if len(sources) != 1 else ''}" + (" agree" if len(sources) > 1 else "")]
-    deeper = sorted({about(item) for item in standing.against if item.id in below})
-    if deeper:
-        parts.append(f"but {', '.join(deeper[:3])} below it explains it")
+    explaining = sorted({about(item) for item in standing.against if item.id in below})
+    if explaining:
+        parts.append(f"but {', '.join(explaining[:3])} below it explains it")
     elif of and explained >= 0.999:
         parts.append("it explains every service that suffers" if of > 1 else "it is the service that suffers")
     elif of:
@@ -302,15 +257,6 @@ def _quality_reason(
     if missing:
         parts.append(f"not answered: {', '.join(missing[:3])}")
     return ", ".join(parts)
-
-
-def _deeper(candidate: Candidate, case: Case) -> tuple[Evidence, ...]:
-    found = case.deeper(candidate.entity.service)
-    if candidate.cause_kind is CauseKind.TRAFFIC_SURGE:
-        # A surge travels down: what gives way below it is what it does.
-        surging = {about(item) for item in found if CauseKind.TRAFFIC_SURGE in item.cause_kinds}
-        return tuple(item for item in found if about(item) not in surging)
-    return found
 
 
 def _explanation(candidate: Candidate, case: Case) -> tuple[float, int]:

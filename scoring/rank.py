@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Final
 from scoring.case import TOLERANCE, Case, about, began
 from scoring.confidence import total
 from scoring.evidence import Evidence, EvidenceKind, Ranking, RankInputs, Score, Verdict
-from scoring.factors import Standing, factors, stand
+from scoring.factors import factors
+from scoring.standing import stand
 from scoring.units import format_lead
 from scoring.version import VERSION
 
 if TYPE_CHECKING:
     from scoring.evidence import Candidate, Factor
+    from scoring.standing import Standing
 
 # A likely cause has at least this confidence, and this much more than the next at another service …
 _LIKELY: Final = 0.60
