@@ -60,12 +60,15 @@ moments = st.floats(shop.WINDOW.start - 7200, shop.WINDOW.end + 600)
 any_floats = st.one_of(
     st.floats(allow_nan=True, allow_infinity=True), st.sampled_from([math.nan, math.inf, -math.inf, 0.0, -0.0, 1e308])
 )
-entities = st.builds(
-    Entity,
-    kind=st.sampled_from(EntityKind),
-    name=st.sampled_from(NAMES),
-    namespace=st.sampled_from(["", "shop"]),
-    owner=st.sampled_from(["", *NAMES]),
+# Drawn whole: a ranking holds many, and drawing each part of each is slow.
+entities = st.sampled_from(
+    [
+        Entity(kind, name, namespace, owner)
+        for kind in (EntityKind.SERVICE, EntityKind.POD, EntityKind.NODE, EntityKind.DATABASE, EntityKind.EXTERNAL)
+        for name in NAMES
+        for namespace in ("", "shop")
+        for owner in ("", "payments", "web")
+    ]
 )
 dependencies = st.builds(Dependency, caller=entities, callee=entities, source=st.sampled_from(SOURCES))
 gaps = st.builds(Gap, source=st.sampled_from(SOURCES), question=words, reason=words)
