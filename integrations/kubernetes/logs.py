@@ -89,17 +89,18 @@ def patterns(api: Api, snapshot: Snapshot, owners: Owners, window: Window) -> It
     wants = list(wanted(snapshot.of(PODS), owners, window))
     tallies: dict[tuple[Entity, str], Tally] = {}
     spans: dict[Entity, list[float]] = {}
-    refused: dict[str, str] = {}
+    failures: dict[str, list[SourceError]] = {}
     if len(wants) > MAX_CONTAINERS:
         yield Gap(SOURCE, "logs", f"read the logs of {MAX_CONTAINERS} of {len(wants)} containers")
         wants = wants[:MAX_CONTAINERS]
     with ThreadPoolExecutor(max_workers=SIDE_BY_SIDE, thread_name_prefix="kubernetes-logs") as pool:
         for want, text in zip(wants, pool.map(lambda one: _read(api, one), wants), strict=True):
             if isinstance(text, SourceError):
-                _note(refused, want, text)
+                if not _is_normal(text):
+                    failures.setdefault(fields.namespace(want.pod), []).append(text)
                 continue
             _count(text, want, onset, window, tallies, spans)
-    yield from (Gap(SOURCE, question, reason) for question, reason in sorted(refused.items()))
+    yield from (_gap(namespace, errors) for namespace, errors in sorted(failures.items()))
     by_entity: dict[Entity, list[Tally]] = {}
     for tally in tallies.values():
         by_entity.setdefault(tally.entity, []).append(tally)
@@ -192,12 +193,15 @@ def _read(api: Api, want: Want) -> str | SourceError:
         return error
 
 
-def _note(refused: dict[str, str], want: Want, error: SourceError) -> None:
-    namespace = fields.namespace(want.pod)
-    if isinstance(error, Forbidden):
-        refused[f"logs in {namespace}"] = f"cannot read logs in {namespace}: grant `get pods/log`"
-    elif not isinstance(error, NotFound) and "previous terminated container" not in error.reason:
-        refused[f"log of {fields.name(want.pod)}/{want.container}"] = error.reason
+def _is_normal(error: SourceError) -> bool:
+    """Return whether a log is simply not there: the pod is gone, or the container has not run before."""
+    return isinstance(error, NotFound) or "previous terminated container" in error.reason
+
+
+def _gap(namespace: str, errors: list[SourceError]) -> Gap:
+    if any(isinstance(error, Forbidden) for error in errors):
+        return Gap(SOURCE, f"logs in {namespace}", f"cannot read logs in {namespace}: grant `get pods/log`")
+    return Gap(SOURCE, f"logs in {namespace}", f"{len(errors)} of the logs could not be read: {errors[0].reason}")
 
 
 def _count(

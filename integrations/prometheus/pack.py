@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from string import Template
 from typing import Annotated, Any, Literal
@@ -138,6 +138,7 @@ class Pack(BaseModel):
         return Pack(indicators=tuple(mine.values()))
 
 
+@lru_cache(maxsize=4096)
 def metrics_of(expression: str) -> tuple[str, ...]:
     """Return the metrics' names in an expression, in order."""
     return tuple(dict.fromkeys(_METRIC.findall(expression)))

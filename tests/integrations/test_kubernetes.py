@@ -562,6 +562,32 @@ def test_healthy_chatter_is_no_pattern_and_lines_outside_the_window_do_not_count
 
 
 @pytest.mark.parametrize(
+    ("answer", "reasons"),
+    [
+        ((403, {}, REFUSED), ["cannot read logs in default: grant `get pods/log`"]),
+        (
+            (500, {}, {"message": "dial tcp: refused"}),
+            ["2 of the logs could not be read: k.test:6443 answered 500: dial tcp: refused"],
+        ),
+        ((404, {}, {"message": "pods not found"}), []),
+        ((400, {}, {"message": 'previous terminated container "app" in pod not found'}), []),
+    ],
+)
+def test_logs_that_cannot_be_read_are_one_gap_and_those_that_are_not_there_none(
+    answer: Answer, reasons: list[str]
+) -> None:
+    running = [
+        {"name": "app", "ready": True, "restartCount": 0, "state": {"running": {"startedAt": "2026-11-20T22:00:00Z"}}}
+    ]
+    pods = [pod(f"checkout-7f65d78dcf-xv6c{letter}", containerStatuses=running) for letter in "bcd"]
+
+    found = gather(Cluster({"pods": pods}, refuse={"log": answer}))
+
+    # Two healthy pods of a service are enough.
+    assert [one.reason for one in found if isinstance(one, Gap)] == reasons
+
+
+@pytest.mark.parametrize(
     ("text", "value"),
     [
         ("250m", 0.25),

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from integrations.base import Rejected, Scope, ServiceScope, SourceError, TimedOut, TooLarge, Unauthorised, Unreachable
-from integrations.prometheus import Prometheus, PrometheusCredentials, step_of
+from integrations.prometheus import Prometheus, PrometheusCredentials
 from integrations.prometheus.api import Api
+from integrations.prometheus.gathering import step_of
 from integrations.prometheus.pack import builtin
 from integrations.prometheus.questions import MAX_ENCODED, batches, prepare
 from integrations.prometheus.subjects import Subject, bare_selector
