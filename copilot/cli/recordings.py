@@ -162,7 +162,7 @@ def run_replay(options: argparse.Namespace) -> int:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    threading.Thread(target=server.serve_forever, name="replay", daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.1,), name="replay", daemon=True).start()
     for vendor in recording.vendors:
         print(f"{vendor:<11} {server.url}/{vendor}")
     print(f"page        {datetime.fromtimestamp(anchor).astimezone():%Y-%m-%d %H:%M:%S %Z} on {around.page.service}\n")

@@ -63,8 +63,12 @@ def record(world: World, *, alert_at: float, sources: list[Source], say: Callabl
     Secrets in answers are masked as they are before evidence is stored; request headers are never kept. Kubernetes'
     `managedFields` are left out, numbers of Prometheus keep five digits.
 
+    :raises ValidationError: where a source's values are wrong.
     :raises SourceError: where a source gives no answer at all.
     """
+    for source in sources:
+        # With the real address: what is asked below is the proxy's.
+        registry.get(source.kind).Credentials.model_validate(dict(source.values))
     recording = Recording(alert_at=alert_at, world=world.model_dump(mode="json"))
     window = Window(start=alert_at - LOOK_BACK_SECONDS, end=alert_at + AFTER_SECONDS, alert_at=alert_at)
     for source in sources:
@@ -197,7 +201,7 @@ def _without_noise(content: Any) -> Any:
 @contextmanager
 def _proxy(source: Source, recording: Recording) -> Iterator[Proxy]:
     proxy = Proxy(source, recording)
-    thread = threading.Thread(target=proxy.serve_forever, name="recording-proxy", daemon=True)
+    thread = threading.Thread(target=proxy.serve_forever, args=(0.05,), name="recording-proxy", daemon=True)
     thread.start()
     try:
         yield proxy
