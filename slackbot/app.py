@@ -123,16 +123,17 @@ def read_payload(headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
     """
     text = body.decode()
     if headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json":
-        found = json.loads(text)
+        found: Any = json.loads(text)
     else:
         form = {name: values[-1] for name, values in parse_qs(text, keep_blank_values=True).items()}
         found = json.loads(form["payload"]) if "payload" in form else form
     if not isinstance(found, dict):
-        raise ValueError("the body is no object")
-    acts = found.get("actions")
-    if acts is not None and not (isinstance(acts, list) and all(isinstance(act, dict) for act in acts)):
+        raise ValueError("the body is no object")  # noqa: TRY004 - to callers it is one more way of being no request
+    acts = found.get("actions", [])
+    if not (isinstance(acts, list) and all(isinstance(act, dict) for act in acts)):
         raise ValueError("actions is no list of objects")
-    if found.get("type") == "block_actions" and not all(isinstance(act.get("action_id"), str) for act in acts or ({},)):
+    is_pressed = found.get("type") == "block_actions"
+    if is_pressed and not (acts and all(isinstance(act.get("action_id"), str) for act in acts)):
         raise ValueError("an action has no action_id")
     return found
 

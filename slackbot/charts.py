@@ -6,7 +6,7 @@ import io
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from slackbot.wording import clip, duration, utc
 
@@ -93,8 +93,8 @@ def alt_text(evidence: Evidence) -> str:
     values = [value for _, value in points]
     scale = scale_for(plot.unit, max(abs(value) for value in values))
     parts = [
-        f"Line chart of {indicator_name(evidence.indicator)} of {clip(str(evidence.entity), 80)}"
-        f" over {duration(points[-1][0] - points[0][0])}, ending {utc(datetime.fromtimestamp(points[-1][0], tz=UTC))}.",
+        f"Line chart of {indicator_name(evidence.indicator)} of {clip(str(evidence.entity), 80)}",
+        f"over {duration(points[-1][0] - points[0][0])}, ending {utc(datetime.fromtimestamp(points[-1][0], tz=UTC))}.",
         f"From {scale.words(min(values))} to {scale.words(max(values))}, last {scale.words(values[-1])}.",
     ]
     baseline, began = _known(plot.baseline), _known(plot.onset)
@@ -120,12 +120,12 @@ def draw(evidence: Evidence) -> Drawn:
     if plot is None or not points:
         raise ValueError(f"evidence {evidence.id} has no series to draw")
     # Drawing needs Agg alone; pyplot would keep state for the whole process.
-    from matplotlib import dates
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-    times = [datetime.fromtimestamp(at, tz=UTC) for at, _ in points]
+    # Matplotlib counts days since 1970.
+    times = [at / 86_400 for at, _ in points]
+    last_at = datetime.fromtimestamp(points[-1][0], tz=UTC)
     values = [value for _, value in points]
     scale = scale_for(plot.unit, max(abs(value) for value in values))
     figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DOTS, facecolor="white", layout="constrained")
@@ -141,12 +141,12 @@ def draw(evidence: Evidence) -> Drawn:
     if began is not None and points[0][0] <= began <= points[-1][0]:
         at = datetime.fromtimestamp(began, tz=UTC)
         axes.axvline(
-            dates.date2num(at), color=ONSET, linewidth=1.6, linestyle=(0, (6, 2)), label=f"onset {at:%H:%M}", zorder=4
+            began / 86_400, color=ONSET, linewidth=1.6, linestyle=(0, (6, 2)), label=f"onset {at:%H:%M}", zorder=4
         )
-    last = f"now {scale.words(values[-1])}"
+    last = drawable(f"last {scale.words(values[-1])}")
     axes.annotate(
         last,
-        (dates.date2num(times[-1]), values[-1]),
+        (times[-1], values[-1]),
         xytext=(6, 0),
         textcoords="offset points",
         fontsize=9,
@@ -157,15 +157,28 @@ def draw(evidence: Evidence) -> Drawn:
         parse_math=False,
     )
     # Names come from outside: a dollar sign in one is a dollar sign, no formula.
-    axes.set_title(title(evidence), loc="left", fontsize=11, fontweight="bold", color=INK, parse_math=False)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _position: scale.words(value)))
+    axes.set_title(drawable(title(evidence)), loc="left", fontsize=11, fontweight="bold", color=INK, parse_math=False)
+    if min(values) >= 0:
+        axes.set_ylim(bottom=0)
+    _frame(axes, scale, last_at)
+    buffer = io.BytesIO()
+    # No software name or date in the file: equal evidence gives equal bytes.
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return Drawn(png=buffer.getvalue(), title=title(evidence), alt_text=alt_text(evidence))
+
+
+def _frame(axes: Any, scale: Scale, last_at: datetime) -> None:
+    """Draw what surrounds the line: axes with units, a faint grid, the legend."""
+    import matplotlib.dates
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    dates: Any = matplotlib.dates
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _position: drawable(scale.words(value))))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
     locator = dates.AutoDateLocator(tz=UTC, minticks=4, maxticks=8)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(dates.DateFormatter("%H:%M", tz=UTC))
-    axes.set_xlabel(f"{times[-1]:%Y-%m-%d}, UTC", fontsize=8.5, color=GREY)
-    if min(values) >= 0:
-        axes.set_ylim(bottom=0)
+    axes.set_xlabel(f"{last_at:%Y-%m-%d}, UTC", fontsize=8.5, color=GREY)
     axes.margins(x=0.01)
     axes.tick_params(colors=GREY, labelsize=8.5, length=3)
     axes.grid(axis="y", color="#e4e6e8", linewidth=0.8)
@@ -180,7 +193,11 @@ def draw(evidence: Evidence) -> Drawn:
         # Room for the legend above the highest value.
         bottom, top = axes.get_ylim()
         axes.set_ylim(bottom, top + (top - bottom) * 0.12)
-    buffer = io.BytesIO()
-    # No software name or date in the file: equal evidence gives equal bytes.
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return Drawn(png=buffer.getvalue(), title=title(evidence), alt_text=alt_text(evidence))
+
+
+def drawable(words: str) -> str:
+    """Return the words with a question mark for each character that the chart's typeface lacks."""
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    known = get_font(findfont(FontProperties())).get_charmap()
+    return "".join(character if ord(character) in known else "?" for character in words)

@@ -21,7 +21,12 @@ class SlackFace:
 
     slug = "slack"
     title = "Slack"
-    loads: tuple[str, ...] = ("matplotlib.backends.backend_agg", "matplotlib.dates", "matplotlib.figure", "slack_sdk.web.client")
+    loads: tuple[str, ...] = (
+        "matplotlib.backends.backend_agg",
+        "matplotlib.dates",
+        "matplotlib.figure",
+        "slack_sdk.web.client",
+    )
 
     def publish(self, tenant_id: UUID, incident_id: UUID) -> None:
         """Bring the incident's message and thread up to its rows."""

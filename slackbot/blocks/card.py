@@ -62,12 +62,12 @@ def root_card(briefing: Briefing) -> tuple[list[Block], str]:
     if words.has_ranking(briefing):
         blocks.extend(_verdict(briefing))
     elif briefing.stage == "failed":
-        blocks.append(_failed(briefing))
+        blocks.extend((divider(), _failed(briefing)))
     elif briefing.is_working:
         blocks.extend(_progress(briefing))
     if words.has_ranking(briefing) and briefing.stage == "failed":
         blocks.append(_failed(briefing))
-    blocks.append(_incident_buttons(briefing))
+    blocks.extend(_incident_buttons(briefing))
     blocks.append(_footer(briefing))
     return blocks, fallback(words.headline(briefing))
 
@@ -76,10 +76,8 @@ def _standing(briefing: Briefing) -> Block:
     """Return status, severity, since when, and the way to the alert."""
     facts = [f"*{words.status(briefing).split(' by ')[0].split(' after ')[0]}*"]
     if briefing.status == "resolved" and briefing.resolved_at:
-        facts = [
-            f"*Resolved* at {small_moment(briefing.resolved_at)}"
-            f" after {duration((briefing.resolved_at - briefing.started_at).total_seconds())}"
-        ]
+        took = duration((briefing.resolved_at - briefing.started_at).total_seconds())
+        facts = [f"*Resolved* at {small_moment(briefing.resolved_at)} after {took}"]
         facts.append(f"began {small_moment(briefing.started_at, '{date_short_pretty} {time}')}")
     else:
         facts.append(f"since {small_moment(briefing.started_at, '{time} ({ago})')}")
@@ -98,7 +96,7 @@ def _people(briefing: Briefing) -> list[Block]:
         facts.append(f"👀 {clip(briefing.acknowledged_by, 60)} is on it")
     if briefing.status == "resolved" and briefing.resolved_by:
         facts.append(f"resolved by {clip(briefing.resolved_by, 60)}")
-    if briefing.assignees:
+    if briefing.assignees and briefing.assignees != (briefing.acknowledged_by,):
         facts.append(f"assigned to {listed([clip(one, 40) for one in briefing.assignees], 3)}")
     grave = [clip(one, 30) for one in dict.fromkeys((briefing.severity, briefing.priority)) if one]
     if not grave and briefing.urgency:
@@ -117,16 +115,14 @@ def _people(briefing: Briefing) -> list[Block]:
     return blocks
 
 
-def reference(one: Evidence) -> list[Element]:
+def named(one: Evidence) -> Element:
     """Return an evidence's short name, linked to where it was seen."""
-    if safe_link(one.link):
-        return [text("  "), link(one.link, one.id)]
-    return [text("  "), text(one.id, code=True)]
+    return link(one.link, one.id) if safe_link(one.link) else text(one.id, code=True)
 
 
 def _happening(briefing: Briefing) -> Block:
     shown = sorted(briefing.symptoms, key=lambda one: -one.severity)[:3]
-    lines = [line(text(clip(one.statement, 240)), *reference(one)) for one in shown]
+    lines = [line(text(clip(one.statement, 240)), text("  "), named(one)) for one in shown]
     return rich(line(text("What is happening", bold=True)), bullets(*lines))
 
 
@@ -144,7 +140,7 @@ def _changed(briefing: Briefing, changes: list[Evidence]) -> Block:
     begun = words.onset(briefing)
     return rich(
         line(text("What changed", bold=True)),
-        bullets(*(line(*change_words(one, begun), *reference(one)) for one in changes)),
+        bullets(*(line(*change_words(one, begun), text("  "), named(one)) for one in changes)),
     )
 
 
@@ -177,6 +173,8 @@ def _verdict(briefing: Briefing) -> list[Block]:
             blocks.append(rich(line(text("Hypotheses", bold=True))))
     for hypothesis in briefing.hypotheses[: words.MOST_HYPOTHESES]:
         blocks.extend(hypothesis_blocks(briefing, hypothesis))
+    if briefing.hypotheses:
+        blocks.append(divider())
     if briefing.weighed_light:
         light = [clip(one, 160) for one in briefing.weighed_light]
         blocks.append(context(plain(f"Weighed and found light: {'; '.join(light[:3])}")))
@@ -236,9 +234,11 @@ def hypothesis_blocks(briefing: Briefing, hypothesis: HypothesisLine) -> list[Bl
     parts = [line(*first)]
     details: list[Element] = []
     if hypothesis.supporting:
-        details.extend((text("Evidence"), *_references(hypothesis.supporting, known)))
+        details.extend((text("Evidence: "), *_references(hypothesis.supporting, known)))
     if hypothesis.contradicting:
-        details.extend((text("   Against" if details else "Against"), *_references(hypothesis.contradicting, known)))
+        details.extend(
+            (text("  ·  Against: " if details else "Against: "), *_references(hypothesis.contradicting, known))
+        )
     if details:
         parts.append(line(*details))
     if hypothesis.next_check:
@@ -255,12 +255,11 @@ def hypothesis_blocks(briefing: Briefing, hypothesis: HypothesisLine) -> list[Bl
 def _references(references: tuple[str, ...], known: dict[str, Evidence], most: int = 8) -> list[Element]:
     elements: list[Element] = []
     for one in references[:most]:
-        if one in known:
-            elements.extend(reference(known[one]))
-        else:
-            elements.extend((text("  "), text(clip(one, 8) or "?", code=True)))
+        if elements:
+            elements.append(text(", "))
+        elements.append(named(known[one]) if one in known else text(clip(one, 8) or "?", code=True))
     if len(references) > most:
-        elements.append(text(f"  and {len(references) - most} more"))
+        elements.append(text(f" and {len(references) - most} more"))
     return elements
 
 
@@ -333,24 +332,25 @@ def _failed(briefing: Briefing) -> Block:
     )
 
 
-def _incident_buttons(briefing: Briefing) -> Block:
+def _incident_buttons(briefing: Briefing) -> list[Block]:
     value = str(briefing.incident_id)
-    buttons = [
-        button("Investigate again", "investigate_again", value, label=f"Investigate {words.name(briefing)} again")
-    ]
+    buttons = []
+    if words.has_ranking(briefing) or not briefing.is_working:
+        label = f"Investigate {words.name(briefing)} again"
+        buttons.append(button("Investigate again", "investigate_again", value, label=label))
     if briefing.status != "resolved":
         if briefing.muted_until:
             buttons.append(button("Unmute", "unmute", value, label=f"Unmute {words.name(briefing)}"))
         else:
             buttons.append(button("Mute 1 h", "mute", value, label=f"Mute {words.name(briefing)} for one hour"))
-    return actions(*buttons, block_id=f"incident:{briefing.incident_id}")
+    return [actions(*buttons, block_id=f"incident:{briefing.incident_id}")] if buttons else []
 
 
 def _footer(briefing: Briefing) -> Block:
     """Return time taken, what did not answer, and what the model did."""
     facts: list[str] = []
     if briefing.seconds and words.has_ranking(briefing):
-        facts.append(f"hypotheses after {duration(briefing.seconds)}")
+        facts.append(f"ranked after {duration(briefing.seconds)}")
     answered = [clip(one.name, 30) for one in briefing.sources if one.status in {"answered", "partial"}]
     silent = [clip(one.name, 30) for one in briefing.sources if one.status == "failed"]
     if words.has_ranking(briefing) or not briefing.is_working:
@@ -366,7 +366,13 @@ def _footer(briefing: Briefing) -> Block:
     if briefing.run_sequence > 1:
         asked = f", asked by {clip(briefing.asked_by, 40)}" if briefing.asked_by else ""
         facts.append(f"look {briefing.run_sequence}{asked}")
-    return context(plain("  ·  ".join(facts) if facts else "SRE Copilot"))
+    if not facts:
+        count = len(briefing.sources)
+        done = sum(one.status != "asking" for one in briefing.sources)
+        facts.append(
+            f"{done} of {count} sources have answered; hypotheses follow here" if count else "hypotheses follow here"
+        )
+    return context(plain("  ·  ".join(facts)))
 
 
-__all__ = ["change_words", "hypothesis_blocks", "reference", "root_card", "source_line", "verdict_buttons"]
+__all__ = ["change_words", "hypothesis_blocks", "named", "root_card", "source_line", "verdict_buttons"]

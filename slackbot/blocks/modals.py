@@ -90,7 +90,7 @@ def why_blocks(briefing: Briefing, hypothesis: HypothesisLine) -> list[Block]:
         blocks.append(context(plain("  ·  ".join(people))))
     if briefing.scoring_version:
         blocks.append(
-            context(plain(f"scoring {clip(briefing.scoring_version, 40)}; recomputing gives the same numbers"))
+            context(plain(f"scored by {clip(briefing.scoring_version, 40)}; recomputing gives the same numbers"))
         )
     return blocks
 
@@ -113,7 +113,7 @@ def _cited(one: Evidence, begun: float) -> Element:
     said = change_words(one, begun) if words.is_change(one) else [text(clip(one.statement, 240))]
     source = clip(one.source, 40) or "source"
     seen = link(one.link, source) if safe_link(one.link) else text(source, italic=True)
-    return line(text(one.id, code=True), text(" "), *said, text("  "), seen)
+    return line(text(one.id, code=True), text(" "), *said, text("  ·  "), seen)
 
 
 def what_would_change(briefing: Briefing, hypothesis: HypothesisLine) -> list[str]:

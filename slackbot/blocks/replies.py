@@ -138,7 +138,9 @@ def opened_reply(number: int, channel: str, url: str) -> tuple[list[Block], str]
 
 def said(words_: str) -> tuple[list[Block], str]:
     """Return a plain answer; what is in it is shown as it stands."""
-    return [rich(line(text(clip(words_, 1500))))], fallback(words_)
+    # What stands between backticks is a command to type; it is styled, and still not parsed by Slack.
+    runs = clip(words_, 1500).split("`")
+    return [rich(line(*(text(run, code=bool(place % 2)) for place, run in enumerate(runs))))], fallback(words_)
 
 
 def feedback_reply(number: int, rank: int, value: str, statement: str) -> tuple[list[Block], str]:

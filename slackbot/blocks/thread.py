@@ -89,7 +89,7 @@ def _evidence_line(one: Evidence, begun: float) -> Element:
 def _seen_in(one: Evidence) -> list[Element]:
     """Return the source, linked to where the evidence was seen."""
     source = clip(one.source, 40) or "source"
-    return [text("  "), link(one.link, source) if safe_link(one.link) else text(source, italic=True)]
+    return [text("  ·  "), link(one.link, source) if safe_link(one.link) else text(source, italic=True)]
 
 
 def _gaps(briefing: Briefing) -> list[Element]:

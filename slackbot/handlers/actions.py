@@ -184,4 +184,3 @@ def _unmute(who: Visitor, incident_id: UUID, ack: Ack) -> None:
     flow.mute(who.tenant_id, incident_id, seconds=0.0, by=who.name)
     ack()
     who.publish(incident_id)
-

@@ -81,8 +81,7 @@ def _status(who: Visitor, _rest: str, _body: dict[str, Any]) -> Reply:
         mine = {one.id for one in found if _is_mine(who, one)}
         found = sorted(found, key=lambda one: (one.id not in mine, -one.number))[:SHOWN]
         posts = {
-            post.incident_id: post
-            for post in SlackPost.objects.filter(incident__in=found, key="root").exclude(ts="")
+            post.incident_id: post for post in SlackPost.objects.filter(incident__in=found, key="root").exclude(ts="")
         }
         leads = {
             row.run.incident_id: row
@@ -182,7 +181,9 @@ def _feedback(who: Visitor, rest: str, body: dict[str, Any]) -> Reply:
     hypothesis = next((one for one in briefing.hypotheses if one.rank == rank), None)
     if hypothesis is None:
         count = len(briefing.hypotheses)
-        raise Misunderstood(f"INC-{number} has {count or 'no'} hypotheses" + (f", none with number {rank}." if count else "."))
+        raise Misunderstood(
+            f"INC-{number} has {count or 'no'} hypotheses" + (f", none with number {rank}." if count else ".")
+        )
     with who.once("command", str(body.get("trigger_id"))) as is_new:
         if is_new:
             learn.give_verdict(

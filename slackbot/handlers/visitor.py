@@ -117,15 +117,16 @@ class Visitor:
             yield is_new
 
 
+def _mapping(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return a nested object, empty where there is none: requests of different kinds are shaped differently."""
+    found = body.get(name)
+    return found if isinstance(found, dict) else {}
+
+
 def visitor(body: Mapping[str, Any], context: Mapping[str, Any]) -> Visitor:
     """Return who sent this verified request; reads slash commands, interactions and events alike."""
     installation: Installation = context["installation"]
-    user = body.get("user") if isinstance(body.get("user"), dict) else {}
-    assert isinstance(user, dict)
-    event = body.get("event") if isinstance(body.get("event"), dict) else {}
-    assert isinstance(event, dict)
-    container = body.get("container") if isinstance(body.get("container"), dict) else {}
-    assert isinstance(container, dict)
+    user, event, container = _mapping(body, "user"), _mapping(body, "event"), _mapping(body, "container")
     person = str(body.get("user_id") or user.get("id") or event.get("user") or "")
     channel = body.get("channel")
     where = channel.get("id") if isinstance(channel, dict) else body.get("channel_id") or event.get("channel")

@@ -254,7 +254,13 @@ class Publication:
                 file = next(one for one in found[1]["files"] if str(one.get("name", "")).endswith(ending))
                 self._save(row, channel=found[0], ts=str(file["id"]), posted_at=row.attempted_at)
                 return
-        drawn = charts.draw(evidence)
+        try:
+            drawn = charts.draw(evidence)
+        except Exception as failure:
+            # A picture that cannot be drawn must not keep back the words.
+            log.exception("chart not drawn", evidence=evidence.id)
+            self._save(row, error=f"not drawn: {type(failure).__name__}: {failure}"[:300])
+            return
         lease.renew()
         self._save(row, channel=root.channel, attempted_at=timezone.now())
         answer = self.client.files_upload_v2(

@@ -131,10 +131,11 @@ def workspace(
     from copilot import config as configuration
     from slackbot import installs
     from slackbot.app import bolt, routes
+    from slackbot.installs import installation
 
     port = free_port()
     settings = configuration.config().model_copy(update={"public_url": f"http://127.0.0.1:{port}"})
-    monkeypatch.setattr(installs, "config", lambda: settings)
+    monkeypatch.setattr(installation, "config", lambda: settings)
     # A team of this test's own: rows are emptied after each test, the workspace server lives on.
     slug = f"t{time.time_ns()}"
     Tenant.objects.filter(id=tenant.id).update(slug=slug)
@@ -234,12 +235,12 @@ def store_run(incident: Incident, briefing: Briefing) -> Run:
             outcome="end_turn",
             dollars=briefing.dollars,
         )
-    for one in briefing.hypotheses:
+    for line in briefing.hypotheses:
         Hypothesis.objects.create(
-            run=run, rank=one.rank, service=one.service, entity=one.entity, cause_kind=one.cause_kind,
-            statement=one.statement, origin=one.origin, confidence=one.confidence, low=one.low, high=one.high,
-            factors=plain(one.factors), supporting=list(one.supporting), contradicting=list(one.contradicting),
-            next_check=one.next_check,
+            run=run, rank=line.rank, service=line.service, entity=line.entity, cause_kind=line.cause_kind,
+            statement=line.statement, origin=line.origin, confidence=line.confidence, low=line.low, high=line.high,
+            factors=plain(line.factors), supporting=list(line.supporting), contradicting=list(line.contradicting),
+            next_check=line.next_check,
         )  # fmt: skip
     return run
 

@@ -31,9 +31,8 @@ def signed(secret: str, body: str, *, kind: str, age: float = 0.0, **more: str) 
 
 
 def send(installation: Installation, body: str, headers: dict[str, str], key: str | None = None) -> httpx.Response:
-    url = f"{installs.config().public_url}/slack/events"
-    path = f"/{installation.secrets.endpoint_key}" if key is None else f"/{key}" if key else ""
-    return httpx.post(url + path, content=body, headers=headers, trust_env=False, timeout=20)
+    url = installs.request_url(installation.secrets.endpoint_key if key is None else key)
+    return httpx.post(url, content=body, headers=headers, trust_env=False, timeout=20)
 
 
 @pytest.fixture
@@ -68,7 +67,9 @@ def test_every_recorded_body_is_answered(shared: Path, installation: Installatio
     assert len(found) == 72
     answers = {}
     for name, kind, body in found:
-        answers[name] = send(installation, body, signed(installation.secrets.signing_secret, body, kind=kind)).status_code
+        answers[name] = send(
+            installation, body, signed(installation.secrets.signing_secret, body, kind=kind)
+        ).status_code
     assert {name: status for name, status in answers.items() if status != 200} == {}
 
 
@@ -84,9 +85,7 @@ def test_every_recorded_body_is_refused_without_slacks_signature(shared: Path, i
 
 def test_the_address_answers_slacks_challenge(installation: Installation) -> None:
     body = json.dumps({"type": "url_verification", "challenge": "3eZbrw1aB", "token": "x"})
-    answer = send(
-        installation, body, signed(installation.secrets.signing_secret, body, kind="application/json")
-    )
+    answer = send(installation, body, signed(installation.secrets.signing_secret, body, kind="application/json"))
     assert answer.json() == {"challenge": "3eZbrw1aB"}
     assert send(installation, body, signed("wrong", body, kind="application/json")).status_code == 401
 
@@ -139,7 +138,9 @@ def test_a_strange_timestamp_is_401(installation: Installation, timestamp: str, 
         ),
     ],
 )
-def test_a_signed_body_that_makes_no_sense_is_no_error_of_ours(installation: Installation, kind: str, body: str) -> None:
+def test_a_signed_body_that_makes_no_sense_is_no_error_of_ours(
+    installation: Installation, kind: str, body: str
+) -> None:
     answer = send(installation, body, signed(installation.secrets.signing_secret, body, kind=kind))
     assert answer.status_code in {200, 400}
 
@@ -151,7 +152,7 @@ def test_a_body_over_the_cap_is_413(installation: Installation) -> None:
 
 def test_a_body_that_is_not_utf8_is_401(installation: Installation) -> None:
     headers = signed(installation.secrets.signing_secret, "x", kind=FORM)
-    url = f"{installs.config().public_url}/slack/events/{installation.secrets.endpoint_key}"
+    url = installs.request_url(installation.secrets.endpoint_key)
     answer = httpx.post(url, content=b"\xff\xfe", headers=headers, trust_env=False)
     assert answer.status_code == 401
 
@@ -161,9 +162,10 @@ def test_the_shared_apps_requests_find_their_tenant_by_team(
 ) -> None:
     from pydantic import SecretStr
 
+    from copilot.config import config
     from slackbot import app
 
-    settings = installs.config().model_copy(update={"slack_signing_secret": SecretStr("the shared app's")})
+    settings = config().model_copy(update={"slack_signing_secret": SecretStr("the shared app's")})
     monkeypatch.setattr(app, "config", lambda: settings)
 
     def command(team: str) -> dict[str, Any]:

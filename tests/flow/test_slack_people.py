@@ -169,6 +169,7 @@ def test_on_resolve_something_else_is_taken_in_words(tenant: Tenant, workspace: 
     workspace.act("click", channel="checkout", ts=question["ts"], action_id="confirm_other", wait=2)
     assert [view["title"]["text"] for view in workspace.modals()] == ["What was the cause?"]
     workspace.act("submit", values={"words": "The payment provider throttled us"}, wait=2)
+
     def answered() -> bool:
         last = workspace.messages("checkout", thread_ts=root(workspace)["ts"])[-1]
         return str(last["text"]).endswith("Cause: The payment provider throttled us")
@@ -280,9 +281,8 @@ def resend(tenant: Tenant, workspace: Workspace, delivery: dict[str, Any]) -> ht
     body = urllib.parse.urlencode({"payload": json.dumps(delivery["request"])})
     now = str(int(time.time()))
     signature = SignatureVerifier(found.secrets.signing_secret).generate_signature(timestamp=now, body=body)
-    app = installs.config().public_url
     return httpx.post(
-        f"{app}/slack/events/{found.secrets.endpoint_key}",
+        installs.request_url(found.secrets.endpoint_key),
         content=body,
         headers={
             "Content-Type": "application/x-www-form-urlencoded",
@@ -369,7 +369,7 @@ def test_uninstalling_closes_the_installation(tenant: Tenant, workspace: Workspa
     now = str(int(time.time()))
     signature = SignatureVerifier(found.secrets.signing_secret).generate_signature(timestamp=now, body=body)
     answer = httpx.post(
-        f"{installs.config().public_url}/slack/events/{found.secrets.endpoint_key}",
+        installs.request_url(found.secrets.endpoint_key),
         content=body,
         headers={
             "Content-Type": "application/json",

@@ -34,7 +34,8 @@ def plot(quiet: float, loud: float, unit: str, *, onset: float = ONSET) -> Plot:
     """A series of one hour that leaves its baseline at the onset, with some deterministic noise."""
     times = tuple(onset - 3000 + 30 * step for step in range(116))
     values = tuple(
-        (quiet if at < onset else quiet + (loud - quiet) * min(1.0, (at - onset) / 120)) * (1 + 0.06 * math.sin(at / 47))
+        (quiet if at < onset else quiet + (loud - quiet) * min(1.0, (at - onset) / 120))
+        * (1 + 0.06 * math.sin(at / 47))
         for at in times
     )
     return Plot(times, values, unit, baseline=quiet, baseline_low=quiet * 0.85, baseline_high=quiet * 1.15, onset=onset)
@@ -250,7 +251,15 @@ LIKELY = Briefing(
     confirmed_words="",
     confirmed_by="",
     similar=(
-        SimilarIncident(17, "Checkout slow", BEGAN - timedelta(days=24), 0.83, "same service, same symptom", "payments pool too small", "rolled payments back"),
+        SimilarIncident(
+            17,
+            "Checkout slow",
+            BEGAN - timedelta(days=24),
+            0.83,
+            "same service, same symptom",
+            "payments pool too small",
+            "rolled payments back",
+        ),
         SimilarIncident(9, "Checkout errors", BEGAN - timedelta(days=80), 0.41, "same service", ""),
     ),
     timeline=(TimelineLine(BEGAN, "Paged: Checkout p95 latency above 1 s"),),
@@ -302,14 +311,18 @@ JUDGED = replace(
     ),
 )
 CONFIRMED = replace(
-    JUDGED, hypotheses=(replace(FIRST, is_confirmed=True, verdicts=Verdicts(up=("ada",))), SECOND, THIRD), confirmed_by="ada"
+    JUDGED,
+    hypotheses=(replace(FIRST, is_confirmed=True, verdicts=Verdicts(up=("ada",))), SECOND, THIRD),
+    confirmed_by="ada",
 )
 RESOLVED = replace(
     ACKNOWLEDGED, status="resolved", resolved_at=BEGAN + timedelta(minutes=29), resolved_by="Ada Lovelace"
 )
 RESOLVED_OTHERWISE = replace(RESOLVED, confirmed_words="The payment provider throttled us", confirmed_by="bo")
 AGAIN = replace(LIKELY, run_sequence=2, asked_by="bo")
-UNKNOWN_SERVICE = replace(INCONCLUSIVE, service="mystery-api", service_is_known=False, channel="", url="", source="alertmanager")
+UNKNOWN_SERVICE = replace(
+    INCONCLUSIVE, service="mystery-api", service_is_known=False, channel="", url="", source="alertmanager"
+)
 MUTED = replace(LIKELY, muted_until=BEGAN + timedelta(hours=1))
 
 STATES: dict[str, Briefing] = {
