@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from copilot.models import Tenant
 
+pytest_plugins = ["tests.groups"]
 TEMPLATE = "copilot_template"
 
 
