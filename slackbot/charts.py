@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT, DOTS = 8.0, 3.2, 130
 INK, GREY, BAND, LINE, ONSET = "#1d1c1d", "#5f6368", "#c9d7e8", "#1264a3", "#b3261e"
+# Seconds between marks on the axis of time.
+STEPS = (10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 14_400.0, 43_200.0, 86_400.0)
 INDICATORS = {
     "latency_p50": "p50 latency",
     "latency_p95": "p95 latency",
@@ -123,9 +125,7 @@ def draw(evidence: Evidence) -> Drawn:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    # Matplotlib counts days since 1970.
-    times = [at / 86_400 for at, _ in points]
-    last_at = datetime.fromtimestamp(points[-1][0], tz=UTC)
+    times = [at for at, _ in points]
     values = [value for _, value in points]
     scale = scale_for(plot.unit, max(abs(value) for value in values))
     figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DOTS, facecolor="white", layout="constrained")
@@ -140,9 +140,7 @@ def draw(evidence: Evidence) -> Drawn:
     began = _known(plot.onset)
     if began is not None and points[0][0] <= began <= points[-1][0]:
         at = datetime.fromtimestamp(began, tz=UTC)
-        axes.axvline(
-            began / 86_400, color=ONSET, linewidth=1.6, linestyle=(0, (6, 2)), label=f"onset {at:%H:%M}", zorder=4
-        )
+        axes.axvline(began, color=ONSET, linewidth=1.6, linestyle=(0, (6, 2)), label=f"onset {at:%H:%M}", zorder=4)
     last = drawable(f"last {scale.words(values[-1])}")
     axes.annotate(
         last,
@@ -160,25 +158,23 @@ def draw(evidence: Evidence) -> Drawn:
     axes.set_title(drawable(title(evidence)), loc="left", fontsize=11, fontweight="bold", color=INK, parse_math=False)
     if min(values) >= 0:
         axes.set_ylim(bottom=0)
-    _frame(axes, scale, last_at)
+    _frame(axes, scale, times)
     buffer = io.BytesIO()
     # No software name or date in the file: equal evidence gives equal bytes.
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return Drawn(png=buffer.getvalue(), title=title(evidence), alt_text=alt_text(evidence))
 
 
-def _frame(axes: Any, scale: Scale, last_at: datetime) -> None:
+def _frame(axes: Any, scale: Scale, times: list[float]) -> None:
     """Draw what surrounds the line: axes with units, a faint grid, the legend."""
-    import matplotlib.dates
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
+    from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
-    dates: Any = matplotlib.dates
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _position: drawable(scale.words(value))))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
-    locator = dates.AutoDateLocator(tz=UTC, minticks=4, maxticks=8)
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(dates.DateFormatter("%H:%M", tz=UTC))
-    axes.set_xlabel(f"{last_at:%Y-%m-%d}, UTC", fontsize=8.5, color=GREY)
+    axes.xaxis.set_major_locator(FixedLocator(ticks(times[0], times[-1])))
+    form = "%H:%M" if times[-1] - times[0] >= 300 else "%H:%M:%S"
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda at, _position: f"{datetime.fromtimestamp(at, tz=UTC):{form}}"))
+    axes.set_xlabel(f"{datetime.fromtimestamp(times[-1], tz=UTC):%Y-%m-%d}, UTC", fontsize=8.5, color=GREY)
     axes.margins(x=0.01)
     axes.tick_params(colors=GREY, labelsize=8.5, length=3)
     axes.grid(axis="y", color="#e4e6e8", linewidth=0.8)
@@ -193,6 +189,13 @@ def _frame(axes: Any, scale: Scale, last_at: datetime) -> None:
         # Room for the legend above the highest value.
         bottom, top = axes.get_ylim()
         axes.set_ylim(bottom, top + (top - bottom) * 0.12)
+
+
+def ticks(first: float, last: float) -> list[float]:
+    """Return round times between two, at most eight."""
+    step = next((one for one in STEPS if (last - first) / one <= 7), 86_400.0 * math.ceil((last - first) / 86_400 / 7))
+    start = math.ceil(first / step)
+    return [step * place for place in range(start, math.floor(last / step) + 1)] or [last]
 
 
 def drawable(words: str) -> str:

@@ -71,6 +71,13 @@ def test_values_are_told_in_units_that_people_read(unit: str, largest: float, va
     assert charts.scale_for(unit, largest).words(value) == said
 
 
+def test_marks_of_time_are_round_and_few() -> None:
+    assert charts.ticks(1000.0, 4600.0) == [1200.0, 1800.0, 2400.0, 3000.0, 3600.0, 4200.0]
+    assert charts.ticks(1000.0, 1060.0) == [1000.0, 1010.0, 1020.0, 1030.0, 1040.0, 1050.0, 1060.0]
+    assert charts.ticks(1001.0, 1001.0) == [1001.0]
+    assert len(charts.ticks(0.0, 1e8)) <= 8
+
+
 def test_evidence_without_numbers_is_not_drawn() -> None:
     nothing = Plot((1.0, 2.0), (math.nan, math.inf), "seconds")
     with pytest.raises(ValueError, match="evidence E1 has no series to draw"):
