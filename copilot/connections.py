@@ -20,7 +20,7 @@ from integrations import registry
 from integrations.base import Health, SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from uuid import UUID
 
     from integrations.base import Integration
@@ -35,7 +35,11 @@ _checkers: dict[str, Callable[[UUID, UUID], tuple[bool, str]]] = {}
 
 
 class WrongValue(ValueError):
-    """Say which entered value is wrong, and what is expected."""
+    """Say which entered values are wrong, and what is expected; `problems` has the same by field, empty for the whole."""
+
+    def __init__(self, text: str, problems: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(text)
+        self.problems = tuple(problems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +64,8 @@ def connect(tenant_id: UUID, kind: str, values: Mapping[str, Any], *, actor: str
     """
     integration = registry.get(kind)
     with tenant_scope(tenant_id):
-        connection = Connection.objects.filter(kind=kind, name=name).first()
-        stored = vault.unseal(tenant_id, connection.sealed) if connection else {}
-        key = stored.pop(ENDPOINT_KEY, "")
-        merged = {**stored, **values}
-        generated = {
-            field: secrets.token_urlsafe(32) for field in integration.generated if not str(merged.get(field) or "")
-        }
-        merged |= generated
-        credentials = _validated(integration, merged)
+        connection = Connection.objects.filter(tenant_id=tenant_id, kind=kind, name=name).first()
+        credentials, key, generated = _merged(integration, connection, values)
         plain = {
             field: value.get_secret_value() if isinstance(value, SecretStr) else value
             for field, value in credentials
@@ -90,16 +87,41 @@ def connect(tenant_id: UUID, kind: str, values: Mapping[str, Any], *, actor: str
     return Opened(connection.id, webhook_url(kind, key) if key else "", generated)
 
 
+def examine(tenant_id: UUID, kind: str, values: Mapping[str, Any], *, name: str = "default") -> None:
+    """Return if `connect` would take these values; nothing is stored.
+
+    :raises UnknownIntegration: as `connect` does.
+    :raises WrongValue: as `connect` does.
+    """
+    with tenant_scope(tenant_id):
+        connection = Connection.objects.filter(tenant_id=tenant_id, kind=kind, name=name).first()
+    _merged(registry.get(kind), connection, values)
+
+
+def _merged(
+    integration: Integration, connection: Connection | None, values: Mapping[str, Any]
+) -> tuple[Any, str, dict[str, str]]:
+    """Return the credentials as they stand with `values`, the endpoint key, and what had to be made up."""
+    stored = vault.unseal(connection.tenant_id, connection.sealed) if connection else {}
+    key = stored.pop(ENDPOINT_KEY, "")
+    merged = {**stored, **values}
+    generated = {
+        field: secrets.token_urlsafe(32) for field in integration.generated if not str(merged.get(field) or "")
+    }
+    return _validated(integration, merged | generated), key, generated
+
+
 def _validated(integration: Integration, values: Mapping[str, Any]) -> Any:
     try:
         return integration.Credentials.model_validate(values)
     except ValidationError as error:
         fields = ", ".join(integration.Credentials.model_fields)
-        problems = "; ".join(
-            f"`{'.'.join(str(part) for part in problem['loc']) or 'values'}`: {problem['msg']}"
+        problems = [
+            (".".join(str(part) for part in problem["loc"]), problem["msg"])
             for problem in error.errors(include_input=False, include_url=False)
-        )
-        raise WrongValue(f"{integration.title}: {problems} (known values: {fields})") from None
+        ]
+        text = "; ".join(f"`{field or 'values'}`: {message}" for field, message in problems)
+        raise WrongValue(f"{integration.title}: {text} (known values: {fields})", problems) from None
 
 
 def webhook_url(kind: str, key: str) -> str:

@@ -1,7 +1,9 @@
-"""The admin's Django app, which finds the admin classes in this package."""
+"""The admin's Django app: a site of our own, whose classes are registered by `copilot.admin.urls` in the ops process alone."""
 
-from django.contrib.admin.apps import AdminConfig
+from django.contrib.admin.apps import SimpleAdminConfig
 
 
-class OpsAdmin(AdminConfig):
+class OpsAdmin(SimpleAdminConfig):
     """Use the product's own admin site as Django's default."""
+
+    default_site = "copilot.admin.site.OpsSite"

@@ -2,5 +2,14 @@
 
 from django.contrib import admin
 from django.urls import path
+from django.views.generic import RedirectView
 
-urlpatterns = [path("admin/", admin.site.urls)]
+from copilot.admin import changes, connections, deliveries, incidents, people, services, tenants, trail
+
+# Importing these modules registers their pages; naming them here keeps the imports honest.
+PAGES = (tenants, connections, services, incidents, changes, deliveries, trail, people)
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/", admin.site.urls),
+]

@@ -23,6 +23,8 @@ _current: ContextVar[UUID | None] = ContextVar("tenant", default=None)
 # The scalar sub-select is evaluated once per statement and keeps index use; nullif because a setting that was once set
 # locally reads '' afterwards, which is no uuid.
 POLICY = "tenant_id = nullif((select current_setting('app.tenant', true)), '')::uuid"
+# Staff see every tenant, but inside a scope they see as little as anyone: code that trusts the scope may run as staff, too.
+STAFF_POLICY = "nullif((select current_setting('app.tenant', true)), '') is null"
 
 
 class ScopeError(RuntimeError):
@@ -89,9 +91,9 @@ class TenantModel(models.Model):
 class RowSecurity(Operation):
     """Raise the wall around a tenant's table: ENABLE and FORCE row security, one policy for all, one for staff.
 
-    The app role gets select, insert, update and delete, or only select and insert where the table is `append_only`. The
-    staff role (the admin process, which filters by membership) sees all rows. Roles that do not exist are passed over, so
-    that a trial without roles can migrate; a test proves the app role's walls.
+    The app role and the staff role get select, insert, update and delete, or only select and insert where the table is
+    `append_only`. The staff role (the admin process, which filters by membership) sees all rows outside of scopes.
+    Roles that do not exist are passed over, so that a trial without roles can migrate; a test proves the app role's walls.
     """
 
     reversible = True
@@ -115,10 +117,14 @@ class RowSecurity(Operation):
         schema_editor.execute(f'CREATE POLICY tenant_wall ON "{table}" USING ({POLICY}) WITH CHECK ({POLICY})')
         rights = "SELECT, INSERT" if self.append_only else "SELECT, INSERT, UPDATE, DELETE"
         app, staff = config().app_role, config().staff_role
-        schema_editor.execute(_if_role(app, f'REVOKE ALL ON "{table}" FROM {app}'))
-        schema_editor.execute(_if_role(app, f'GRANT {rights} ON "{table}" TO {app}'))
+        for role in (app, staff):
+            schema_editor.execute(_if_role(role, f'REVOKE ALL ON "{table}" FROM {role}'))
+            schema_editor.execute(_if_role(role, f'GRANT {rights} ON "{table}" TO {role}'))
         schema_editor.execute(
-            _if_role(staff, f'CREATE POLICY staff_sees_all ON "{table}" TO {staff} USING (true) WITH CHECK (true)')
+            _if_role(
+                staff,
+                f'CREATE POLICY staff_sees_all ON "{table}" TO {staff} USING ({STAFF_POLICY}) WITH CHECK ({STAFF_POLICY})',
+            )
         )
 
     def database_backwards(
