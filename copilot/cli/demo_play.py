@@ -27,6 +27,7 @@ PERSON = "alice"
 INTAKE_SECONDS = 20.0
 THREAD_SECONDS = 60.0
 PRESS_SECONDS = 20.0
+QUIET_SECONDS = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,10 @@ class Play:
         briefing = incident_reader.read(tenant_id, incident.id)
         if briefing.stage != "done":
             raise Problem(f"the run ended as {briefing.stage}: {briefing.error or 'no reason was written down'}")
+        if briefing.hypotheses:
+            block = f"hypothesis:{briefing.hypotheses[0].id}"
+            self._until(lambda: self._find(block) is not None, THREAD_SECONDS, "Slack to show the causes")
+            self._until(self._is_quiet(block), THREAD_SECONDS, "the thread to be complete")
         self._until(lambda: self._is_published(incident.id), THREAD_SECONDS, "Slack to show the thread")
         return briefing
 
@@ -173,15 +178,41 @@ class Play:
         ]
         return any(word.startswith("👍 ") for word in words) and any(word.startswith("✓") for word in words)
 
+    def _is_quiet(self, block_id: str) -> Callable[[], bool]:
+        """Return a check that the thread has replies, and that none has come for a moment."""
+        seen, since = 0, time.monotonic()
+
+        def check() -> bool:
+            nonlocal seen, since
+            count = len(self._messages(thread=self._message_with(block_id)["ts"]))
+            if count != seen:
+                seen, since = count, time.monotonic()
+            return seen > 1 and time.monotonic() - since > QUIET_SECONDS
+
+        return check
+
     def _message_with(self, block_id: str) -> dict[str, Any]:
+        found = self._find(block_id)
+        if found is None:
+            raise Problem("Slack no longer shows the first cause")
+        return found
+
+    def _find(self, block_id: str) -> dict[str, Any] | None:
+        """Return the newest message of the channel that has a block, None where none has."""
+        holding = [
+            message
+            for message in self._messages()
+            if any(block.get("block_id") == block_id for block in message.get("blocks") or [])
+        ]
+        return holding[-1] if holding else None
+
+    def _messages(self, *, thread: str = "") -> list[dict[str, Any]]:
         channel = self.world.service(self.world.page.service).channel
+        asked = {"team": self.customer.tenant.slug, "channel": channel, "as": PERSON}
         with httpx.Client(trust_env=False, timeout=10, base_url=self.stack.slack_url) as client:
-            asked = {"team": self.customer.tenant.slug, "channel": channel, "as": PERSON}
-            body = client.get("/local/messages", params=asked).json()
-        for message in reversed(body.get("messages") or []):
-            if any(block.get("block_id") == block_id for block in message.get("blocks") or []):
-                return {**message, "channel": body["channel"]}
-        raise Problem(f"no message in {channel} has the buttons of the first cause")
+            body = client.get("/local/messages", params=asked | ({"thread_ts": thread} if thread else {})).json()
+        found: list[dict[str, Any]] = body.get("messages") or []
+        return [{**message, "channel": body["channel"]} for message in found]
 
     def _send(self, event_type: str, key: str, number: int, created_at: float) -> None:
         delivery = pagerduty.webhook(
