@@ -159,6 +159,13 @@ def mask(line: str) -> tuple[str, str]:
     return " ".join(message.split())[:300], _LEVELS.get(level, level)
 
 
+def is_telling(template: str, level: str) -> bool:
+    """Say whether a line tells of trouble, by its level or by its words."""
+    return level in {"fatal", "error", "warn"} or (
+        level not in {"debug", "trace"} and _TROUBLE.search(template) is not None
+    )
+
+
 def _of_container(pod: Object, status: Object, entity: Entity, since: float) -> Iterator[Want]:
     name = fields.text(status, "name")
     if {"running", "terminated"} & set(fields.part(status, "state")):
@@ -220,7 +227,7 @@ def _count(
         spans.setdefault(want.entity, []).append(at)
         line = line.strip()[:_MAX_LINE]
         template, level = mask(line)
-        if level not in {"fatal", "error", "warn"} and (level in {"debug", "trace"} or not _TROUBLE.search(template)):
+        if not is_telling(template, level):
             continue
         tally = tallies.setdefault(
             (want.entity, template), Tally(want.entity, template, level, example=line[:300], query=want.query)
