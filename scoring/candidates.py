@@ -156,13 +156,18 @@ def _from_hints(service: str, entity: Entity, case: Case, *, explained: bool) ->
             continue
         telling = sorted(citing[kind], key=_exactness)
         others = [item for item in sorted(case.disturbances(service), key=_exactness) if item not in telling]
-        made.append(_candidate(entity, kind, _hint_statement(telling, case), (*telling, *others), case))
+        made.append(_candidate(entity, kind, _hint_statement(kind, service, telling, case), (*telling, *others), case))
     return made
 
 
-def _hint_statement(telling: list[Evidence], case: Case) -> str:
+def _hint_statement(kind: CauseKind, service: str, telling: list[Evidence], case: Case) -> str:
     headline = telling[0]
-    text = headline.statement
+    fault = (
+        f"A fault in {service} itself"
+        if kind is CauseKind.FAILING_DEPENDENCY
+        else f"{kind.value.capitalize()} at {service}"
+    )
+    text = f"{fault}: {_phrase(headline)}"
     if headline.onset is not None:
         lead = format_lead(case.onset - headline.onset)
         text += ", since the symptom began" if lead == "at" else f", since {lead} the symptom"

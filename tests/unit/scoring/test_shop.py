@@ -81,7 +81,7 @@ def test_the_symptoms_come_first_in_the_words_of_the_alert() -> None:
 def test_without_the_deploy_it_is_the_full_pool(seed: int) -> None:
     first = ranked(shop.incident(seed=seed, changes=False)).scores[0]
     assert (first.candidate.entity.name, first.candidate.cause_kind) == ("payments", CauseKind.CONNECTION_SATURATION)
-    assert first.candidate.statement.startswith("payments connection pool in use ")
+    assert first.candidate.statement.startswith("Connection saturation at payments: connection pool in use ")
     assert first.candidate.statement.endswith(", since 1 min before the symptom")
 
 
