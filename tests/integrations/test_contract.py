@@ -397,9 +397,11 @@ def test_a_deadline_in_between_leaves_what_was_told(integration: Integration) ->
         found = gather(integration, door)
     except SourceError:
         return
+    told = len([item for item in found if not isinstance(item, Gap)])
     assert len(door.asked) <= 4
-    assert any(isinstance(item, Gap) for item in found)
-    assert len([item for item in found if not isinstance(item, Gap)]) <= whole
+    # A source of a single question has told all before the deadline.
+    assert any(isinstance(item, Gap) for item in found) or (len(door.asked) == 1 and told == whole)
+    assert told <= whole
 
 
 @pytest.mark.parametrize("integration", GATHERING)
