@@ -64,7 +64,7 @@ _MEANINGS: tuple[tuple[re.Pattern[str], Column], ...] = tuple(
         (r"mem|rss|heap", _plain("memory_usage", "bytes")),
         (r"cpu.*(rate|ratio|util|pct|percent)", _plain("cpu_utilisation", "ratio", scale=0.0)),
         (r"cpu.*_m$", _plain("cpu_usage", "cores", scale=1e-3)),
-        (r"cpu", _plain("cpu_usage", "cores")),
+        (r"cpu", _plain("cpu_usage", "cores", scale=0.0)),
         (r"thread|goroutine", _plain("threads", "count")),
         (r"conn", _plain("connections", "count")),
         (r"capacity|consumed", _plain("capacity", "count", _EITHER)),

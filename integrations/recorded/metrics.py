@@ -25,6 +25,8 @@ REFERENCE_ROWS = 288
 # Times to answer above this are milliseconds: a service whose median call takes a minute does not serve.
 _NOT_SECONDS = 60.0
 _NOT_A_SHARE = 1.5
+# A container seldom has more cores than this: larger numbers are percent of one.
+_NOT_CORES = 64.0
 # A column without any number, or with so few, tells nothing.
 _LEAST = 4
 
@@ -107,6 +109,8 @@ def _units(read: list[_Read]) -> dict[tuple[str, str], float]:
         highest = max(float(np.nanmax(one.values)) for one in columns)
         if columns[0].column.unit == "ratio":
             found[key] = 0.01 if highest > _NOT_A_SHARE else 1.0
+        elif columns[0].column.unit == "cores":
+            found[key] = 0.01 if highest > _NOT_CORES else 1.0
         else:
             found[key] = 1e-3 if highest > _NOT_SECONDS else 1.0
     return found

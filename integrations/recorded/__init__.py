@@ -1,0 +1,224 @@
+"""Recorded incidents and support bundles: a folder of files becomes what the live sources would have said.
+
+The files that are there decide what is read, never where the folder came from. Files that hold the answer are not opened.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from integrations.recorded import alerts, changes, logs, metrics, snapshots, topology, traces
+from integrations.recorded.entities import Entities
+from integrations.recorded.files import BadCase, Folder, Forbidden, number
+from scoring.observations import Dependency, Entity, EntityKind, Gap, Note, Series, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from integrations.recorded.files import Table
+    from scoring.observations import Observation
+
+__all__ = ["BadCase", "Forbidden", "RecordedCase", "read"]
+
+# How far before an incident a snapshot's events are looked at, and how long after it the metrics.
+BEFORE = 3600.0
+_ENTRY = ("ENTRY", "entry", "frontend", "gateway")
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedCase:
+    """Hold one recorded case as observations.
+
+    `entities` are the names as the case itself spells them, `commits` the hashes that a change may be one of, `sources` what
+    was read. `table` holds the metrics with the quiet time before them, from which healthy windows are cut.
+    """
+
+    id: str
+    dataset: str
+    system: str
+    subject: Entity
+    window: Window
+    observations: tuple[Observation, ...]
+    entities: tuple[str, ...]
+    namespace: str = ""
+    nodes: tuple[str, ...] = ()
+    commits: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+
+
+def read(directory: Path) -> RecordedCase:
+    """Return the case in a folder.
+
+    :raises BadCase: where there is no `case.json`, or a file cannot be read.
+    """
+    folder = Folder(directory)
+    case = folder.json("case.json")
+    if not isinstance(case, dict):
+        raise BadCase(f"{folder.directory / 'case.json'}: expected a JSON object that describes the case")
+    entities = _entities(case)
+    references = _references(case)
+    graphs = [folder.json(name) for name in references if name.endswith(".json.gz")]
+    for graph in graphs:
+        if isinstance(graph, dict):
+            entities.learn(topology.types(graph))
+    table = _table(folder, references)
+    window = _window(folder, case, table)
+    alert = case.get("alert") if isinstance(case.get("alert"), dict) else {}
+    found = list(_observed(folder, case, entities, window, references, graphs, table))
+    subject = _subject(case, alert or {}, entities, found)
+    found += alerts.notes(
+        [one for one in (alert, *_listed(case, "alerts")) if one], entities, at=window.alert_at, subject=subject.name
+    )
+    if not any(isinstance(one, Note) for one in found) and case.get("query"):
+        found.append(Note(subject, str(case["query"]), window.alert_at, alerts.SOURCE))
+    commits = folder.json("commits.json.gz") or ()
+    return RecordedCase(
+        id=str(case.get("id") or folder.directory.name),
+        dataset=str(case.get("dataset") or ""),
+        system=str(case.get("system") or ""),
+        subject=subject,
+        window=window,
+        observations=tuple(found),
+        entities=entities.spelt,
+        namespace=entities.namespace,
+        nodes=entities.nodes,
+        commits=tuple(str(one.get("sha") or one.get("hash")) for one in commits if isinstance(one, dict)),
+        sources=tuple(sorted({one.source for one in found if not isinstance(one, Gap) and getattr(one, "source", "")})),
+    )
+
+
+def _entities(case: Mapping[str, Any]) -> Entities:
+    def names(key: str) -> tuple[str, ...]:
+        return tuple(str(name) for name in case.get(key) or () if isinstance(name, str))
+
+    return Entities(names("services"), names("nodes"), str(case.get("namespace") or ""))
+
+
+def _references(case: Mapping[str, Any]) -> tuple[str, ...]:
+    named = case.get("reference")
+    # One reference is told as a text, several as a list.
+    return (named,) if isinstance(named, str) else tuple(str(one) for one in named or ())
+
+
+def _table(folder: Folder, references: Iterable[str]) -> Table | None:
+    own = folder.table("metrics.csv.gz") or folder.table("metrics.csv")
+    if own is None:
+        return None
+    normal = [
+        found
+        for name in references
+        if name.endswith((".csv.gz", ".csv")) and "trace_stats" not in name and "templates" not in name
+        and (found := folder.table(name)) is not None
+    ]  # fmt: skip
+    return metrics.joined(own, normal)
+
+
+def _window(folder: Folder, case: Mapping[str, Any], table: Table | None) -> Window:
+    """Return the window of a case: all of its metrics and alerts, or an hour before a snapshot."""
+    stamp = case.get("collection_timestamp")
+    collected = snapshots.now_of(stamp, 0.0)[0] if stamp else None
+    at = number(case.get("anomaly_time"))
+    ends = [] if table is None else [float(table.times[-1])]
+    if collected is not None:
+        ends.append(collected.timestamp())
+    ends += [found for one in folder.lines("alerts.jsonl.gz") if (found := traces.seconds(one.get("ts"))) is not None]
+    stated = case.get("window")
+    if not ends and isinstance(stated, list) and len(stated) == 2:
+        ends.append(number(stated[1]))
+    if not math.isfinite(at):
+        at = max(ends, default=0.0)
+    end = max([*ends, at])
+    start = float(table.times[0]) if table is not None else at - BEFORE
+    if table is not None and collected is not None:
+        # The snapshot's objects are looked at as far back as without metrics.
+        start = min(start, collected.timestamp() - BEFORE)
+    return Window(start=start, end=end, alert_at=at)
+
+
+def _observed(
+    folder: Folder,
+    case: Mapping[str, Any],
+    entities: Entities,
+    window: Window,
+    references: tuple[str, ...],
+    graphs: list[Any],
+    table: Table | None,
+) -> Iterator[Observation]:
+    at = window.alert_at
+    if table is not None:
+        yield from metrics.series(table, entities)
+    yield from topology.calls(case.get("call_graph"), entities)
+    for graph in graphs:
+        if isinstance(graph, dict):
+            yield from topology.graph(graph, entities)
+    names = folder.names()
+    if "trace_stats.csv.gz" in names:
+        normal = [row for name in references if "trace_stats" in name for row in folder.rows(name)]
+        yield from traces.statistics(folder.rows("trace_stats.csv.gz"), normal, entities, anomaly_time=at)
+    if "traces.json.gz" in names:
+        yield from traces.spans([one for one in folder.json("traces.json.gz") or () if isinstance(one, dict)], entities)
+    if "log_templates.csv.gz" in names:
+        normal = [row for name in references if "templates" in name for row in folder.rows(name)]
+        yield from logs.templates(
+            folder.rows("log_templates.csv.gz"), normal, folder.lines("logs.jsonl.gz"), entities, anomaly_time=at
+        )
+    elif "logs.jsonl.gz" in names:
+        totals = case.get("log_lines_total_and_error")
+        yield from logs.lines(
+            folder.lines("logs.jsonl.gz"), totals if isinstance(totals, dict) else {}, entities,
+            anomaly_time=at, start=window.start, end=window.end,
+        )  # fmt: skip
+    if "patterns.json.gz" in names:
+        yield from logs.patterns(
+            _rows(folder, "patterns.json.gz"), entities, anomaly_time=at, start=window.start, end=window.end
+        )
+    if "alerts.jsonl.gz" in names:
+        yield from alerts.stream(folder.lines("alerts.jsonl.gz"), entities)
+    yield from alerts.entity_states(_listed(case, "alerts"), entities, at=at)
+    yield from changes.changes(
+        _rows(folder, "deploys.json.gz"), _rows(folder, "commits.json.gz"), _rows(folder, "flags.json.gz"), entities
+    )
+    if "k8s.json.gz" in names:
+        probes = folder.json("probes.json.gz")
+        probes = probes if isinstance(probes, dict) else {}
+        texts = folder.json("k8s.json.gz")
+        now, wall = snapshots.now_of(case.get("collection_timestamp") or probes.get("collection_timestamp"), window.end)
+        yield from topology.drawn(probes.get("dependencies") or {}, entities)
+        if isinstance(texts, dict):
+            yield from snapshots.observations(texts, probes, entities, window, now=now, wall=wall)
+
+
+def _subject(
+    case: Mapping[str, Any], alert: Mapping[str, Any], entities: Entities, found: Iterable[Observation]
+) -> Entity:
+    """Return what the alert is about: what it names, else where users enter, else the system itself."""
+    named = str(alert.get("service") or alert.get("name") or "")
+    if named:
+        return entities.named(named)
+    measured = {one.entity.name for one in found if isinstance(one, Series)}
+    entry = next((name for name in _ENTRY if name in measured), "")
+    if entry:
+        return entities.named(entry)
+    calls = [one for one in found if isinstance(one, Dependency) and one.caller.kind is not EntityKind.NODE]
+    called = {one.callee.name for one in calls}
+    # Where users enter is what nobody calls and what needs the most.
+    needs: dict[str, int] = {}
+    for one in calls:
+        if one.caller.name not in called and one.caller.name in entities.services:
+            needs[one.caller.name] = needs.get(one.caller.name, 0) + 1
+    if needs:
+        return entities.named(min(needs, key=lambda name: (-needs[name], name)))
+    return Entity(EntityKind.CLUSTER, str(case.get("system") or "system"))
+
+
+def _rows(folder: Folder, name: str) -> list[dict[str, Any]]:
+    value = folder.json(name)
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _listed(case: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+    value = case.get(key)
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
