@@ -133,7 +133,7 @@ def read_payload(headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
     if not (isinstance(acts, list) and all(isinstance(act, dict) for act in acts)):
         raise ValueError("actions is no list of objects")
     is_pressed = found.get("type") == "block_actions"
-    if is_pressed and not (acts and all(isinstance(act.get("action_id"), str) for act in acts)):
+    if is_pressed and not all(isinstance(act.get("action_id"), str) for act in acts):
         raise ValueError("an action has no action_id")
     return found
 
