@@ -1,0 +1,259 @@
+"""Why a pod finds no node: each node that the pod may run on is asked what keeps it away; the most frequent reason tells."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from integrations.cluster import fields, quantity, selectors
+from integrations.cluster.fields import Object
+from integrations.cluster.telling import counted, listed, tell
+from integrations.cluster.words import Word
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from integrations.cluster.cluster import Cluster
+    from scoring.observations import State
+
+# A scheduler that runs says something of a new pod within seconds.
+SILENCE = 60.0
+# What the scheduler says of nodes, in the order in which it asks: the earlier hides the later at each node.
+_SAID: tuple[tuple[re.Pattern[str], Word], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), word)
+    for pattern, word in (
+        (r"were unschedulable", Word.NODES_CORDONED),
+        (r"had (untolerated )?taints?\b|taint.*(didn't|did not) tolerate", Word.UNTOLERATED_TAINT),
+        (r"didn't match pod affinity rules", Word.POD_AFFINITY_UNMET),
+        (r"anti-affinity", Word.POD_ANTI_AFFINITY_CONFLICT),
+        (r"didn't match (Pod's )?node (affinity|selector)|MatchNodeSelector", Word.NODE_AFFINITY_MISMATCH),
+        (r"topology spread", Word.TOPOLOGY_SPREAD_UNMET),
+        (r"free ports", Word.HOST_PORT_TAKEN),
+        (r"insufficient cpu", Word.INSUFFICIENT_CPU),
+        (r"insufficient memory", Word.INSUFFICIENT_MEMORY),
+        (r"too many pods|insufficient pods", Word.INSUFFICIENT_PODS),
+        (r"insufficient \S+", Word.INSUFFICIENT_RESOURCE),
+        (r"volume node affinity|volume zone|no available volume zone", Word.VOLUME_ELSEWHERE),
+        (r"unbound|persistentvolumeclaim|persistent volumes? to bind", Word.VOLUME_UNBOUND),
+    )
+)
+_PART = re.compile(r"(\d+) ")
+_UNITS = {Word.INSUFFICIENT_CPU: "cpu", Word.INSUFFICIENT_MEMORY: "memory"}
+
+
+def find(cluster: Cluster) -> Iterator[State]:
+    """Yield why pods are not placed on a node."""
+    complaints = _complaints(cluster)
+    for pod in cluster.all("Pod"):
+        if fields.text(pod, "status", "phase") not in {"Pending", ""} or fields.is_leaving(pod):
+            continue
+        node = fields.text(pod, "spec", "nodeName")
+        if node:
+            if cluster.lacks("Node", "", node):
+                yield tell(
+                    cluster, Word.NODE_MISSING, cluster.pod(pod), "Pod", pod,
+                    f"pod {fields.name(pod)} is assigned to node {node}, and there is no such node", about=node,
+                )  # fmt: skip
+            continue
+        yield from _unplaced(cluster, pod, complaints.get((fields.namespace(pod), fields.name(pod)), ""))
+
+
+def reasons(message: str) -> Counter[Word]:
+    """Return what a scheduler's message holds against the nodes, with the number of nodes (0 where it names none)."""
+    # Behind it stands why evicting others would not help, in the same words.
+    said = message.partition("preemption:")[0].partition(": ")
+    found: Counter[Word] = Counter()
+    for part in re.split(r", (?=\d+ )|\. ", said[2] or said[0]):
+        word = next((word for pattern, word in _SAID if pattern.search(part)), None)
+        if word is not None:
+            number = _PART.match(part.strip())
+            found[word] += int(number[1][:6]) if number else 0
+    return found
+
+
+def _complaints(cluster: Cluster) -> dict[tuple[str, str], str]:
+    found: dict[tuple[str, str], tuple[float, str]] = {}
+    for event in cluster.all("Event"):
+        if fields.text(event, "reason") != "FailedScheduling":
+            continue
+        about = fields.part(event, "involvedObject") or fields.part(event, "regarding")
+        key = (fields.text(about, "namespace") or fields.namespace(event), fields.text(about, "name"))
+        stamp = fields.seconds(event.get("lastTimestamp")) or fields.seconds(event.get("eventTime")) or 0.0
+        if stamp >= found.get(key, (0.0, ""))[0]:
+            found[key] = (stamp, fields.text(event, "message") or fields.text(event, "note"))
+    return {key: message for key, (_, message) in found.items()}
+
+
+def _unplaced(cluster: Cluster, pod: Object, complaint: str) -> Iterator[State]:
+    entity, name = cluster.pod(pod), fields.name(pod)
+    scheduled = fields.condition(pod, "PodScheduled")
+    at = fields.seconds(scheduled.get("lastTransitionTime"))
+    message = fields.text(scheduled, "message") or complaint
+    if fields.text(scheduled, "reason") == "SchedulingGated":
+        gates = [fields.text(gate, "name") for gate in fields.parts(pod, "spec", "schedulingGates")]
+        detail = f"pod {name} waits for its scheduling gates {listed(gates)}"
+        yield tell(cluster, Word.SCHEDULING_GATED, entity, "Pod", pod, detail, at=at)
+        return
+    if not message and not scheduled:
+        since = fields.created(pod)
+        if since is not None and cluster.at is not None and cluster.at - since > SILENCE:
+            detail = f"pod {name} has been pending for {int(cluster.at - since)} s and no scheduler has looked at it"
+            yield tell(cluster, Word.NOT_SCHEDULED, entity, "Pod", pod, detail, at=since)
+        return
+    if not message and scheduled.get("status") != "False":
+        return
+    said = reasons(message)
+    word, why = _told(cluster, pod, said)
+    detail = f"pod {name} finds no node: {why}"
+    if message:
+        detail += f" ({message.partition(' preemption:')[0]})"
+    yield tell(cluster, word or "Unschedulable", entity, "Pod", pod, detail, at=at)
+
+
+def _told(cluster: Cluster, pod: Object, said: Counter[Word]) -> tuple[Word | None, str]:
+    """Return the reason that counts, in words."""
+    spec = fields.part(pod, "spec")
+    nodes = list(cluster.all("Node"))
+    if Word.VOLUME_UNBOUND in said:
+        claims = [fields.text(v, "persistentVolumeClaim", "claimName") for v in fields.parts(spec, "volumes")]
+        names = listed([claim for claim in claims if claim])
+        return Word.VOLUME_UNBOUND, f"its volume claim {names} is not bound" if names else "a volume claim is not bound"
+    if nodes:
+        wanted = fields.words(spec, "nodeSelector")
+        selected = [node for node in nodes if wanted.items() <= fields.labels(node).items()]
+        if wanted and not selected:
+            return Word.NODE_SELECTOR_MISMATCH, _selector_words(wanted, nodes)
+        fitting = [node for node in selected if has_affinity(spec, node)]
+        if not fitting:
+            return Word.NODE_AFFINITY_MISMATCH, f"its node affinity ({_affinity_words(spec)}) matches none of {counted(len(nodes), 'node')}"
+        open_nodes = [node for node in fitting if not fields.part(node, "spec").get("unschedulable")]
+        taints = [taint for node in open_nodes if (taint := untolerated(spec, node)) is not None]
+        restricted = len(fitting) < len(nodes)
+        among = f"the {counted(len(fitting), 'node')} that it may run on" if restricted else f"{counted(len(nodes), 'node')}"
+        if not open_nodes:
+            return Word.NODES_CORDONED, f"{among} are cordoned ({listed([fields.name(node) for node in fitting])})"
+        if len(taints) == len(open_nodes):
+            names = listed(list(dict.fromkeys(taint_words(taint) for taint in taints)))
+            return Word.UNTOLERATED_TAINT, f"{len(taints)} of {among} have a taint that it does not tolerate: {names}"
+        # Whom cordon, taint and selectors keep away is explained; what is left speaks for the others.
+        later = {word: n for word, n in said.items() if word not in _ASKED_FIRST}
+        if later:
+            word = max(later, key=lambda one: (later[one], -list(Word).index(one)))
+            return word, _later_words(cluster, pod, word, later[word], fitting)
+    if not said:
+        return None, "the scheduler does not say why"
+    word = max(said, key=lambda one: (said[one], -list(Word).index(one)))
+    if word is Word.NODE_AFFINITY_MISMATCH and fields.words(spec, "nodeSelector") and not fields.part(spec, "affinity", "nodeAffinity"):
+        word = Word.NODE_SELECTOR_MISMATCH
+    return word, _later_words(cluster, pod, word, said[word], nodes)
+
+
+_ASKED_FIRST = frozenset({Word.NODES_CORDONED, Word.UNTOLERATED_TAINT, Word.NODE_AFFINITY_MISMATCH})
+
+
+def has_affinity(spec: Object, node: Object) -> bool:
+    """Return whether a node meets a pod's required node affinity; of several terms one is enough."""
+    required = fields.part(spec, "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
+    terms = list(fields.parts(required, "nodeSelectorTerms"))
+    if not terms:
+        return True
+    labels = fields.labels(node)
+    names = {"metadata.name": fields.name(node)}
+    return any(
+        all(selectors.meets(one, labels) for one in fields.parts(term, "matchExpressions"))
+        and all(selectors.meets(one, names) for one in fields.parts(term, "matchFields"))
+        for term in terms
+    )
+
+
+def untolerated(spec: Object, node: Object) -> Object | None:
+    """Return the first taint that keeps a pod off a node, None where it tolerates all."""
+    tolerations = list(fields.parts(spec, "tolerations"))
+    for taint in fields.parts(node, "spec", "taints"):
+        if taint.get("effect") not in {"NoSchedule", "NoExecute"}:
+            continue
+        if not any(_tolerates(one, taint) for one in tolerations):
+            return taint
+    return None
+
+
+def taint_words(taint: Object) -> str:
+    """Return a taint as kubectl writes it, e.g. `dedicated=batch:NoSchedule`."""
+    key, value = fields.text(taint, "key"), fields.text(taint, "value")
+    return f"{key}{f'={value}' if value else ''}:{fields.text(taint, 'effect')}"
+
+
+def _tolerates(toleration: Object, taint: Object) -> bool:
+    effect, key = toleration.get("effect"), toleration.get("key")
+    if effect and effect != taint.get("effect"):
+        return False
+    if toleration.get("operator") == "Exists":
+        return not key or key == taint.get("key")
+    return key == taint.get("key") and fields.text(toleration, "value") == fields.text(taint, "value")
+
+
+def _selector_words(wanted: dict[str, str], nodes: list[Object]) -> str:
+    have = []
+    for key, word in sorted(wanted.items()):
+        values = sorted({value for node in nodes if (value := fields.labels(node).get(key)) is not None})
+        if word not in values:
+            have.append(f"{key} is {listed(values)} there" if values else f"no node has the label {key}")
+    return f"its nodeSelector {selectors.said(wanted)} matches none of {counted(len(nodes), 'node')}{'; ' + '; '.join(have) if have else ''}"
+
+
+def _affinity_words(spec: Object) -> str:
+    required = fields.part(spec, "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
+    terms = [
+        " and ".join(
+            selectors.told_expression(one) for key in ("matchExpressions", "matchFields") for one in fields.parts(term, key)
+        )
+        for term in fields.parts(required, "nodeSelectorTerms")
+    ]
+    return " or ".join(term for term in terms if term) or "required"
+
+
+def _later_words(cluster: Cluster, pod: Object, word: Word, number: int, nodes: list[Object]) -> str:
+    where = f"{counted(number, 'node')} of {len(list(cluster.all('Node')))}" if cluster.reads("Node") else counted(number, "node")
+    unit = _UNITS.get(word)
+    if unit:
+        asked = requested(pod, unit)
+        largest = max((quantity.parse(fields.part(n, "status", "allocatable").get(unit)) or 0.0 for n in nodes), default=0.0)
+        text = f"{where} have too little {unit} left"
+        if asked:
+            text += f"; it requests {_amount(asked, unit)}"
+        if largest:
+            text += f", the largest node offers {_amount(largest, unit)} in all"
+        return text
+    plain = {
+        Word.NODE_AFFINITY_MISMATCH: "its node affinity or selector does not match {where}",
+        Word.NODE_SELECTOR_MISMATCH: "its nodeSelector does not match {where}",
+        Word.POD_ANTI_AFFINITY_CONFLICT: "{where} run a pod that its anti-affinity keeps away from",
+        Word.POD_AFFINITY_UNMET: "{where} run no pod that its affinity asks for",
+        Word.TOPOLOGY_SPREAD_UNMET: "its topology spread constraints leave out {where}",
+        Word.UNTOLERATED_TAINT: "{where} have a taint that it does not tolerate",
+        Word.NODES_CORDONED: "{where} are cordoned",
+        Word.HOST_PORT_TAKEN: "its host port is taken on {where}",
+        Word.INSUFFICIENT_PODS: "{where} run as many pods as they may",
+        Word.INSUFFICIENT_RESOURCE: "{where} lack a resource that it requests",
+        Word.VOLUME_ELSEWHERE: "its volume is bound elsewhere than {where}",
+    }
+    return plain[word].format(where=where)
+
+
+def requested(pod: Object, resource: str) -> float:
+    """Return what a pod's containers request of a resource, in base units: their sum, at least the largest init container's."""
+    running = sum(_request(one, resource) for one in fields.parts(pod, "spec", "containers"))
+    return max([running, *(_request(one, resource) for one in fields.parts(pod, "spec", "initContainers"))])
+
+
+def _request(container: Object, resource: str) -> float:
+    resources = fields.part(container, "resources")
+    asked = quantity.parse(fields.part(resources, "requests").get(resource))
+    return asked if asked is not None else quantity.parse(fields.part(resources, "limits").get(resource)) or 0.0
+
+
+def _amount(value: float, unit: str) -> str:
+    if unit == "memory":
+        return f"{value / 2**30:.3g} GiB" if value >= 2**30 else f"{value / 2**20:.3g} MiB"
+    return f"{value:g} cores" if value != 1 else "1 core"
