@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,11 @@ from integrations.cluster.fields import Object
 from scoring.observations import Entity, EntityKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator
 
-    Key = tuple[str, str]
-    # Namespace, workload's name and labels in; the name of the service that people know, or "".
-    ServiceOf = Callable[[str, str, Mapping[str, str]], str]
+Key = tuple[str, str]
+# Namespace, workload's name and labels in; the name of the service that people know, or "".
+ServiceOf = Callable[[str, str, Mapping[str, str]], str]
 
 # Where people write the name of the service that an object belongs to.
 NAMING = ("app.kubernetes.io/name", "app", "k8s-app", "app.kubernetes.io/instance")
