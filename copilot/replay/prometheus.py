@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from copilot.replay import matrix, promql
+from copilot.replay import graph, matrix, promql
 from copilot.replay.questions import PROMETHEUS, asked_of_prometheus, question_of
 from copilot.replay.times import unix
 
@@ -46,6 +46,8 @@ class PrometheusReplay:
                 return _success({"resultType": "matrix", "result": self._range(given, now)})
             if path == "/api/v1/query":
                 return _success(self._instant(given, now))
+            if path in {"/graph", "/query"}:
+                return self._graph(given, now)
         except BadRequest as error:
             return _failure(400, "bad_data", str(error))
         question = question_of(PROMETHEUS, parameters)
@@ -59,6 +61,14 @@ class PrometheusReplay:
         if path.startswith("/api/v1/"):
             return _success([])
         return 404, "text/plain; charset=utf-8", b"404 page not found\n"
+
+    def _graph(self, given: dict[str, str], now: float) -> Answer:
+        """Return the page that evidence links to."""
+        query = given.get("g0.expr", "").strip()
+        start, end = graph.span(given, now=now)
+        asked = {"query": query, "start": str(start), "end": str(end), "step": str(max(15.0, (end - start) / 240))}
+        rows = self._range(asked, now) if query else []
+        return 200, "text/html; charset=utf-8", graph.page(query, rows, start=start, end=end)
 
     def _range(self, given: dict[str, str], now: float) -> list[dict[str, Any]]:
         query = _required(given, "query")

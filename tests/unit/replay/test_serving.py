@@ -15,6 +15,7 @@ import pytest
 from copilot.replay import matrix
 from copilot.replay.recording import Exchange, Recording
 from copilot.replay.serving import ReplayServer
+from integrations.prometheus.answers import graph_link
 
 ALERT = 1_793_714_520.0
 STEP = 30.0
@@ -177,7 +178,26 @@ def test_a_bad_question_is_refused_as_prometheus_refuses_it(
 
 def test_prometheus_says_that_it_is_ready(client: httpx.Client) -> None:
     assert client.get("/prometheus/-/ready").text == "Prometheus is Ready.\n"
-    assert client.get("/prometheus/graph").status_code == 404
+    assert client.get("/prometheus/consoles/index.html").status_code == 404
+
+
+def test_the_links_of_evidence_lead_to_a_drawing(client: httpx.Client, anchor: float) -> None:
+    link = graph_link(f"{client.base_url}/prometheus", "load{}", start=anchor - 300, end=anchor)
+
+    answer = client.get(link)
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "<pre>load{}</pre>" in answer.text
+    assert 'aria-label="from 0 to 20"' in answer.text
+    assert answer.text.count("<polyline") == 1
+
+
+def test_a_drawing_of_what_was_never_recorded_says_so(client: httpx.Client) -> None:
+    answer = client.get("/prometheus/graph", params={"g0.expr": "<script>alert(1)</script>", "g0.range_input": "1h"})
+
+    assert "The recording has no such series." in answer.text
+    assert "<script>" not in answer.text
 
 
 def test_kubernetes_objects_are_as_old_as_they_were(client: httpx.Client, anchor: float) -> None:
