@@ -92,7 +92,9 @@ def run_e2e(options: argparse.Namespace) -> int:
     for name, words in (
         ("first_message", "webhook to first Slack message"),
         ("ranked", "webhook to ranked hypotheses in Slack"),
-        ("overhead", "the run's own overhead (all but sources)"),
+        ("complete", "page to complete thread, with charts"),
+        ("gather", "gathering, of it"),
+        ("overhead", "the run's own overhead (to its ranking, without waiting for sources)"),
     ):
         one = figures[name]
         print(f"ours      {words}: p50 {one['p50_ms']} ms, p95 {one['p95_ms']} ms, longest {one['max_ms']} ms")

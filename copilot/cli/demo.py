@@ -122,12 +122,12 @@ def _play(
     from copilot.cli.session import set_up_django
 
     anchor = time.time() - PAGE_AGE
-    replay = _replay(recording, stack=stack, port=port, anchor=anchor)
+    replay = start_replay(recording, stack=stack, port=port, anchor=anchor)
     os.environ.update(stack.environment)
     os.environ.setdefault("COPILOT_LOG_LEVEL", "ERROR")
     set_up_django()
     customer = demo_tenant.prepare(around, stack=stack, replay_url=f"http://127.0.0.1:{port}")
-    _wait_for(replay)
+    wait_for(replay)
     clock.say(f"tenant {customer.tenant.slug} is connected: PagerDuty, Prometheus, Kubernetes, deploys, Slack")
     clock.done("connect")
     play = Play(around, customer, stack, anchor, clock.say)
@@ -214,7 +214,7 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def _replay(recording: Path, *, stack: Stack, port: int, anchor: float) -> Process:
+def start_replay(recording: Path, *, stack: Stack, port: int, anchor: float) -> Process:
     """Start the recorded sources as a process of the stack, which tends and stops it."""
     from copilot.supervisor import Process, answers
 
@@ -231,7 +231,11 @@ def _replay(recording: Path, *, stack: Stack, port: int, anchor: float) -> Proce
     return process
 
 
-def _wait_for(process: Process) -> None:
+def wait_for(process: Process) -> None:
+    """Wait until a process is ready.
+
+    :raises Problem: where it does not come up.
+    """
     end = time.monotonic() + REPLAY_SECONDS
     while not process.is_ready():
         if not process.is_alive or time.monotonic() > end:

@@ -116,6 +116,11 @@ class Play:
         self._until(begun, INTAKE_SECONDS, "the page to become an incident")
         return found[0]
 
+    def resolve(self, incident: Incident) -> None:
+        """Resolve an incident, and wait until it is."""
+        self._send("incident.resolved", incident.dedupe_key, incident.number, incident.started_at.timestamp())
+        self._until(lambda: not self._are_open([incident.id]), INTAKE_SECONDS, "the incident to be resolved")
+
     def wait_for_thread(self, incident: Incident) -> Briefing:
         """Return the incident once its run has ended and Slack shows it.
 
