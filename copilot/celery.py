@@ -93,6 +93,8 @@ def _load(**_: Any) -> None:
 
     wanted = {name for one in registry.integrations().values() for name in one.loads}
     wanted.update(name for one in faces() for name in one.loads)
+    if _config.anthropic_api_key:
+        wanted.add("anthropic")
     for name in sorted(wanted):
         import_module(name)
     # What is there now lives as long as the process: collections that walk it would only unshare its pages.
