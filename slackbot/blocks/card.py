@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from scoring.evidence import Verdict
@@ -43,6 +44,9 @@ STAGES = {
 SOURCE_SIGNS = {"asking": "hourglass_flowing_sand", "answered": "white_check_mark", "partial": "warning", "failed": "x"}
 VENDORS = {"pagerduty": "PagerDuty", "alertmanager": "Alertmanager", "slack": "Slack", "manual": "the request"}
 ORIGINS = {"precedent": "seen before", "model": "proposed by the model"}
+
+
+_BEFORE_ALERT = re.compile(r",? \d+ \w+ (?:before|after) the alert$")
 
 
 def root_card(briefing: Briefing) -> tuple[list[Block], str]:
@@ -128,7 +132,8 @@ def _happening(briefing: Briefing) -> Block:
 
 def change_words(one: Evidence, begun: float) -> list[Element]:
     """Return one change: what, by whom, how long before onset."""
-    elements = [text(clip(one.statement, 240))]
+    # The time before onset follows; the one before the alert would only be a second number.
+    elements = [text(clip(_BEFORE_ALERT.sub("", one.statement), 200))]
     if one.author and one.author.lower() not in one.statement.lower():
         elements.append(text(f" by {clip(one.author, 60)}"))
     if one.onset is not None:

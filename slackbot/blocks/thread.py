@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from copilot.knowledge.briefing import Briefing, SimilarIncident
     from scoring.evidence import Evidence
 
-MOST_EVIDENCE = 24
+MOST_EVIDENCE = 28
 
 
 def evidence_message(briefing: Briefing) -> tuple[list[Block], str]:
@@ -43,18 +43,18 @@ def evidence_message(briefing: Briefing) -> tuple[list[Block], str]:
         ("Speaks against one", _others(briefing, Direction.AGAINST)),
         ("Context", _others(briefing, Direction.CONTEXT)),
     ]
-    room, parts, left = MOST_EVIDENCE, [], 0
+    kept = words.weightiest(briefing, MOST_EVIDENCE)
+    parts = []
     for title, found in groups:
-        shown, left = found[:room], left + len(found[room:])
-        room -= len(shown)
+        shown = [one for one in found if one.id in kept]
         if shown:
             parts.append(line(text(title, bold=True)))
             parts.append(bullets(*(_evidence_line(one, begun) for one in shown)))
     count = len(briefing.evidence)
     title = f"Evidence ({count})" if count else "No evidence was found"
     blocks = [rich(line(emoji("mag"), text(f" {title}", bold=True)), *parts)]
-    if left:
-        blocks.append(context(plain(f"and {left} more; /sre incident {briefing.number} lists them all")))
+    if count > len(kept):
+        blocks.append(context(plain(f"and {count - len(kept)} more, which weigh less")))
     if briefing.weighed_light:
         blocks.append(
             rich(

@@ -114,15 +114,25 @@ def notable_changes(briefing: Briefing, most: int = 3) -> list[Evidence]:
         at = one.onset if one.onset is not None else begun
         return (leaned_on.get(one.id, 99), 0.0 if at <= begun + 30 else 1.0, abs(begun - at), one.id)
 
-    kept: list[Evidence] = []
-    keys: set[str] = set()
+    kept: dict[str, Evidence] = {}
     for one in sorted(briefing.changes, key=importance):
-        # One change that two sources saw is told once.
+        # One change that two sources saw is told once, by the one that knows who made it.
         key = one.change_key or one.id
-        if key not in keys:
-            keys.add(key)
-            kept.append(one)
-    return kept[:most]
+        if key not in kept or (one.author and not kept[key].author):
+            kept[key] = one
+    return list(kept.values())[:most]
+
+
+def weightiest(briefing: Briefing, most: int) -> set[str]:
+    """Return the names of the evidence that matters most: what hypotheses cite, symptoms, changes, then the most severe."""
+    cited: set[str] = set()
+    for hypothesis in briefing.hypotheses[:MOST_HYPOTHESES]:
+        cited.update((*hypothesis.supporting, *hypothesis.contradicting))
+
+    def weight(one: Evidence) -> tuple[bool, bool, bool, float]:
+        return (one.id not in cited, not one.is_symptom, not is_change(one), -one.severity)
+
+    return {one.id for one in sorted(briefing.evidence, key=weight)[:most]}
 
 
 def decisive(briefing: Briefing, most: int = 3) -> list[Evidence]:

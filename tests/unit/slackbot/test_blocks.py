@@ -530,3 +530,21 @@ def test_a_fallback_keeps_entities_whole_when_it_is_cut() -> None:
 def test_times_are_shown_in_the_readers_zone() -> None:
     made, _ = blocks.root_card(replace(briefings.LIKELY, started_at=briefings.BEGAN + timedelta(hours=3)))
     assert "<!date^1795194120^{time} ({ago})|2026-11-20 17:02 UTC>" in json.dumps(made, ensure_ascii=False)
+
+
+def test_a_change_that_two_sources_saw_is_told_once_by_the_one_that_knows_its_author() -> None:
+    nameless = replace(briefings.ROLLOUT, author="", statement="payments rolled out, 4 min before the alert")
+    named = replace(briefings.ROLLOUT_AGAIN, statement="payments v2.14.0 deployed, 4 min before the alert")
+    briefing = replace(briefings.LIKELY, evidence=(briefings.LATENCY, nameless, named))
+    said = message_text({"blocks": blocks.root_card(briefing)[0]})
+    assert "What changed\n  • payments v2.14.0 deployed by mira — 4 min before onset  E5\n──" in said
+
+
+def test_where_there_is_much_evidence_what_hypotheses_cite_is_kept() -> None:
+    many = tuple(replace(briefings.WAITS, id=f"E{n}", severity=0.1) for n in range(20, 70))
+    cited = replace(briefings.FIRST, supporting=("E3", "E69"), contradicting=("E68",))
+    briefing = replace(briefings.LIKELY, evidence=(*briefings.LIKELY.evidence, *many), hypotheses=(cited,))
+    said = message_text({"blocks": blocks.evidence_message(briefing)[0]})
+    assert "• E69 " in said
+    assert "• E68 " in said
+    assert "and 30 more, which weigh less" in said
