@@ -94,15 +94,23 @@ def run(options: argparse.Namespace) -> int:
         with running(options.data, Ports(ports["port"], ports["slack_port"], ports["ops_port"]), clock.say) as stack:
             clock.done("start")
             briefing = _play(around, path, stack=stack, port=ports["replay_port"], options=options, clock=clock)
-            if around.cause and (not briefing.hypotheses or briefing.hypotheses[0].service != around.cause):
-                named = briefing.hypotheses[0].service if briefing.hypotheses else "nothing"
-                raise Problem(f"the thread names {named} first; it was {around.cause}")
+            _check(around.cause, briefing)
             if not options.once:
                 _stay_up(stack)
                 clock.say("stopping")
     except (NotStarted, AlreadyRunning) as error:
         raise Problem(str(error)) from error
     return 0
+
+
+def _check(cause: str, briefing: Briefing) -> None:
+    """Make sure that the thread names the service first whose fault it was, where that is known.
+
+    :raises Problem: where it does not.
+    """
+    named = briefing.hypotheses[0].service if briefing.hypotheses else "nothing"
+    if cause and named != cause:
+        raise Problem(f"the thread names {named} first; it was {cause}")
 
 
 def _stay_up(stack: Stack) -> None:

@@ -12,12 +12,15 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import httpx
 import pytest
 
 from copilot.cli import demo, main
 from copilot.cli.session import Problem
+from copilot.knowledge.briefing import Briefing
 from tests.servers.processes import free_port
 
 COMMAND = [sys.executable, "-c", "import sys; from copilot.cli import main; sys.exit(main())", "demo"]
@@ -42,10 +45,15 @@ def ports() -> list[str]:
 
 @pytest.mark.slow
 def test_the_demo_fills_a_thread_and_its_second_start_shows_what_was_learned(tmp_path: Path) -> None:
-    chosen = [*ports(), "--data", str(tmp_path / "data")]
+    data = ["--data", str(tmp_path / "data")]
 
     first = subprocess.run(
-        [*COMMAND, "--once", *chosen], env=environment(), capture_output=True, text=True, timeout=180, check=False
+        [*COMMAND, "--once", *ports(), *data],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
     )
 
     assert first.returncode == 0, first.stderr
@@ -53,7 +61,8 @@ def test_the_demo_fills_a_thread_and_its_second_start_shows_what_was_learned(tmp
     assert "INC-1 · checkout · High p95 latency on checkout" in first.stdout
     assert "learned:" not in first.stdout
 
-    _second_start(chosen, tmp_path / "out.txt")
+    # On other ports: a start finds its connections by what it is given, not by where they were.
+    _second_start([*ports(), *data], tmp_path / "out.txt")
 
 
 def _reads_as_a_thread(text: str) -> None:
@@ -146,3 +155,16 @@ def test_a_taken_port_of_the_replay_is_an_error(taken: int) -> None:
 def test_a_recording_that_is_none_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo", "--once", "--data", str(tmp_path), "--recording", str(tmp_path / "absent.json.gz")]) == 2
     assert "there is no file" in capsys.readouterr().err
+
+
+def ranked(*services: str) -> Briefing:
+    return cast(Briefing, SimpleNamespace(hypotheses=[SimpleNamespace(service=service) for service in services]))
+
+
+def test_a_thread_that_names_another_service_first_is_a_failure() -> None:
+    demo._check("payments", ranked("payments", "checkout"))
+    demo._check("", ranked("checkout"))
+    with pytest.raises(Problem, match="the thread names checkout first; it was payments"):
+        demo._check("payments", ranked("checkout", "payments"))
+    with pytest.raises(Problem, match="the thread names nothing first; it was payments"):
+        demo._check("payments", ranked())
