@@ -125,7 +125,7 @@ def named(one: Evidence) -> Element:
 
 
 def _happening(briefing: Briefing) -> Block:
-    shown = sorted(briefing.symptoms, key=lambda one: -one.severity)[:3]
+    shown = words.telling_symptoms(briefing)
     lines = [line(text(clip(one.statement, 240)), text("  "), named(one)) for one in shown]
     return rich(line(text("What is happening", bold=True)), bullets(*lines))
 
@@ -141,12 +141,31 @@ def change_words(one: Evidence, begun: float) -> list[Element]:
     return elements
 
 
-def _changed(briefing: Briefing, changes: list[Evidence]) -> Block:
+def _changed(briefing: Briefing, changes: list[list[Evidence]]) -> Block:
     begun = words.onset(briefing)
     return rich(
         line(text("What changed", bold=True)),
-        bullets(*(line(*change_words(one, begun), text("  "), named(one)) for one in changes)),
+        bullets(*(line(*_told_once(sightings, begun)) for sightings in changes)),
     )
+
+
+def _told_once(sightings: list[Evidence], begun: float) -> list[Element]:
+    """Return one change as all its sources together know it: what, what it altered, by whom, when, and where it was seen."""
+    first = sightings[0]
+    altered = next((one.detail for one in sightings if one.detail), "")
+    author = next((one.author for one in sightings if one.author), "")
+    if altered and first.indicator:
+        elements = [text(clip(first.indicator, 120)), text(f" ({clip(altered, 120)})")]
+        if author:
+            elements.append(text(f" by {clip(author, 60)}"))
+        began = min((one.onset for one in sightings if one.onset is not None), default=None)
+        if began is not None:
+            elements.extend((text(" — "), text(words.before_onset(began, begun), bold=True)))
+    else:
+        elements = change_words(next((one for one in sightings if one.author), first), begun)
+    for one in sorted(sightings, key=lambda one: (len(one.id), one.id))[:3]:
+        elements.extend((text("  "), named(one)))
+    return elements
 
 
 # The verdict ---------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from scoring.evidence import EvidenceKind, Verdict
+from scoring.indicators import family_of
 from slackbot.wording import clip, duration
 
 if TYPE_CHECKING:
@@ -102,8 +103,11 @@ def when(evidence: Evidence) -> datetime | None:
     return datetime.fromtimestamp(evidence.onset, tz=UTC)
 
 
-def notable_changes(briefing: Briefing, most: int = 3) -> list[Evidence]:
-    """Return the changes that matter most: those that a hypothesis rests on, then the latest before onset."""
+def notable_changes(briefing: Briefing, most: int = 3) -> list[list[Evidence]]:
+    """Return the changes that matter most, each with all its sightings, the telling one first.
+
+    Those that a hypothesis rests on come first, then the latest before onset.
+    """
     leaned_on: dict[str, int] = {}
     for hypothesis in briefing.hypotheses[:MOST_HYPOTHESES]:
         for reference in hypothesis.supporting:
@@ -114,13 +118,21 @@ def notable_changes(briefing: Briefing, most: int = 3) -> list[Evidence]:
         at = one.onset if one.onset is not None else begun
         return (leaned_on.get(one.id, 99), 0.0 if at <= begun + 30 else 1.0, abs(begun - at), one.id)
 
-    kept: dict[str, Evidence] = {}
+    sightings: dict[str, list[Evidence]] = {}
     for one in sorted(briefing.changes, key=importance):
-        # One change that two sources saw is told once, by the one that knows who made it.
-        key = one.change_key or one.id
-        if key not in kept or (one.author and not kept[key].author):
-            kept[key] = one
-    return list(kept.values())[:most]
+        # One change that two sources saw is told once: one knows who made it, the other what it altered.
+        sightings.setdefault(one.change_key or one.id, []).append(one)
+    return list(sightings.values())[:most]
+
+
+def telling_symptoms(briefing: Briefing, most: int = 3) -> list[Evidence]:
+    """Return the symptoms that say most together: the worst of each family (latency, errors, traffic) before a second of one."""
+    ranked = sorted(briefing.symptoms, key=lambda one: -one.severity)
+    first: dict[str, Evidence] = {}
+    for one in ranked:
+        first.setdefault(family_of(one), one)
+    chosen = [*first.values(), *(one for one in ranked if one not in first.values())]
+    return chosen[:most]
 
 
 def weightiest(briefing: Briefing, most: int) -> set[str]:

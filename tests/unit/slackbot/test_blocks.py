@@ -94,7 +94,7 @@ What is happening
   • checkout p95 latency 2.4 s, was 180 ms (×13)  E1
   • checkout errors 6.1 % of requests, was 0.2 % (×30)  E2
 What changed
-  • payments v2.14.0 rolled out (was v2.13.2): “Right-size the DB pool” by mira — 4 min before onset  E4
+  • payments v2.14.0 rolled out (was v2.13.2): “Right-size the DB pool” by mira — 4 min before onset  E4  E5
   • catalog v5.1.0 rolled out (was v5.0.9) by tom — 3 min before onset  E6
 ────────────────────────────────────────
 Likely cause: payments is clear of the second by 0.33, and its change precedes the effect
@@ -532,12 +532,39 @@ def test_times_are_shown_in_the_readers_zone() -> None:
     assert "<!date^1795194120^{time} ({ago})|2026-11-20 17:02 UTC>" in json.dumps(made, ensure_ascii=False)
 
 
-def test_a_change_that_two_sources_saw_is_told_once_by_the_one_that_knows_its_author() -> None:
+def test_a_change_that_two_sources_saw_is_told_once_with_what_each_knows() -> None:
     nameless = replace(briefings.ROLLOUT, author="", statement="payments rolled out, 4 min before the alert")
     named = replace(briefings.ROLLOUT_AGAIN, statement="payments v2.14.0 deployed, 4 min before the alert")
     briefing = replace(briefings.LIKELY, evidence=(briefings.LATENCY, nameless, named))
     said = message_text({"blocks": blocks.root_card(briefing)[0]})
-    assert "What changed\n  • payments v2.14.0 deployed by mira — 4 min before onset  E5\n──" in said
+    assert "What changed\n  • payments v2.14.0 deployed by mira — 4 min before onset  E4  E5\n──" in said
+
+
+def test_a_change_says_what_it_altered_and_who_made_it_though_no_source_knows_both() -> None:
+    seen = replace(briefings.ROLLOUT, author="", indicator="payments 2.14.0 deployed", detail="DB_POOL_SIZE 20 → 5")
+    told = replace(briefings.ROLLOUT_AGAIN, indicator="payments 2.14.0 deployed", detail="")
+    briefing = replace(briefings.LIKELY, evidence=(briefings.LATENCY, seen, told))
+    said = message_text({"blocks": blocks.root_card(briefing)[0]})
+    assert "• payments 2.14.0 deployed (DB_POOL_SIZE 20 → 5) by mira — 4 min before onset  E4  E5\n" in said
+
+
+def test_of_many_symptoms_the_worst_of_each_family_is_shown_first() -> None:
+    def symptom(name: str, indicator: str, severity: float) -> Evidence:
+        return replace(
+            briefings.LATENCY, id=name, indicator=indicator, severity=severity, statement=f"{indicator} is bad", is_symptom=True
+        )
+
+    briefing = replace(
+        briefings.LIKELY,
+        evidence=(
+            symptom("E1", "latency_p95", 1.0),
+            symptom("E2", "latency_p99", 0.9),
+            symptom("E3", "latency_p50", 0.8),
+            symptom("E4", "error_ratio", 0.3),
+        ),
+    )
+    said = message_text({"blocks": blocks.root_card(briefing)[0]})
+    assert "• latency_p95 is bad  E1\n  • error_ratio is bad  E4\n  • latency_p99 is bad  E2\n" in said
 
 
 def test_where_there_is_much_evidence_what_hypotheses_cite_is_kept() -> None:
