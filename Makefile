@@ -92,6 +92,10 @@ bench: install ## Measure what is promised (see docs/benchmarks.md)
 format: install-dev ## Format the code
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix --quiet .
 
+.PHONY: record-demo
+record-demo: install-dev ## Record the demo's incident anew, from a real Prometheus and a real Kubernetes API (needs test-deps)
+	@$(BIN)/python -m tests.e2e.record_shop copilot/replay/shop.json.gz
+
 .PHONY: clean
 clean: ## Take the environment and the local data away
 	@rm -rf $(VENV) .copilot
