@@ -192,6 +192,18 @@ class TenantAdmin(Permissions, ModelAdmin):
             extra_context = {**(extra_context or {}), "title": f"Add {self.opts.verbose_name} to {chosen}"}
         return super().add_view(request, form_url, extra_context)
 
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Name the list for what it is, not for what one might do in it."""
+        title = str(self.opts.verbose_name_plural).capitalize()
+        answer: HttpResponse = super().changelist_view(request, {"title": title, **(extra_context or {})})
+        return answer
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """Leave the tenant out where the person has one only."""
+        shown = super().get_list_display(request)
+        roles = roles_of(request)
+        return shown if roles.is_everywhere or len(roles.by_tenant) > 1 else [one for one in shown if one != "tenant"]
+
     def choose(self, request: HttpRequest, *, question: str, choices: Iterable[tuple[str, str, str]]) -> HttpResponse:
         """Return a page with links to choose from: address, name and a line of help each."""
         context = {
@@ -262,6 +274,7 @@ class ReadOnlyAdmin(TenantAdmin):
     """Be pages on which nothing is changed."""
 
     actions: Any = None
+    change_form_template = "admin/copilot/record.html"
 
 
 def _plain(field: Any) -> Any:

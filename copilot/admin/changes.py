@@ -13,7 +13,7 @@ from copilot.models import ChangeRecord
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
-    from django.http import HttpRequest
+    from django.http import HttpRequest, HttpResponse
 
 
 @admin.register(ChangeRecord)
@@ -24,13 +24,16 @@ class ChangeAdmin(ReadOnlyAdmin):
     list_display_links = ("title",)
     list_filter = (TenantFilter, "at")
     search_fields = ("title", "service_name", "service__name", "author", "version")
-    date_hierarchy = None
     fieldsets = (
         (None, {"fields": ("tenant", "title", "display_service", "namespace", "environment", "kind", "status")}),
         ("Change", {"fields": ("at", "author", "version", "previous_version", "display_link", "detail")}),
         ("Report", {"fields": ("source", "dedupe_key", "key", "updated_at")}),
     )
     readonly_fields = ("tenant", "display_service", "display_link", "updated_at")
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Name the list."""
+        return super().changelist_view(request, {"title": "Changes", **(extra_context or {})})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the changes with their services' names."""

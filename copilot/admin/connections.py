@@ -261,12 +261,8 @@ def _title(kind: str) -> str:
 
 
 def _summary(integration: Integration) -> str:
-    ways = [
-        word
-        for word, is_so in (("receives webhooks", integration.receives), ("is asked for evidence", integration.gathers))
-        if is_so
-    ]
-    return " and ".join(ways)
+    ways = (("It sends us webhooks.", integration.receives), ("We ask it for evidence.", integration.gathers))
+    return " ".join(text for text, is_so in ways if is_so)
 
 
 def _asked_kind(request: HttpRequest) -> str | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, get_args, get_origin
 
 from annotated_types import Ge, Le
 from django import forms
+from django.core.exceptions import ValidationError
 from pydantic import SecretStr
 
 from copilot import connections
@@ -25,6 +26,7 @@ PREFIX = "credential_"
 CLEAR = "clear_"
 # What a description begins with where the value has many lines.
 LONG_TEXTS = ("YAML", "PEM")
+ABBREVIATIONS = ("url", "tls", "ca", "api", "id")
 
 
 def kind_of(field: FieldInfo) -> Any:
@@ -46,6 +48,8 @@ class ConnectionForm(TenantForm):
 
         model = Connection
         fields = ("name", "is_enabled")
+        labels = {"is_enabled": "In use"}  # noqa: RUF012 - read by Django, never written
+        help_texts = {"name": "Where a tenant has several of one kind, tell them apart."}  # noqa: RUF012 - as above
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
@@ -101,6 +105,16 @@ class ConnectionForm(TenantForm):
                 given[name] = [word.strip() for word in value.split(",")] if kind_of(field) is tuple else value
         return given
 
+    def clean_name(self) -> str:
+        """Refuse a name that is taken: saving would change that connection."""
+        name: str = self.cleaned_data["name"].strip()
+        taken = Connection.objects.filter(tenant_id=self.instance.tenant_id, kind=self.instance.kind, name=name)
+        if taken.exclude(pk=self.instance.pk).exists():
+            raise ValidationError(
+                f"There is a connection {name} of this kind already: change that one, or choose another name."
+            )
+        return name
+
     def clean(self) -> dict[str, Any]:
         """Check the credentials as the integration does, and put each problem beside its field."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
@@ -140,7 +154,11 @@ def _fields(integration: Integration) -> Iterator[tuple[str, forms.Field]]:
 
 
 def _label(name: str, field: FieldInfo) -> str:
-    return field.title or name.replace("_", " ").replace("url", "URL").replace("tls", "TLS").capitalize()
+    if field.title:
+        return field.title
+    words = [word.upper() if word in ABBREVIATIONS else word for word in name.split("_")]
+    label = " ".join(words)
+    return label[:1].upper() + label[1:]
 
 
 def _field(name: str, field: FieldInfo) -> forms.Field:

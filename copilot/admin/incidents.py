@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.db.models import Count, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.template.response import TemplateResponse
+from django.utils.html import format_html
 
 from copilot.admin import incident_page, marks
 from copilot.admin.base import ReadOnlyAdmin, TenantFilter
@@ -15,8 +16,6 @@ from copilot.models import FeedbackValue, Hypothesis, Incident, RankingRecord
 from scoring.evidence import Verdict
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
     from django.utils.safestring import SafeString
@@ -72,16 +71,14 @@ class IncidentAdmin(ReadOnlyAdmin):
     list_display = (
         "display_number",
         "tenant",
-        "display_service",
-        "title",
+        "display_title",
         "display_status",
         "display_verdict",
         "top_hypothesis",
         "display_feedback",
         "started_at",
-        "lasted",
     )
-    list_display_links = ("display_number", "title")
+    list_display_links = ("display_number",)
     list_filter = (TenantFilter, "status", VerdictFilter, FeedbackFilter, "started_at")
     search_fields = ("title", "service_name", "service__name", "symptom", "dedupe_key")
     search_help_text = "Words of the title, the service or the symptom"
@@ -109,10 +106,10 @@ class IncidentAdmin(ReadOnlyAdmin):
         """Return the number as people say it."""
         return f"INC-{row.number}"
 
-    @admin.display(description="service", ordering="service__name")
-    def display_service(self, row: Incident) -> str:
-        """Return the service's name."""
-        return row.display_service
+    @admin.display(description="what", ordering="title")
+    def display_title(self, row: Incident) -> SafeString:
+        """Return service and title."""
+        return format_html("<strong>{}</strong><br>{}", row.display_service, row.title)
 
     @admin.display(description="status", ordering="status")
     def display_status(self, row: Incident) -> SafeString:
@@ -136,12 +133,6 @@ class IncidentAdmin(ReadOnlyAdmin):
         said = [f"👍 {row.up}"] * bool(row.up) + [f"👎 {row.down}"] * bool(row.down)
         confirmed = ["✓ confirmed"] if getattr(row, "confirmation", None) else []
         return " ".join(said + confirmed)
-
-    @admin.display(description="lasted")
-    def lasted(self, row: Incident) -> str:
-        """Return how long the incident lasted, where it is over."""
-        over: timedelta | None = row.resolved_at - row.started_at if row.resolved_at else None
-        return marks.duration(over.total_seconds()) if over else ""
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

@@ -15,18 +15,18 @@ from copilot.models import Role
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
-# What people look for first comes first.
-MENU = (
-    "Incident",
-    "Service",
-    "Connection",
-    "Tenant",
-    "ChangeRecord",
-    "Delivery",
-    "ModelCall",
-    "AuditEntry",
-    "User",
-)
+# What people look for first comes first; the names are those of the on-call world.
+MENU = {
+    "Incident": "Incidents",
+    "Service": "Services",
+    "Connection": "Connections",
+    "ChangeRecord": "Changes",
+    "Delivery": "Deliveries",
+    "ModelCall": "Model calls",
+    "AuditEntry": "Audit log",
+    "Tenant": "Tenants and people",
+    "User": "Logins",
+}
 
 
 class OpsSite(admin.AdminSite):
@@ -35,6 +35,7 @@ class OpsSite(admin.AdminSite):
     site_header = "SRE Copilot"
     site_title = "SRE Copilot"
     index_title = "Overview"
+    site_url = None
     index_template = "admin/copilot/overview.html"
     empty_value_display = "–"
     enable_nav_sidebar = True
@@ -59,7 +60,10 @@ class OpsSite(admin.AdminSite):
         """Return the menu: one list, in the order in which people look."""
         found = super().get_app_list(request, app_label)
         models = [model for app in found for model in app["models"]]
-        models.sort(key=lambda model: MENU.index(model["object_name"]) if model["object_name"] in MENU else len(MENU))
+        places = list(MENU)
+        models.sort(key=lambda model: places.index(model["object_name"]))
+        for model in models:
+            model["name"] = MENU[model["object_name"]]
         if not models:
             return []
         return [

@@ -74,8 +74,13 @@ class MembershipForm(ModelForm):
 class MembershipFormSet(InlineFormSet):
     """Be the people of a tenant; a role above one's own is not taken away either."""
 
+    @classmethod
+    def get_default_prefix(cls) -> str:
+        """Return what the fields' names begin with; there is no related name to take it from."""
+        return "people"
+
     def clean(self) -> None:
-        """Refuse to delete a role above the editor's, or the last owner's by somebody who could not make a new one."""
+        """Refuse to take away a role above the editor's own."""
         super().clean()
         for form in self.deleted_forms:
             role, editor = Role(form.initial["role"]), getattr(form, "editor", None)

@@ -14,7 +14,7 @@ from copilot.models import AuditEntry, ModelCall
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
-    from django.http import HttpRequest
+    from django.http import HttpRequest, HttpResponse
     from django.utils.safestring import SafeString
 
 
@@ -29,6 +29,10 @@ class AuditAdmin(ReadOnlyAdmin):
     fields = ("tenant", "at", "actor", "action", "target", "display_detail")
     readonly_fields = ("tenant", "at", "display_detail")
     list_per_page = 100
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Name the list."""
+        return super().changelist_view(request, {"title": "Audit log", **(extra_context or {})})
 
     @admin.display(description="detail")
     def detail_line(self, row: AuditEntry) -> str:

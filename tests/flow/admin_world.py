@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from copilot.models import Tenant
 
 PASSWORD = "correct-horse-battery"
+# The word of the tenant of which nothing may be seen.
+FOREIGN = "umbrella"
 FACTORS = (
     Factor("signal strength", 0.3, 0.82, 0.71, 0.90, "pool waits ×14 over baseline"),
     Factor("temporal correlation", 0.25, 0.95, 0.88, 0.99, "the rollout was 42 s before onset"),
@@ -82,9 +84,19 @@ class World:
         )
 
 
-def login(name: str, role: Role | None = None, tenant: Tenant | None = None, *, is_superuser: bool = False) -> Any:
+def login(
+    name: str,
+    role: Role | None = None,
+    tenant: Tenant | None = None,
+    *,
+    is_superuser: bool = False,
+    password: str | None = None,
+) -> Any:
     """A login of the admin, with a role in a tenant where one is given."""
-    user = get_user_model().objects.create_user(name, password=PASSWORD, is_staff=True, is_superuser=is_superuser)
+    user = get_user_model()(username=name, is_staff=True, is_superuser=is_superuser)
+    if password:
+        user.set_password(password)
+    user.save()
     if tenant and role:
         Membership.objects.create(tenant=tenant, user=user, role=role)
     return user
@@ -162,6 +174,7 @@ def furnish(tenant: Tenant, word: str, *, number: int = 1, at: datetime | None =
 def incident_of(service: Service, word: str, *, number: int, at: datetime) -> Incident:
     """An open incident of a service."""
     return Incident.objects.create(
+        tenant_id=service.tenant_id,
         number=number,
         service=service,
         title=f"High p95 latency on checkout ({word})",
@@ -179,10 +192,15 @@ def incident_of(service: Service, word: str, *, number: int, at: datetime) -> In
     )
 
 
-def investigate(
+def investigate(*arguments: Any, **keywords: Any) -> tuple[Run, Hypothesis]:
+    """A finished investigation of an incident, with verdicts of people and a confirmed cause."""
+    with tenant_scope(arguments[0].tenant_id):
+        return _investigate(*arguments, **keywords)
+
+
+def _investigate(
     incident: Incident, cause: Service, word: str, *, at: datetime, seconds: float = 2.5
 ) -> tuple[Run, Hypothesis]:
-    """A finished investigation of an incident, with a verdict of a person and a confirmed cause."""
     run = Run.objects.create(
         incident=incident, stage="done", created_at=at, finished_at=at + timedelta(seconds=seconds + 0.4)
     )

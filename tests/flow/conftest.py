@@ -15,11 +15,15 @@ from uuid import UUID
 import pytest
 
 from copilot import connections
+from copilot.embedded import STAFF, as_role
 from copilot.guard.tenancy import tenant_scope
 from copilot.hints import Work
-from copilot.models import Service
+from copilot.models import Role, Service
+from tests.conftest import point_at
+from tests.flow.admin_world import FOREIGN, World, furnish, login
 
 if TYPE_CHECKING:
+    from django.test import Client
     from starlette.testclient import TestClient
 
     from copilot.models import Tenant
@@ -132,3 +136,37 @@ def hints(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Work, UUID, UUID | None
     for module in ("copilot.hints", "copilot.flow", "copilot.web.inbox"):
         monkeypatch.setattr(f"{module}.hint", note)
     return told
+
+
+@pytest.fixture
+def staff(committed_db: str) -> Iterator[None]:
+    """The test's database as the role of the ops process."""
+    point_at(as_role(committed_db, STAFF))
+    yield
+    point_at(committed_db)
+
+
+@pytest.fixture
+def acme(staff: None, tenant: Tenant) -> World:
+    return furnish(tenant, "acme")
+
+
+@pytest.fixture
+def umbrella(acme: World, other_tenant: Tenant) -> World:
+    world = furnish(other_tenant, FOREIGN)
+    login(f"{FOREIGN}-owner", Role.OWNER, other_tenant)
+    return world
+
+
+@pytest.fixture
+def browser(acme: World) -> Callable[[Role], Client]:
+    """Log somebody with this role in acme in."""
+
+    def log_in(role: Role) -> Client:
+        from django.test import Client
+
+        client = Client()
+        client.force_login(login(f"acme-{role}", role, acme.tenant))
+        return client
+
+    return log_in
