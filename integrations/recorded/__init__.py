@@ -21,10 +21,13 @@ if TYPE_CHECKING:
     from integrations.recorded.files import Table
     from scoring.observations import Observation
 
-__all__ = ["BadCase", "Forbidden", "RecordedCase", "read"]
+__all__ = ["BadCase", "Forbidden", "RecordedCase", "quiet", "read"]
 
 # How far before an incident a snapshot's events are looked at, and how long after it the metrics.
 BEFORE = 3600.0
+# A healthy window ends so long before the fault, and has at least so many rows.
+QUIET_GUARD = 60.0
+QUIET_ROWS = 16
 _ENTRY = ("ENTRY", "entry", "frontend", "gateway")
 
 
@@ -33,7 +36,7 @@ class RecordedCase:
     """Hold one recorded case as observations.
 
     `entities` are the names as the case itself spells them, `commits` the hashes that a change may be one of, `sources` what
-    was read. `table` holds the metrics with the quiet time before them, from which healthy windows are cut.
+    was read.
     """
 
     id: str
@@ -222,3 +225,44 @@ def _rows(folder: Folder, name: str) -> list[dict[str, Any]]:
 def _listed(case: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
     value = case.get(key)
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def quiet(directory: Path, *, share: float = 0.75) -> RecordedCase | None:
+    """Return a healthy window cut from what a case's metrics showed before its fault, None where that is too short.
+
+    The same alert is taken to have fired when so large a `share` of the quiet time had passed, and nothing to have been wrong.
+
+    :raises BadCase: where there is no case, or a file cannot be read.
+    """
+    folder = Folder(directory)
+    case = folder.json("case.json")
+    if not isinstance(case, dict):
+        raise BadCase(f"{folder.directory / 'case.json'}: expected a JSON object that describes the case")
+    entities, references = _entities(case), _references(case)
+    table, fault = _table(folder, references), number(case.get("anomaly_time"))
+    if table is None or not math.isfinite(fault):
+        return None
+    kept = table.times < fault - QUIET_GUARD
+    times = table.times[kept]
+    if times.size < QUIET_ROWS:
+        return None
+    at = float(times[int(times.size * share)])
+    healthy = metrics.Table(times, table.columns, table.values[kept])
+    found: list[Observation] = [*metrics.series(healthy, entities), *topology.calls(case.get("call_graph"), entities)]
+    alert = case.get("alert") if isinstance(case.get("alert"), dict) else {}
+    subject = _subject(case, alert or {}, entities, found)
+    if alert:
+        told = {key: value for key, value in alert.items() if key not in {"time", "fired_at", "observed", "detail"}}
+        found += alerts.notes([told], entities, at=at, subject=subject.name)
+    return RecordedCase(
+        id=str(case.get("id") or folder.directory.name),
+        dataset=str(case.get("dataset") or ""),
+        system=str(case.get("system") or ""),
+        subject=subject,
+        window=Window(start=float(times[0]), end=float(times[-1]), alert_at=at),
+        observations=tuple(found),
+        entities=entities.spelt,
+        namespace=entities.namespace,
+        nodes=entities.nodes,
+        sources=tuple(sorted({one.source for one in found if not isinstance(one, Gap) and getattr(one, "source", "")})),
+    )

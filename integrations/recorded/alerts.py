@@ -20,7 +20,17 @@ if TYPE_CHECKING:
 
 SOURCE = "alerts"
 _FAMILY = re.compile(r"_(p50|p95|p99|usage|utilisation|in|out)$")
-_TEXTS = ("summary", "title", "detail", "description", "monitor", "metric", "raw_error", "business_action", "metric_category")
+_TEXTS = (
+    "summary",
+    "title",
+    "detail",
+    "description",
+    "monitor",
+    "metric",
+    "raw_error",
+    "business_action",
+    "metric_category",
+)
 
 
 @dataclass(slots=True)

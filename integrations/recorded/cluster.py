@@ -76,15 +76,21 @@ def read(texts: Mapping[str, Any], *, now: datetime, wall: bool, namespace: str)
             if maker is not None and text.strip():
                 root = kubectl.describe(text)
                 value = maker(root, found)
-                found.add(plural, value)
+                found.add("resourcequotas" if maker is _quota else plural, value)
                 _events_below(root, value, plural, found)
             continue
         got = _GET.match(command)
         if got and got[1] == "events":
             found.events += _events(text, got[2] or namespace, found)
-        elif got and got[1] in {"secrets", "serviceaccounts", "endpoints", "configmaps", "storageclasses"} and "-l " not in command:
+        elif (
+            got
+            and got[1] in {"secrets", "serviceaccounts", "endpoints", "configmaps", "storageclasses"}
+            and "-l " not in command
+        ):
             for row in kubectl.table(text):
-                found.add(got[1], {"metadata": {"name": row.get("NAME", ""), "namespace": got[2] or namespace}, "row": row})
+                found.add(
+                    got[1], {"metadata": {"name": row.get("NAME", ""), "namespace": got[2] or namespace}, "row": row}
+                )
         elif got and got[1] == "pods" and "--show-labels" not in command and "-l " not in command:
             for row in kubectl.table(text):
                 found.add("pods", _listed_pod(row, got[2] or namespace, found))
@@ -176,7 +182,11 @@ def _probe(text: str) -> Object:
     address = _ADDRESS.match(target.split()[0])
     port: object = (int(address["port"]) if address["port"].isdecimal() else address["port"]) if address else ""
     if how == "http-get":
-        probe["httpGet"] = {"port": port, "path": (address and address["path"]) or "/", "scheme": ((address and address["scheme"]) or "http").upper()}
+        probe["httpGet"] = {
+            "port": port,
+            "path": (address and address["path"]) or "/",
+            "scheme": ((address and address["scheme"]) or "http").upper(),
+        }
     elif how == "tcp-socket":
         probe["tcpSocket"] = {"port": port}
     elif how == "grpc":
@@ -193,7 +203,12 @@ def _container(section: Section) -> Object:
         for word in section.text(key).split(", ")
         if (match := _PORT.match(word))
     ]
-    container: Object = {"name": section.key, "image": section.text("Image"), "ports": ports, "env": list(_environment(section))}
+    container: Object = {
+        "name": section.key,
+        "image": section.text("Image"),
+        "ports": ports,
+        "env": list(_environment(section)),
+    }
     for key, name in (("Liveness", "livenessProbe"), ("Readiness", "readinessProbe"), ("Startup", "startupProbe")):
         if probe := _probe(section.text(key)):
             container[name] = probe
@@ -259,8 +274,23 @@ def _pod_spec(root: Section) -> Object:
         "volumes": list(_volumes(root)),
     }
     if tolerations is not None:
-        spec["tolerations"] = [{"key": re.split(r"[=: ]", one)[0], "text": one} for one in tolerations.values]
+        spec["tolerations"] = [_toleration(one) for one in tolerations.values]
     return spec
+
+
+def _toleration(text: str) -> Object:
+    """Read `key=value:Effect op=Exists for 300s`, of which each part may be missing."""
+    told = text.partition(" ")[0]
+    key, mark, effect = told.partition(":")
+    key, equals, value = key.partition("=")
+    found: Object = {"key": key, "operator": "Exists" if "op=Exists" in text else "Equal"}
+    if text.startswith("op=Exists"):
+        return {"operator": "Exists"}
+    if equals:
+        found["value"] = value
+    if mark:
+        found["effect"] = effect
+    return found
 
 
 def _volumes(root: Section) -> Iterator[Object]:
@@ -302,7 +332,13 @@ def _service(root: Section, texts: Texts) -> Object:
     for one in root.below:
         match = _PORT.match(one.value) if one.key == "Port" else None
         if match:
-            ports.append({"name": (match["name"] or "").replace("<unset>", ""), "port": int(match["port"]), "protocol": match["protocol"]})
+            ports.append(
+                {
+                    "name": (match["name"] or "").replace("<unset>", ""),
+                    "port": int(match["port"]),
+                    "protocol": match["protocol"],
+                }
+            )
         elif one.key == "TargetPort" and ports:
             target = one.value.partition("/")[0]
             ports[-1]["targetPort"] = int(target) if target.isdecimal() else target
@@ -332,7 +368,11 @@ def _node(root: Section, texts: Texts) -> Object:
         if len(words) >= 2 and words[0] in {"cpu", "memory"}:
             requested[words[0]] = words[1]
     metadata = {**_metadata(root, texts), "namespace": ""}
-    return {"metadata": metadata, "spec": spec, "status": {"conditions": _conditions(root, texts), **amounts, "requested": requested}}
+    return {
+        "metadata": metadata,
+        "spec": spec,
+        "status": {"conditions": _conditions(root, texts), **amounts, "requested": requested},
+    }
 
 
 def _claim(root: Section, texts: Texts) -> Object:
@@ -370,9 +410,7 @@ def _policy(root: Section, texts: Texts) -> Object:
     spec = root.get("Spec") or root
     selector = spec.get("PodSelector")
     kinds = [word.strip() for word in spec.text("Policy Types").split(",") if word.strip()]
-    isolated = [
-        word for word in ("ingress", "egress") if any(f"isolated for {word}" in line for line in spec.lines)
-    ]
+    isolated = [word for word in ("ingress", "egress") if any(f"isolated for {word}" in line for line in spec.lines)]
     return {
         "metadata": _metadata(root, texts),
         "spec": {"podSelector": {"matchLabels": selector.pairs if selector else {}}, "policyTypes": kinds,
@@ -382,15 +420,20 @@ def _policy(root: Section, texts: Texts) -> Object:
 
 def _endpoints(root: Section, texts: Texts) -> Object:
     subsets = root.get("Subsets")
-    words = {one.key: one.text() or one.value for one in (subsets.below if subsets else ())}
+    words = {one.key: one.value for one in (subsets.below if subsets else ())}
     ready = [word for word in words.get("Addresses", "").split(",") if word and word != "<none>"]
     waiting = [word for word in words.get("NotReadyAddresses", "").split(",") if word and word != "<none>"]
-    return {"metadata": _metadata(root, texts), "ready": ready, "waiting": waiting}
+    there = [int(word) for line in (subsets.lines if subsets else ()) for word in line.split() if word.isdecimal()]
+    subset = {
+        "addresses": [{"ip": word} for word in ready], "notReadyAddresses": [{"ip": word} for word in waiting],
+        "ports": [{"port": number} for number in there],
+    }  # fmt: skip
+    return {"metadata": _metadata(root, texts), "subsets": [subset] if ready or waiting else []}
 
 
 _MAKERS: dict[str, Callable[[Section, Texts], Object]] = {
     "pods": _pod, "deployments": _workload, "statefulsets": _workload, "replicasets": _workload, "services": _service,
-    "nodes": _node, "persistentvolumeclaims": _claim, "persistentvolumes": _volume, "resourcequota": _quota,
+    "nodes": _node, "persistentvolumeclaims": _claim, "persistentvolumes": _volume, "resourcequota": _quota, "resourcequotas": _quota,
     "networkpolicies": _policy, "endpoints": _endpoints,
 }  # fmt: skip
 
@@ -420,9 +463,15 @@ def _events_below(root: Section, value: Object, plural: str, texts: Texts) -> No
     section = root.get("Events")
     if section is None or not section.lines:
         return
-    about = (_KINDS.get(plural.removesuffix("s"), plural), value["metadata"]["name"], value["metadata"].get("namespace", ""))
+    about = (
+        _KINDS.get(plural.removesuffix("s"), plural),
+        value["metadata"]["name"],
+        value["metadata"].get("namespace", ""),
+    )
     for row in kubectl.table("\n".join(line[2:] for line in section.lines)):
-        event = _event(row.get("Type", ""), row.get("Reason", ""), row.get("Age", ""), row.get("Message", ""), about, texts)
+        event = _event(
+            row.get("Type", ""), row.get("Reason", ""), row.get("Age", ""), row.get("Message", ""), about, texts
+        )
         event["source"] = {"component": row.get("From", "")}
         texts.events.append(event)
 

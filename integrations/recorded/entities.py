@@ -11,7 +11,10 @@ from scoring.observations import Entity, EntityKind
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_DATABASE = re.compile(r"(^|[^a-z])(my|postgres\w*|pg|ms)?sql|mongo|mysql|(^|[^a-z])db($|[^a-z])|redis|database|dynamodb|(^|[^a-z])rds|memcache|cassandra|elastic", re.IGNORECASE)
+_DATABASE = re.compile(
+    r"(^|[^a-z])(my|postgres\w*|pg|ms)?sql|mongo|mysql|(^|[^a-z])db($|[^a-z])|redis|database|dynamodb|(^|[^a-z])rds|memcache|cassandra|elastic",
+    re.IGNORECASE,
+)
 _QUEUE = re.compile(r"rabbitmq|kafka|(^|[^a-z])(sqs|sns|mq)($|[^a-z])|queue|nats", re.IGNORECASE)
 # What a topology may call a thing.
 _TYPES: dict[str, EntityKind] = {

@@ -101,9 +101,7 @@ def table(text: str) -> list[dict[str, str]]:
         if set(line.strip()) <= {"-", " "}:
             continue
         cells = [line[begin:end].strip() for begin, end in zip(starts, starts[1:], strict=False)]
-        rows.append(
-            {name: "" if cell in _NONE else cell for (_, name), cell in zip(heads, cells, strict=True)}
-        )
+        rows.append({name: "" if cell in _NONE else cell for (_, name), cell in zip(heads, cells, strict=True)})
     return rows
 
 

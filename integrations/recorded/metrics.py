@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from integrations.recorded.columns import Column
     from integrations.recorded.entities import Entities
 
+__all__ = ["SOURCE", "Table", "joined", "series"]
+
 SOURCE = "metrics"
 # So many rows of a reference are history enough: a day of five minutes.
 REFERENCE_ROWS = 288

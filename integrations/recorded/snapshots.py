@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from integrations import cluster as cluster_conditions
 from integrations import wiring
 from integrations.base import Scope, ServiceScope
 from integrations.kubernetes import environment, events, fields, pods, workloads
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 Object = dict[str, Any]
 
-_ACTIVE = re.compile(r"Active:\s*(?P<state>\w+)(?:\s*\((?P<how>[^)]*)\))?(?:\s*since\s+\w+\s+(?P<since>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d))?")
+_ACTIVE = re.compile(
+    r"Active:\s*(?P<state>\w+)(?:\s*\((?P<how>[^)]*)\))?(?:\s*since\s+\w+\s+(?P<since>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d))?"
+)
 _FAILED = re.compile(r"connection failed|refused|timed? ?out|unreachable|no route|closed", re.IGNORECASE)
 _SUCCEEDED = re.compile(r"succeeded|open\b", re.IGNORECASE)
 _COMPONENTS = {
@@ -34,11 +36,24 @@ _COMPONENTS = {
 }  # fmt: skip
 _PASSWORD = re.compile(r"^(?P<stem>.*?)(?:_?(?:MYSQL|POSTGRES|PG|DB|REDIS|DATABASE))?_?(?:PASSWORD|PASSWD|PWD)$")
 _LISTED = ("secrets", "configmaps", "serviceaccounts", "persistentvolumeclaims")
+_KINDS = {
+    "pods": "Pod", "deployments": "Deployment", "statefulsets": "StatefulSet", "daemonsets": "DaemonSet",
+    "replicasets": "ReplicaSet", "services": "Service", "endpoints": "Endpoints", "nodes": "Node", "events": "Event",
+    "persistentvolumeclaims": "PersistentVolumeClaim", "persistentvolumes": "PersistentVolume",
+    "resourcequotas": "ResourceQuota", "networkpolicies": "NetworkPolicy", "secrets": "Secret", "configmaps": "ConfigMap",
+    "serviceaccounts": "ServiceAccount", "storageclasses": "StorageClass",
+}  # fmt: skip
 _ISO = "%Y-%m-%d %H:%M:%S"
 
 
 def observations(
-    texts: Mapping[str, Any], probes: Mapping[str, Any], entities: Entities, window: Window, *, now: datetime, wall: bool
+    texts: Mapping[str, Any],
+    probes: Mapping[str, Any],
+    entities: Entities,
+    window: Window,
+    *,
+    now: datetime,
+    wall: bool,
 ) -> Iterator[Observation]:
     """Yield states, changes and dependencies of a cluster that was printed at one moment."""
     read = cluster.read(texts, now=now, wall=wall, namespace=entities.namespace)
@@ -46,7 +61,14 @@ def observations(
     for plural, value in cluster.manifests(manifests, entities.namespace):
         if plural == "secrets":
             value["stringData"] = {}
-        if plural in {"deployments", "statefulsets", "daemonsets", "services", "persistentvolumeclaims", "persistentvolumes"}:
+        if plural in {
+            "deployments",
+            "statefulsets",
+            "daemonsets",
+            "services",
+            "persistentvolumeclaims",
+            "persistentvolumes",
+        }:
             # What runs was printed; the manifest tells what printing leaves out.
             read.add(plural, value)
     snapshot = Snapshot(objects={**read.objects, "events": _once(read.events)})
@@ -56,24 +78,51 @@ def observations(
     yield from pods.states(own, owners, window)
     yield from workloads.states(snapshot, owners)
     well = _well(snapshot, owners)
-    for state in events.states(snapshot, owners, window):
-        yield replace(state, active=False, attributes={**state.attributes, "settled": "yes"}) if _settled(state, well) else state
+    # What complained of something that is well, or gone, says nothing of now.
+    yield from (state for state in events.states(snapshot, owners, window) if not _settled(state, well))
     yield from environment.dependencies(snapshot, owners)
-    yield from wiring.states(
-        wiring.Objects(
-            {**snapshot.objects},
-            lambda namespace, name, labels: owners.workload_entity(namespace, name, labels),
-            whole=frozenset(plural for plural in _LISTED if any(f"kubectl get {plural} " in command for command in texts)),
-        )
-    )
+    whole = frozenset(plural for plural in _LISTED if any(f"kubectl get {plural} " in command for command in texts))
+    yield from _conditions(snapshot, owners, whole, at=window.end)
     yield from _credentials(manifests, entities)
     yield from _database(manifests, entities)
     yield from _connectivity(probes.get("connectivity") or {}, entities, at=window.end)
-    yield from _node_services(probes.get("node_services") or {}, entities, used={one["spec"].get("nodeName") for one in own})
+    yield from _node_services(
+        probes.get("node_services") or {}, entities, used={one["spec"].get("nodeName") for one in own}
+    )
     for pod in own:
         node = str(pod["spec"].get("nodeName") or "")
         if node:
             yield Dependency(owners.pod_entity(pod), Entity(EntityKind.NODE, node), "placement")
+
+
+def _conditions(snapshot: Snapshot, owners: Owners, whole: frozenset[str], *, at: float) -> Iterator[State]:
+    """Yield what is wrong among the objects, each condition of a thing once."""
+
+    def service_of(namespace: str, workload: str, labels: Mapping[str, str]) -> str:
+        service = owners.service(namespace, workload, dict(labels))
+        return service.name if service else ""
+
+    by_kind = {_KINDS[plural]: items for plural, items in snapshot.objects.items() if plural in _KINDS}
+    unlisted = {_KINDS[plural] for plural in _LISTED} - {_KINDS[plural] for plural in whole}
+    found = list(
+        cluster_conditions.find(
+            cluster_conditions.Cluster.of(
+                {kind: items for kind, items in by_kind.items() if kind not in unlisted}, at=at, service_of=service_of
+            )
+        )
+    )
+    found += wiring.states(
+        wiring.Objects(
+            snapshot.objects,
+            lambda namespace, name, labels: owners.workload_entity(namespace, name, labels),
+            whole=whole,
+        )
+    )
+    seen: set[tuple[str, str]] = set()
+    for state in found:
+        if (state.entity.service, state.condition) not in seen:
+            yield state
+        seen.add((state.entity.service, state.condition))
 
 
 def _well(snapshot: Snapshot, owners: Owners) -> dict[str, bool]:
@@ -81,11 +130,15 @@ def _well(snapshot: Snapshot, owners: Owners) -> dict[str, bool]:
     found: dict[str, bool] = {}
     for pod in snapshot.objects.get("pods", []):
         statuses = pod["status"].get("containerStatuses") or ()
-        found[owners.pod_entity(pod).key] = not pods.is_unwell(pod) and not any(one.get("restartCount") for one in statuses)
+        found[owners.pod_entity(pod).key] = not pods.is_unwell(pod) and not any(
+            one.get("restartCount") for one in statuses
+        )
     for resource in (DEPLOYMENTS, STATEFULSETS):
         for one in snapshot.of(resource):
             wanted = fields.number(one, "spec", "replicas")
-            working = max(fields.number(one, "status", "availableReplicas"), fields.number(one, "status", "readyReplicas"))
+            working = max(
+                fields.number(one, "status", "availableReplicas"), fields.number(one, "status", "readyReplicas")
+            )
             key = owners.workload_entity(fields.namespace(one), fields.name(one), fields.labels(one)).key
             found[key] = found.get(key, True) and wanted > 0 and working >= wanted
     return found
@@ -218,6 +271,6 @@ def _database(manifests: Mapping[str, Any], entities: Entities) -> Iterator[Stat
                 yield Dependency(entities.named(name), entities.named(store), "manifests")
             if port != usual and times >= 3:
                 yield State(
-                    entities.named(name), "AddressPortUnknown", "manifests",
+                    entities.named(name), "HostPortUnknown", "manifests",
                     detail=f"{name} looks for {host} on port {port}, {times} others on {usual}",
                 )  # fmt: skip

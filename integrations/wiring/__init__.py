@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from integrations.wiring import addresses, probes, scheduling, services, settings, storage
+from integrations.wiring import addresses, probes, services, settings, storage
 from integrations.wiring.objects import Objects
 
 if TYPE_CHECKING:
@@ -20,5 +20,5 @@ __all__ = ["Objects", "states"]
 
 def states(objects: Objects) -> Iterator[State]:
     """Yield a state for each thing that is put together wrongly, in a stable order."""
-    for check in (services, probes, addresses, settings, scheduling, storage):
+    for check in (services, probes, addresses, settings, storage):
         yield from check.states(objects)

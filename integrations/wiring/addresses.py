@@ -23,7 +23,9 @@ def states(objects: Objects) -> Iterator[State]:
     """Yield a state for each address that names a service which does not exist, or a port that it does not have."""
     known: dict[tuple[str, str], set[int]] = {}
     for service in objects.of("services"):
-        numbers = {int(str(one.get("port"))) for one in parts(service, "spec", "ports") if str(one.get("port")).isdecimal()}
+        numbers = {
+            int(str(one.get("port"))) for one in parts(service, "spec", "ports") if str(one.get("port")).isdecimal()
+        }
         known[namespace(service), name(service)] = numbers
     if not known:
         return
@@ -38,12 +40,18 @@ def states(objects: Objects) -> Iterator[State]:
             numbers_there = known.get((where, first))
             if numbers_there is None:
                 yield objects.state(
-                    workload, "AddressUnknown", f"{key} is {host}:{port}, and there is no service {first}", kind=plural[:-1]
+                    workload,
+                    "HostUnknown",
+                    f"{key} is {host}:{port}, and there is no service {first}",
+                    kind=plural[:-1],
                 )
             elif numbers_there and port not in numbers_there:
                 served = ", ".join(map(str, sorted(numbers_there)))
                 yield objects.state(
-                    workload, "AddressPortUnknown", f"{key} is {host}:{port}, but {first} serves {served}", kind=plural[:-1]
+                    workload,
+                    "HostPortUnknown",
+                    f"{key} is {host}:{port}, but {first} serves {served}",
+                    kind=plural[:-1],
                 )
 
 
@@ -69,6 +77,10 @@ def _environment(container: Object, where: str, objects: Objects) -> dict[str, s
             wanted = part(source, reference).get("name")
             for one in objects.of(plural) if wanted else ():
                 if (namespace(one), name(one)) == (where, wanted):
-                    values |= {str(key): str(word) for key, word in {**part(one, "data"), **part(one, "stringData")}.items()}
-    values |= {str(one.get("name")): str(one["value"]) for one in parts(container, "env") if one.get("value") is not None}
+                    values |= {
+                        str(key): str(word) for key, word in {**part(one, "data"), **part(one, "stringData")}.items()
+                    }
+    values |= {
+        str(one.get("name")): str(one["value"]) for one in parts(container, "env") if one.get("value") is not None
+    }
     return values

@@ -36,19 +36,22 @@ def states(objects: Objects) -> Iterator[State]:
                 )
                 if served and unserved and not _is_mesh(port):
                     yield objects.state(
-                        workload, f"{word}ProbePortUnserved", kind=kind,
+                        workload, f"{word}ProbePortMismatch", kind=kind,
                         detail=f"{what}, but the container serves {', '.join(map(str, sorted(served)))}",
                     )  # fmt: skip
                     continue
                 spoken = _protocol(container, workload, objects, port, key)
                 if spoken and spoken != how:
                     yield objects.state(
-                        workload, f"{word}ProbeProtocolMismatch", kind=kind, detail=f"{what}, but {spoken} is spoken there"
+                        workload,
+                        f"{word}ProbeProtocolMismatch",
+                        kind=kind,
+                        detail=f"{what}, but {spoken} is spoken there",
                     )
             patience = _patience(part(container, "livenessProbe"))
             if patience is not None and patience < _LEAST_PATIENCE and not part(container, "startupProbe"):
                 yield objects.state(
-                    workload, "LivenessProbeImpatient", kind=kind,
+                    workload, "LivenessProbeTooEager", kind=kind,
                     detail=f"liveness probe of {name(workload)} kills it {patience:.0f} s after its start",
                 )  # fmt: skip
 
@@ -79,7 +82,11 @@ def _protocol(container: Object, workload: Object, objects: Objects, port: objec
 def _named(workload: Object, objects: Objects, port: object) -> str:
     for service in objects.of("services"):
         selector = part(service, "spec", "selector")
-        if namespace(service) != namespace(workload) or not selector or not selector.items() <= pod_labels(workload).items():
+        if (
+            namespace(service) != namespace(workload)
+            or not selector
+            or not selector.items() <= pod_labels(workload).items()
+        ):
             continue
         for one in parts(service, "spec", "ports"):
             if str(one.get("targetPort") or one.get("port")) == str(port):

@@ -35,7 +35,7 @@ def _service(service: Object, objects: Objects) -> Iterator[State]:
         if objects.of("deployments"):
             near = _nearest(service, selector, objects)
             yield objects.state(
-                near or service, "SelectorMatchesNothing", kind="service",
+                near or service, "SelectorMismatch", kind="service",
                 detail=f"service {name(service)} selects {words}, and no workload has pods with these labels",
             )  # fmt: skip
         return
@@ -63,7 +63,7 @@ def _port(service: Object, port: Object, behind: list[Object], objects: Objects)
     if str(target).isdecimal():
         if int(str(target)) not in numbers:
             yield objects.state(
-                behind[0], "TargetPortUnserved", kind="service",
+                behind[0], "TargetPortMismatch", kind="service",
                 detail=f"{what} leads to {target}, but the containers serve {', '.join(map(str, sorted(numbers)))}",
             )  # fmt: skip
             return
@@ -75,7 +75,7 @@ def _port(service: Object, port: Object, behind: list[Object], objects: Objects)
             )  # fmt: skip
     elif names and str(target) not in names:
         yield objects.state(
-            behind[0], "TargetPortUnserved", kind="service",
+            behind[0], "TargetPortMismatch", kind="service",
             detail=f"{what} leads to the port named {target}, but the containers name {', '.join(sorted(names))}",
         )  # fmt: skip
 
@@ -83,12 +83,14 @@ def _port(service: Object, port: Object, behind: list[Object], objects: Objects)
 def _policy(policy: Object, objects: Objects) -> Iterator[State]:
     spec = part(policy, "spec")
     selector = {str(key): str(word) for key, word in part(spec, "podSelector", "matchLabels").items()}
-    closed = [word for word in ("ingress", "egress") if word.title() in (spec.get("policyTypes") or ()) and not spec.get(word)]
+    closed = [
+        word for word in ("ingress", "egress") if word.title() in (spec.get("policyTypes") or ()) and not spec.get(word)
+    ]
     if not closed:
         return
     for _, workload in objects.workloads():
         if namespace(workload) == namespace(policy) and selector.items() <= pod_labels(workload).items():
             yield objects.state(
-                workload, "IsolatedByPolicy", kind="networkpolicy",
+                workload, "PolicyDeniesAll", kind="networkpolicy",
                 detail=f"network policy {name(policy)} allows no {' and no '.join(closed)} traffic of its pods",
             )  # fmt: skip

@@ -25,7 +25,10 @@ def states(objects: Objects) -> Iterator[State]:
         if spec.get("dnsPolicy") == "None":
             servers = ", ".join(map(str, part(spec, "dnsConfig").get("nameservers") or ())) or "no server"
             yield objects.state(
-                workload, "DnsOverridden", f"{name(workload)} asks {servers} for names, not the cluster's DNS", kind=kind
+                workload,
+                "DnsOverridden",
+                f"{name(workload)} asks {servers} for names, not the cluster's DNS",
+                kind=kind,
             )
         yield from _ports(workload, kind, objects)
         yield from _missing(workload, kind, objects)
@@ -46,7 +49,10 @@ def _ports(workload: Object, kind: str, objects: Objects) -> Iterator[State]:
     for number, times in sorted(taken.items()):
         if times > 1:
             yield objects.state(
-                workload, "PortTakenTwice", f"{name(workload)}: {times} containers of a pod listen on port {number}", kind=kind
+                workload,
+                "PortConflict",
+                f"{name(workload)}: {times} containers of a pod listen on port {number}",
+                kind=kind,
             )
 
 
@@ -62,7 +68,12 @@ def _missing(workload: Object, kind: str, objects: Objects) -> Iterator[State]:
     wanted += [("imagepullsecrets", str(one.get("name") or "")) for one in parts(spec, "imagePullSecrets")]
     for container in containers(workload):
         for source in (*parts(container, "envFrom"), *(part(one, "valueFrom") for one in parts(container, "env"))):
-            for key, plural in (("secretRef", "secrets"), ("secretKeyRef", "secrets"), ("configMapRef", "configmaps"), ("configMapKeyRef", "configmaps")):
+            for key, plural in (
+                ("secretRef", "secrets"),
+                ("secretKeyRef", "secrets"),
+                ("configMapRef", "configmaps"),
+                ("configMapKeyRef", "configmaps"),
+            ):
                 reference = part(source, key)
                 if reference and not reference.get("optional"):
                     wanted.append((plural, str(reference.get("name") or "")))
@@ -71,8 +82,11 @@ def _missing(workload: Object, kind: str, objects: Objects) -> Iterator[State]:
         if not wanted_name or listed not in objects.whole:
             continue
         if not any(name(one) == wanted_name and namespace(one) == namespace(workload) for one in objects.of(listed)):
-            word = {"secrets": "SecretMissing", "configmaps": "ConfigMapMissing", "serviceaccounts": "ServiceAccountMissing",
-                    "persistentvolumeclaims": "ClaimMissing", "imagepullsecrets": "ImagePullSecretMissing"}[plural]  # fmt: skip
+            word = {"secrets": "MissingSecret", "configmaps": "MissingConfigMap", "serviceaccounts": "MissingServiceAccount",
+                    "persistentvolumeclaims": "MissingClaim", "imagepullsecrets": "PullSecretMissing"}[plural]  # fmt: skip
             yield objects.state(
-                workload, word, f"{name(workload)} needs {listed.removesuffix('s')} {wanted_name}, which does not exist", kind=kind
+                workload,
+                word,
+                f"{name(workload)} needs {listed.removesuffix('s')} {wanted_name}, which does not exist",
+                kind=kind,
             )

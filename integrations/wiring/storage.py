@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from integrations.kubernetes import quantity
+from integrations.cluster import quantity
 from integrations.wiring.objects import labels, name, namespace, part, parts
 
 if TYPE_CHECKING:
@@ -38,24 +38,50 @@ def _why(claim: Object, objects: Objects) -> tuple[str, str]:
     wanted = str(spec.get("volumeName") or "")
     named = [one for one in volumes if name(one) == wanted] if wanted else volumes
     if wanted and not named:
-        return "ClaimVolumeMissing", f"there is no volume {wanted}"
+        return "VolumeMissing", f"there is no volume {wanted}"
     reasons: list[tuple[int, str, str]] = []
     for volume in named:
         there = part(volume, "spec")
         holder = part(there, "claimRef")
         if holder and (holder.get("namespace"), holder.get("name")) != (namespace(claim), name(claim)):
             if wanted or _alike(spec, there):
-                reasons.append((5, "ClaimVolumeTaken", f"volume {name(volume)} belongs to {holder.get('namespace')}/{holder.get('name')}"))
+                reasons.append(
+                    (
+                        5,
+                        "VolumeTaken",
+                        f"volume {name(volume)} belongs to {holder.get('namespace')}/{holder.get('name')}",
+                    )
+                )
             continue
         selector = part(spec, "selector", "matchLabels")
         if selector and not {str(k): str(v) for k, v in selector.items()}.items() <= labels(volume).items():
             reasons.append((4, "ClaimSelectorMismatch", f"volume {name(volume)} lacks the labels {selector}"))
         elif (spec.get("storageClassName") or "") != (there.get("storageClassName") or ""):
-            reasons.append((1, "ClaimClassMismatch", f"it asks for class {spec.get('storageClassName') or 'none'}, volume {name(volume)} is of {there.get('storageClassName') or 'none'}"))
+            reasons.append(
+                (
+                    1,
+                    "ClaimClassMismatch",
+                    f"it asks for class {spec.get('storageClassName') or 'none'}, volume {name(volume)} is of {there.get('storageClassName') or 'none'}",
+                )
+            )
         elif not set(spec.get("accessModes") or ()) <= set(_modes(there)):
-            reasons.append((3, "ClaimModeMismatch", f"it asks for {', '.join(spec.get('accessModes') or ())}, volume {name(volume)} offers {', '.join(_modes(there))}"))
-        elif (quantity.parse(part(spec, "resources", "requests").get("storage")) or 0.0) > (quantity.parse(part(there, "capacity").get("storage")) or 0.0):
-            reasons.append((3, "ClaimTooLarge", f"it asks for {part(spec, 'resources', 'requests').get('storage')}, volume {name(volume)} has {part(there, 'capacity').get('storage')}"))
+            reasons.append(
+                (
+                    3,
+                    "ClaimAccessModeMismatch",
+                    f"it asks for {', '.join(spec.get('accessModes') or ())}, volume {name(volume)} offers {', '.join(_modes(there))}",
+                )
+            )
+        elif (quantity.parse(part(spec, "resources", "requests").get("storage")) or 0.0) > (
+            quantity.parse(part(there, "capacity").get("storage")) or 0.0
+        ):
+            reasons.append(
+                (
+                    3,
+                    "ClaimTooLarge",
+                    f"it asks for {part(spec, 'resources', 'requests').get('storage')}, volume {name(volume)} has {part(there, 'capacity').get('storage')}",
+                )
+            )
     if reasons:
         _, condition, detail = max(reasons, key=lambda one: one[0])
         return condition, detail

@@ -1,0 +1,127 @@
+"""The words of recorded sets: how they spell entities, and what they call a kind of fault."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from copilot.evaluation.vocabulary_kubernetes import CONDITIONS, DETAILS, KINDS, QUOTAS
+from scoring.evidence import CauseKind, EvidenceKind
+from scoring.observations import EntityKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from integrations.recorded import RecordedCase
+    from scoring.evidence import Candidate, Evidence
+    from scoring.observations import Entity
+
+_K = CauseKind
+CHANGES: Final = frozenset({_K.BAD_DEPLOY, _K.CONFIG_CHANGE, _K.DATABASE_LOCKS})
+
+# Which vocabulary a set speaks, by the name that its cases give it.
+_METRIC_KINDS: Final[dict[str, dict[CauseKind, str]]] = {
+    "rcd-sockshop": {_K.CPU_SATURATION: "cpu_hog", _K.MEMORY_SATURATION: "memory_leak"},
+    "nezha": {
+        _K.CPU_SATURATION: "cpu_contention", _K.NETWORK_LATENCY: "network_delay", _K.NETWORK_LOSS: "network_delay",
+        _K.FAILING_DEPENDENCY: "network_delay", _K.CRASH_LOOP: "exception", _K.BAD_DEPLOY: "exception",
+        _K.CONFIG_CHANGE: "return", _K.HUMAN_OR_JOB: "return",
+    },
+}  # fmt: skip
+_KUBERNETES: Final = "cloudopsbench"
+
+
+def labels(dataset: str) -> tuple[str, ...]:
+    """Return the kinds of fault that a set tells apart; empty where its words are not known."""
+    if dataset == _KUBERNETES:
+        return KINDS
+    return tuple(sorted(set(_METRIC_KINDS.get(dataset, {}).values())))
+
+
+def spelt(case: RecordedCase, entity: Entity) -> str | None:
+    """Return how a case spells an entity, None where its lists do not have it."""
+    known = case.entities
+    for name in (entity.name, entity.service):
+        if name in known:
+            return name
+    if entity.kind is EntityKind.COMPONENT and case.namespace in known:
+        return case.namespace
+    for name in (entity.service, entity.name):
+        # A pod's or a replica's name begins with that of its service; a short name is the beginning of a long one.
+        longer = [one for one in known if re.fullmatch(rf"{re.escape(one)}-\w+(-\w+)?", name)]
+        if longer:
+            return max(longer, key=len)
+        shorter = [one for one in known if one.startswith(f"{name}-")]
+        if len(shorter) == 1:
+            return shorter[0]
+    return None
+
+
+def entity(case: RecordedCase, candidate: Candidate, cited: Iterable[Evidence]) -> str | None:
+    """Return which of a case's entities a candidate blames."""
+    if case.namespace in case.entities and case.namespace:
+        leading = _leading(candidate, cited)
+        if leading is not None and _quota(leading):
+            return case.namespace
+    return spelt(case, candidate.entity)
+
+
+def label(case: RecordedCase, candidate: Candidate, cited: list[Evidence], name: str) -> str | None:
+    """Return what the case's set calls the fault that a candidate tells of, None where it has no word for it."""
+    if case.dataset == _KUBERNETES:
+        return _kubernetes(case, candidate, cited, name)
+    return _METRIC_KINDS.get(case.dataset, {}).get(candidate.cause_kind)
+
+
+def _kubernetes(case: RecordedCase, candidate: Candidate, cited: list[Evidence], name: str) -> str:
+    states = _ordered(cited)
+    for item in states:
+        for pattern, kind in DETAILS.get(item.indicator, ()):
+            if pattern.search(item.statement):
+                return kind
+        if item.indicator in CONDITIONS:
+            return CONDITIONS[item.indicator]
+    logs = "\n".join(item.statement for item in cited if item.kind is EvidenceKind.LOG)
+    for pattern, kind in DETAILS["log"]:
+        if pattern.search(logs):
+            return kind
+    node = name in case.nodes
+    match candidate.cause_kind:
+        case _K.CPU_SATURATION:
+            return "pod_cpu_overload"
+        case _K.MEMORY_SATURATION:
+            return "oom_killed"
+        case _K.NETWORK_LOSS:
+            return "node_network_packet_loss" if node else "pod_network_delay"
+        case _K.NODE_FAILURE:
+            return "node_network_delay" if node else "kubelet_unavailable"
+        case _K.IMAGE:
+            return "incorrect_image_reference"
+        case _K.SCHEDULING:
+            return "node_selector_mismatch"
+        case _K.CREDENTIALS:
+            return "mysql_invalid_credentials"
+        case _K.DNS_FAULT:
+            return "service_dns_resolution_failure"
+        case _K.DATABASE_CONNECTIONS | _K.CONNECTION_SATURATION:
+            return "db_connection_exhaustion"
+        case _K.DATABASE_REPLICATION:
+            return "db_read_only"
+        case _K.NETWORK_PARTITION:
+            return "gateway_misroute"
+    return "node_network_delay" if node else "pod_network_delay"
+
+
+def _ordered(cited: Iterable[Evidence]) -> list[Evidence]:
+    """Return the states among what is cited, those with the most exact words first, then the worst."""
+    states = [item for item in cited if item.kind is EvidenceKind.STATE]
+    return sorted(states, key=lambda item: (item.indicator not in CONDITIONS, -item.severity, item.id))
+
+
+def _leading(candidate: Candidate, cited: Iterable[Evidence]) -> Evidence | None:
+    del candidate
+    return next(iter(_ordered(cited)), None)
+
+
+def _quota(item: Evidence) -> bool:
+    return item.indicator in QUOTAS or "exceeded quota" in item.statement
