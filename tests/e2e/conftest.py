@@ -1,4 +1,4 @@
-"""A running stack for each module, and real sources where this machine has them."""
+"""The running product, one stack for all modules that want the same settings, and real servers where they can be had."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.e2e import sources
 from tests.e2e import stack as stacks
 from tests.e2e.stack import Stack
 from tests.servers.aimock import aimock_server
@@ -16,23 +17,27 @@ from tests.servers.fixtures import control_plane, kubelet, start_prometheus
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-
 __all__ = ["aimock_server", "control_plane", "kubelet", "start_prometheus"]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def start_stack(
-    make_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+    make_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory, worker_id: str
 ) -> Iterator[Callable[..., Stack]]:
-    """Start the product's processes on a database, a broker and ports of their own: `start_stack(SETTING="value")`."""
+    """Start the product on a database, a broker and ports of its own: `start_stack(SETTING="value")`.
+
+    Who asks for the same settings gets the same stack: modules keep apart by their tenants, as customers do.
+    """
+    started: dict[str, Stack] = {}
     with ExitStack() as ending:
-        made: list[Stack] = []
 
         def start(**settings: str) -> Stack:
-            name = f"e2e_{zlib.crc32(request.module.__name__.encode()):08x}_{len(made)}"
-            running = stacks.running(tmp_path_factory.mktemp("stack"), make_database(name), settings)
-            made.append(ending.enter_context(running))
-            return made[-1]
+            key = repr(sorted(settings.items()))
+            if key not in started:
+                database = make_database(f"e2e_{worker_id}_{zlib.crc32(key.encode()):08x}")
+                running = stacks.running(tmp_path_factory.mktemp("stack"), database, settings)
+                started[key] = ending.enter_context(running)
+            return started[key]
 
         yield start
 
@@ -43,10 +48,21 @@ def stack(start_stack: Callable[..., Stack]) -> Stack:
     return start_stack()
 
 
+@pytest.fixture(scope="module")
+def replay() -> Iterator[sources.Replay]:
+    """The demo's recording, served as if its page fired now: stands in for Prometheus and Kubernetes on any machine."""
+    with sources.replaying() as server:
+        yield server
+
+
 @pytest.fixture(autouse=True)
-def _logs_on_failure(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Show the processes' logs beside a test that fails."""
+def _all_up(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Show every process's log beside a test that fails, and leave the stack whole for the next."""
     before = request.session.testsfailed
     yield
-    if request.session.testsfailed > before and "stack" in request.fixturenames:
-        print(request.getfixturevalue("stack").logs())
+    if "stack" not in request.fixturenames:
+        return
+    stack: Stack = request.getfixturevalue("stack")
+    if request.session.testsfailed > before:
+        print(stack.logs())
+    stack.mend()

@@ -18,6 +18,8 @@ from tests.e2e.stack import Stack, until
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from copilot.replay.world import Deploy
+
 Message = dict[str, Any]
 SECRET = "pagerduty-webhook-secret"
 CHANNEL = "incidents"
@@ -107,6 +109,22 @@ class Customer:
         answer = self.send(self.event(event_type, **event))
         assert (answer.status_code, answer.json()) == (202, {"status": "accepted"})
         return incident
+
+    # Its CI ------------------------------------------------------------------------------------------------------
+
+    def tell_of_deploy(self, deploy: Deploy, *, alert_at: float) -> httpx.Response:
+        """Tell of a deployment, as a CI's curl line does."""
+        body = {
+            "service": deploy.service,
+            "version": deploy.version,
+            "environment": deploy.environment,
+            "status": deploy.status,
+            "deployed_at": alert_at - deploy.before_alert,
+            "author": deploy.author,
+            "url": deploy.url,
+            "description": deploy.description,
+        }
+        return httpx.post(f"{self.stack.api}{self.hooks['deploys']}", json=body, timeout=10)
 
     # What became of it -------------------------------------------------------------------------------------------
 

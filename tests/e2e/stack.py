@@ -75,6 +75,11 @@ class Broker:
         """Return the broker's address."""
         return f"redis://127.0.0.1:{self.port}/0"
 
+    @property
+    def is_up(self) -> bool:
+        """Return whether it runs."""
+        return self._server is not None
+
     def start(self) -> None:
         """Start it, empty."""
         self._server = ValkeyServer(
@@ -153,6 +158,15 @@ class Stack:
         """Kill a process and start it again, as its supervisor does a moment later."""
         self.kill(name)
         self.start(name)
+
+    def mend(self) -> None:
+        """Start what is dead, and end what was started beside the usual processes."""
+        extra = self.processes.pop("worker-2", None)
+        if extra is not None:
+            _end({"worker-2": extra})
+        if not self.broker.is_up:
+            self.broker.start()
+        self.start(*(name for name, one in self.processes.items() if not one.is_alive))
 
     def freeze(self, name: str) -> None:
         """Stop a process and its children as a machine does that swaps, or is being moved."""

@@ -74,7 +74,7 @@ def story(
 
 def play(stack: Stack, shop: sources.Sources, claude: AiMock | None) -> Story:
     customer = join(stack, "acme", *shop.connections, ("deploys",), services=sources.services())
-    deploys = [tell(customer, deploy, shop.alert_at) for deploy in sources.SHOP.deploys]
+    deploys = [customer.tell_of_deploy(deploy, alert_at=shop.alert_at) for deploy in sources.SHOP.deploys]
 
     first_page = paged(customer, claude, created_at=shop.alert_at)
     first = stack.incident("acme", 1)
@@ -115,24 +115,10 @@ def play(stack: Stack, shop: sources.Sources, claude: AiMock | None) -> Story:
         deploys=deploys,
         model_calls=stack.rows(
             "SELECT i.number, c.model, c.outcome, c.input_tokens, c.output_tokens, c.dollars FROM copilot_modelcall c"
-            " JOIN copilot_run r ON r.id = c.run_id JOIN copilot_incident i ON i.id = r.incident_id ORDER BY c.id"
+            " JOIN copilot_run r ON r.id = c.run_id JOIN copilot_incident i ON i.id = r.incident_id JOIN copilot_tenant t ON t.id = c.tenant_id"
+            " WHERE t.slug = 'acme' ORDER BY c.id"
         ),
     )
-
-
-def tell(customer: Customer, deploy: Any, alert_at: float) -> httpx.Response:
-    """Tell of a deployment, as a CI's curl line does."""
-    body = {
-        "service": deploy.service,
-        "version": deploy.version,
-        "environment": deploy.environment,
-        "status": deploy.status,
-        "deployed_at": alert_at - deploy.before_alert,
-        "author": deploy.author,
-        "url": deploy.url,
-        "description": deploy.description,
-    }
-    return httpx.post(f"{customer.stack.api}{customer.hooks['deploys']}", json=body, timeout=10)
 
 
 def paged(customer: Customer, claude: AiMock | None, *, created_at: float) -> str:

@@ -13,8 +13,6 @@ from tests.e2e.customer import Customer, join, post_ids, words
 from tests.e2e.stack import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from tests.e2e.stack import Stack
 
 pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.slow]
@@ -24,25 +22,8 @@ FOLLOWING = {"open": "gather", "gather": "propose", "propose": "rank", "rank": "
 
 
 @pytest.fixture(scope="module")
-def replay() -> Iterator[sources.Replay]:
-    with sources.replaying() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def stack(start_stack: Callable[..., Stack]) -> Stack:
-    return start_stack(COPILOT_GATHER_SECONDS="20")
-
-
-@pytest.fixture(scope="module")
 def customer(stack: Stack, replay: sources.Replay) -> Customer:
-    return join(stack, "acme", *replay.sources.connections, services=sources.services())
-
-
-@pytest.fixture(autouse=True)
-def _all_up(stack: Stack) -> Iterator[None]:
-    yield
-    stack.start(*(name for name, one in stack.processes.items() if not one.is_alive))
+    return join(stack, "killed", *replay.sources.connections, services=sources.services())
 
 
 def page(customer: Customer, replay: sources.Replay, title: str) -> str:
