@@ -38,6 +38,7 @@ model_dollars = Counter("copilot_model_dollars_total", "US dollars spent on the 
 # The HTTP clients tell each request's full address, which may hold keys; Celery tells each sweep.
 TOO_TALKATIVE = (
     "celery.app.trace",
+    "celery.beat",
     "celery.worker.strategy",
     "httpcore",
     "httpcore2",
