@@ -43,7 +43,7 @@ class ConnectionAdmin(TenantAdmin):
     write_role: ClassVar[Role | None] = Role.ADMIN
     # `connections.connect` writes its own entry, with the names of the fields.
     audits_forms = False
-    list_display = ("display_name", "tenant", "display_health", "health_detail_line", "checked_at", "failing_since")
+    list_display = ("display_name", "tenant", "display_health", "health_detail_line", "checked_at")
     list_filter = (TenantFilter, "kind", "health", "is_enabled")
     search_fields = ("kind", "name", "health_detail")
     ordering = ("tenant__slug", "kind", "name")

@@ -53,7 +53,7 @@ class OutcomeFilter(admin.SimpleListFilter):
 class DeliveryAdmin(ReadOnlyAdmin):
     """Be the pages of deliveries."""
 
-    list_display = ("received_at", "tenant", "connection", "outcome", "attempts", "event_count", "error_line")
+    list_display = ("received_at", "tenant", "connection", "outcome", "event_count", "error_line")
     list_filter = (TenantFilter, OutcomeFilter, "received_at")
     search_fields = ("external_id", "error")
     ordering = ("-received_at",)

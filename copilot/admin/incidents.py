@@ -8,6 +8,8 @@ from django.contrib import admin
 from django.db.models import Count, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 
 from copilot.admin import incident_page, marks
@@ -73,10 +75,8 @@ class IncidentAdmin(ReadOnlyAdmin):
         "tenant",
         "display_title",
         "display_status",
-        "display_verdict",
         "top_hypothesis",
         "display_feedback",
-        "started_at",
     )
     list_display_links = ("display_number",)
     list_filter = (TenantFilter, "status", VerdictFilter, FeedbackFilter, "started_at")
@@ -101,25 +101,22 @@ class IncidentAdmin(ReadOnlyAdmin):
 
         return told
 
-    @admin.display(description="incident", ordering="number")
-    def display_number(self, row: Incident) -> str:
-        """Return the number as people say it."""
-        return f"INC-{row.number}"
+    @admin.display(description="incident", ordering="started_at")
+    def display_number(self, row: Incident) -> SafeString:
+        """Return the number as people say it, and when it began."""
+        began = date_format(timezone.localtime(row.started_at), "Y-m-d H:i")
+        return format_html("INC-{}<br><small>{}</small>", row.number, began)
 
     @admin.display(description="what", ordering="title")
     def display_title(self, row: Incident) -> SafeString:
         """Return service and title."""
         return format_html("<strong>{}</strong><br>{}", row.display_service, row.title)
 
-    @admin.display(description="status", ordering="status")
-    def display_status(self, row: Incident) -> SafeString:
-        """Return the status as mark and word."""
-        return marks.status_mark(row.status)
-
-    @admin.display(description="verdict", ordering="newest_verdict")
-    def display_verdict(self, row: Any) -> SafeString | str:
-        """Return the verdict as mark and word."""
-        return marks.verdict_mark(row.newest_verdict or "")
+    @admin.display(description="status and verdict", ordering="status")
+    def display_status(self, row: Any) -> SafeString:
+        """Return the status, and the verdict where there is one, as marks and words."""
+        status, verdict = marks.status_mark(row.status), row.newest_verdict
+        return format_html("{}<br>{}", status, marks.verdict_mark(verdict)) if verdict else status
 
     @admin.display(description="first hypothesis")
     def top_hypothesis(self, row: Any) -> str:
@@ -128,11 +125,12 @@ class IncidentAdmin(ReadOnlyAdmin):
         return text if len(text) <= 110 else text[:109] + "…"
 
     @admin.display(description="feedback")
-    def display_feedback(self, row: Any) -> str:
+    def display_feedback(self, row: Any) -> SafeString | str:
         """Return what people said."""
-        said = [f"👍 {row.up}"] * bool(row.up) + [f"👎 {row.down}"] * bool(row.down)
-        confirmed = ["✓ confirmed"] if getattr(row, "confirmation", None) else []
-        return " ".join(said + confirmed)
+        said = " ".join([f"👍 {row.up}"] * bool(row.up) + [f"👎 {row.down}"] * bool(row.down))
+        if getattr(row, "confirmation", None) is None:
+            return said
+        return format_html("{}<br>✓ confirmed", said) if said else "✓ confirmed"
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

@@ -604,7 +604,7 @@ def test_deliveries_are_chosen_by_outcome(query: str, owner: Client) -> None:
 def test_incidents_are_chosen_by_verdict_feedback_and_status(query: str, is_there: bool, owner: Client) -> None:
     page = owner.get(address(Incident, "changelist") + "?" + query).content.decode()
 
-    assert (">INC-1<" in page) == is_there
+    assert (">INC-1<br>" in page) == is_there
 
 
 # -- safety -------------------------------------------------------------------------------------------------------------
