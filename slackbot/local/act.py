@@ -112,6 +112,8 @@ async def slash(act: Act) -> None:
         text=with_mentions(workspace, text),
         thread_ts=thread_ts,
     )
+    # Slack's own deadline for the acknowledgement; an answer that comes later is rare, and worth waiting for.
+    act.settle = 3.0
     delivery = await act.service.sender.send_form(workspace.app, team=workspace.slug, kind="slash", fields=fields)
     act.delivery = delivery
     if not delivery.accepted:
@@ -295,7 +297,9 @@ async def perform(service: Service, body: Json) -> Json:
     await ACTS[kind](act)
     settle = min(float(wait), LONGEST_WAIT) if wait is not None else act.settle
     if act.delivery is None or act.delivery.accepted:
-        await _settle(workspace, after=before, seconds=settle, own=_own_changes(act))
+        # What a command answers is for the person alone, as a rule; a message that is edited meanwhile is no answer to it.
+        reader = user.id if kind == "slash" else None
+        await _settle(workspace, after=before, seconds=settle, own=_own_changes(act), reader=reader)
     return _seen(act, before=before)
 
 
@@ -304,12 +308,16 @@ def _own_changes(act: Act) -> int:
     return 1 if act.body["type"] in ("message", "react") else 0
 
 
-async def _settle(workspace: Workspace, *, after: int, seconds: float, own: int) -> None:
-    """Wait for the app's answer to show, then until it has been quiet for a moment."""
+async def _settle(workspace: Workspace, *, after: int, seconds: float, own: int, reader: str | None) -> None:
+    """Wait for the app's answer to show, to `reader` alone where one is named, then until it has been quiet for a moment."""
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
     while (left := end - loop.time()) > 0:
-        shown = [change for change in workspace.changes_after(after) if change.kind in (*SHOWN, *VIEWS)]
+        shown = [
+            change
+            for change in workspace.changes_after(after)
+            if change.kind in (*SHOWN, *VIEWS) and reader in (None, change.user)
+        ]
         seen = workspace.last_change
         patience = left if len(shown) <= own else min(QUIET, left)
         if not await workspace.wait_for_change(after=seen, seconds=patience):
