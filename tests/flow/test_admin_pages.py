@@ -599,6 +599,8 @@ def test_deliveries_are_chosen_by_outcome(query: str, owner: Client) -> None:
         ("feedback=none", False),
         ("status__exact=triggered", True),
         ("status__exact=resolved", False),
+        ("tenant=acme&status__in=triggered,acknowledged", True),
+        ("status__in=resolved", False),
     ],
 )
 def test_incidents_are_chosen_by_verdict_feedback_and_status(query: str, is_there: bool, owner: Client) -> None:
