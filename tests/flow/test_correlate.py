@@ -168,6 +168,7 @@ def test_reopening_starts_another_look(tenant: Tenant, incidents: Any) -> None:
 
     (incident,) = incidents()
     assert (incident.status, incident.resolved_at) == ("triggered", None)
+    assert moved.run_id is not None
     with tenant_scope(tenant.id):
         assert Run.objects.get(id=moved.run_id).sequence == 2
 

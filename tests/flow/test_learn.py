@@ -13,6 +13,7 @@ from copilot.knowledge import incident_reader
 from copilot.knowledge.precedents import acceptances, precedents, similarity
 from copilot.models import AuditEntry, Confirmation, EvidenceRecord, Feedback, Hypothesis, Incident, Run
 from copilot.stages import learn
+from integrations.base import Action
 from scoring.evidence import Acceptance, CauseKind, Direction, Evidence, EvidenceKind, Precedent
 from scoring.frozen import plain
 from scoring.observations import Entity, EntityKind
@@ -45,7 +46,7 @@ def past(tenant: Tenant, checkout: Service) -> Callable[..., tuple[UUID, list[UU
 
     def make(key: str, *, minute: float = 0, symptom: str = "high p95 latency") -> tuple[UUID, list[UUID]]:
         (moved,) = happen(tenant, event(key=key, minute=minute, started_minute=minute, symptom=symptom))
-        happen(tenant, event(_resolved(), key=key, minute=minute + 1))
+        happen(tenant, event(Action.RESOLVED, key=key, minute=minute + 1))
         with tenant_scope(tenant.id):
             assert moved.run_id is not None
             run = Run.objects.get(id=moved.run_id)
@@ -65,12 +66,6 @@ def past(tenant: Tenant, checkout: Service) -> Callable[..., tuple[UUID, list[UU
         return moved.incident_id, ids
 
     return make
-
-
-def _resolved() -> object:
-    from integrations.base import Action
-
-    return Action.RESOLVED
 
 
 def verdict(tenant: Tenant, hypothesis: UUID, value: str, person: str = "U1", **others: str) -> UUID:

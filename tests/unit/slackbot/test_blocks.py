@@ -551,7 +551,12 @@ def test_a_change_says_what_it_altered_and_who_made_it_though_no_source_knows_bo
 def test_of_many_symptoms_the_worst_of_each_family_is_shown_first() -> None:
     def symptom(name: str, indicator: str, severity: float) -> Evidence:
         return replace(
-            briefings.LATENCY, id=name, indicator=indicator, severity=severity, statement=f"{indicator} is bad", is_symptom=True
+            briefings.LATENCY,
+            id=name,
+            indicator=indicator,
+            severity=severity,
+            statement=f"{indicator} is bad",
+            is_symptom=True,
         )
 
     briefing = replace(
