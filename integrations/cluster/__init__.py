@@ -8,22 +8,45 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from integrations.cluster import scheduling
+from integrations.cluster import (
+    accounts,
+    addresses,
+    admission,
+    complaints,
+    jobs,
+    nodes,
+    pods,
+    policies,
+    probes,
+    quotas,
+    references,
+    routes,
+    scaling,
+    scheduling,
+    services,
+    storage,
+    workloads,
+)
+from integrations.cluster.addresses import dependencies
 from integrations.cluster.cluster import Cluster, ServiceOf, by_label
 from integrations.cluster.words import Word
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scoring.observations import State
+    from scoring.observations import Dependency, State
 
-__all__ = ["Cluster", "ServiceOf", "Word", "by_label", "find"]
+__all__ = ["Cluster", "ServiceOf", "Word", "by_label", "dependencies", "find"]
 
 # One function for each topic, in this order.
-FINDERS = (scheduling.find,)
+FINDERS = (
+    nodes.find, quotas.find, pods.find, scheduling.find, probes.find, references.find, workloads.find, jobs.find,
+    services.find, addresses.find, routes.find, storage.find, scaling.find, policies.find, admission.find, accounts.find,
+    complaints.find,
+)  # fmt: skip
 
 
-def find(cluster: Cluster) -> Iterator[State]:
-    """Yield what is wrong in a cluster."""
+def find(cluster: Cluster) -> Iterator[State | Dependency]:
+    """Yield what is wrong in a cluster, and whom a condition makes depend on whom."""
     for finder in FINDERS:
         yield from finder(cluster)

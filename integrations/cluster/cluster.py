@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -9,11 +10,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from integrations.cluster import fields, selectors
-from integrations.cluster.fields import Object
+from integrations.cluster.events import Seen, read
 from scoring.observations import Entity, EntityKind
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
+
+    from integrations.cluster.fields import Object
 
 Key = tuple[str, str]
 # Namespace, workload's name and labels in; the name of the service that people know, or "".
@@ -42,11 +45,13 @@ class Cluster:
     """Hold what was read of a cluster; make it with `Cluster.of`.
 
     Kinds are the API's (`Pod`, `Deployment`, `EndpointSlice`, …). A kind that is not a key of what was handed over was not
-    read: then nothing is known of it, and no object of it counts as missing. `at` is the moment of reading in Unix seconds.
+    read: then nothing is known of it, and no object of it counts as missing. `at` is the moment of reading in Unix seconds;
+    what was over before `since` is left out.
     """
 
     objects: Mapping[str, Mapping[Key, Object]]
     at: float | None = None
+    since: float | None = None
     source: str = "kubernetes"
     namespaces: frozenset[str] = frozenset()
     unread: frozenset[Key] = frozenset()
@@ -54,6 +59,7 @@ class Cluster:
     _homes: Mapping[Key, list[Object]] = field(default_factory=dict, repr=False, compare=False)
     _labelled: Mapping[tuple[str, str, str], list[Object]] = field(default_factory=dict, repr=False, compare=False)
     _made: Mapping[tuple[str, str, str], list[Object]] = field(default_factory=dict, repr=False, compare=False)
+    _events: Mapping[tuple[str, str, str], list[Seen]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(
@@ -61,6 +67,7 @@ class Cluster:
         objects: Mapping[str, Iterable[Any]],
         *,
         at: float | None = None,
+        since: float | None = None,
         source: str = "kubernetes",
         namespaces: Collection[str] | None = None,
         unread: Collection[Key] = (),
@@ -75,6 +82,7 @@ class Cluster:
         homes: dict[Key, list[Object]] = defaultdict(list)
         labelled: dict[tuple[str, str, str], list[Object]] = defaultdict(list)
         made: dict[tuple[str, str, str], list[Object]] = defaultdict(list)
+        events: dict[tuple[str, str, str], list[Seen]] = defaultdict(list)
         for kind, items in objects.items():
             mine = indexed.setdefault(kind, {})
             for number, one in enumerate(items):
@@ -86,6 +94,8 @@ class Cluster:
         for kind, mine in indexed.items():
             for (namespace, _), one in mine.items():
                 homes[kind, namespace].append(one)
+                if kind == "Event" and (seen := read(one)) is not None:
+                    events[seen.kind, seen.namespace, seen.name].append(seen)
                 if kind in {"Pod", "ReplicaSet", "Job"}:
                     made[namespace, *fields.controller(one)].append(one)
                 if kind == "Pod":
@@ -94,8 +104,8 @@ class Cluster:
         if namespaces is None:
             namespaces = {namespace for mine in indexed.values() for namespace, _ in mine}
         return cls(
-            indexed, at, source, frozenset(namespaces) - {""}, frozenset(unread), service_of, dict(homes), dict(labelled),
-            dict(made),
+            indexed, at, since, source, frozenset(namespaces) - {""}, frozenset(unread), service_of, dict(homes),
+            dict(labelled), dict(made), dict(events),
         )  # fmt: skip
 
     def all(self, kind: str) -> Iterable[Object]:
@@ -126,9 +136,7 @@ class Cluster:
             return []
         lists = [self._labelled.get((namespace, key, word), []) for key, word in selector.items()]
         fewest = min(lists, key=len)
-        return [
-            pod for pod in fewest if selector.items() <= fields.labels(pod).items() and not fields.is_leaving(pod)
-        ]
+        return [pod for pod in fewest if selector.items() <= fields.labels(pod).items() and not fields.is_leaving(pod)]
 
     def selected(self, namespace: str, selector: Object) -> list[Object]:
         """Return the pods that a LabelSelector takes, those that are leaving left out."""
@@ -150,6 +158,27 @@ class Cluster:
                 inner = "Job" if kind == "CronJob" else "ReplicaSet"
                 found += self.children(inner, namespace, fields.name(child))
         return [pod for pod in found if not fields.is_leaving(pod)]
+
+    def events(self, kind: str, namespace: str, name: str) -> list[Seen]:
+        """Return the events about an object."""
+        return self._events.get((kind, namespace, name), [])
+
+    def all_events(self) -> Iterator[list[Seen]]:
+        """Yield the events of each object that has any."""
+        yield from self._events.values()
+
+    def nodes_used(self) -> frozenset[str]:
+        """Return the names of the nodes that pods run on."""
+        return frozenset(fields.text(pod, "spec", "nodeName") for pod in self.all("Pod")) - {""}
+
+    def nearest(self, kind: str, namespace: str, name: str) -> str:
+        """Return the name that is most like one that does not exist, "" where none is like it."""
+        names = [fields.name(one) for one in (self.all(kind) if kind in CLUSTER_WIDE else self.within(kind, namespace))]
+        return next(iter(difflib.get_close_matches(name, sorted(names), n=1, cutoff=0.75)), "")
+
+    def is_over(self, at: float | None) -> bool:
+        """Return whether something ended before what is looked at."""
+        return at is not None and self.since is not None and at < self.since
 
     def workloads(self, *kinds: str) -> Iterator[tuple[str, Object]]:
         """Yield kind and object of the workloads, of all kinds where none is named."""

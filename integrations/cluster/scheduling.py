@@ -7,7 +7,6 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from integrations.cluster import fields, quantity, selectors
-from integrations.cluster.fields import Object
 from integrations.cluster.telling import counted, listed, tell
 from integrations.cluster.words import Word
 
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from integrations.cluster.cluster import Cluster
+    from integrations.cluster.fields import Object
     from scoring.observations import State
 
 # A scheduler that runs says something of a new pod within seconds.
@@ -44,7 +44,6 @@ _UNITS = {Word.INSUFFICIENT_CPU: "cpu", Word.INSUFFICIENT_MEMORY: "memory"}
 
 def find(cluster: Cluster) -> Iterator[State]:
     """Yield why pods are not placed on a node."""
-    complaints = _complaints(cluster)
     for pod in cluster.all("Pod"):
         if fields.text(pod, "status", "phase") not in {"Pending", ""} or fields.is_leaving(pod):
             continue
@@ -56,7 +55,7 @@ def find(cluster: Cluster) -> Iterator[State]:
                     f"pod {fields.name(pod)} is assigned to node {node}, and there is no such node", about=node,
                 )  # fmt: skip
             continue
-        yield from _unplaced(cluster, pod, complaints.get((fields.namespace(pod), fields.name(pod)), ""))
+        yield from _unplaced(cluster, pod, _complaint(cluster, pod))
 
 
 def reasons(message: str) -> Counter[Word]:
@@ -72,17 +71,13 @@ def reasons(message: str) -> Counter[Word]:
     return found
 
 
-def _complaints(cluster: Cluster) -> dict[tuple[str, str], str]:
-    found: dict[tuple[str, str], tuple[float, str]] = {}
-    for event in cluster.all("Event"):
-        if fields.text(event, "reason") != "FailedScheduling":
-            continue
-        about = fields.part(event, "involvedObject") or fields.part(event, "regarding")
-        key = (fields.text(about, "namespace") or fields.namespace(event), fields.text(about, "name"))
-        stamp = fields.seconds(event.get("lastTimestamp")) or fields.seconds(event.get("eventTime")) or 0.0
-        if stamp >= found.get(key, (0.0, ""))[0]:
-            found[key] = (stamp, fields.text(event, "message") or fields.text(event, "note"))
-    return {key: message for key, (_, message) in found.items()}
+def _complaint(cluster: Cluster, pod: Object) -> str:
+    said = [
+        seen
+        for seen in cluster.events("Pod", fields.namespace(pod), fields.name(pod))
+        if seen.reason == "FailedScheduling"
+    ]
+    return max(said, key=lambda seen: seen.last or 0.0).message if said else ""
 
 
 def _unplaced(cluster: Cluster, pod: Object, complaint: str) -> Iterator[State]:
@@ -126,11 +121,18 @@ def _told(cluster: Cluster, pod: Object, said: Counter[Word]) -> tuple[Word | No
             return Word.NODE_SELECTOR_MISMATCH, _selector_words(wanted, nodes)
         fitting = [node for node in selected if has_affinity(spec, node)]
         if not fitting:
-            return Word.NODE_AFFINITY_MISMATCH, f"its node affinity ({_affinity_words(spec)}) matches none of {counted(len(nodes), 'node')}"
+            return (
+                Word.NODE_AFFINITY_MISMATCH,
+                f"its node affinity ({_affinity_words(spec)}) matches none of {counted(len(nodes), 'node')}",
+            )
         open_nodes = [node for node in fitting if not fields.part(node, "spec").get("unschedulable")]
         taints = [taint for node in open_nodes if (taint := untolerated(spec, node)) is not None]
         restricted = len(fitting) < len(nodes)
-        among = f"the {counted(len(fitting), 'node')} that it may run on" if restricted else f"{counted(len(nodes), 'node')}"
+        among = (
+            f"the {counted(len(fitting), 'node')} that it may run on"
+            if restricted
+            else f"{counted(len(nodes), 'node')}"
+        )
         if not open_nodes:
             return Word.NODES_CORDONED, f"{among} are cordoned ({listed([fields.name(node) for node in fitting])})"
         if len(taints) == len(open_nodes):
@@ -144,7 +146,11 @@ def _told(cluster: Cluster, pod: Object, said: Counter[Word]) -> tuple[Word | No
     if not said:
         return None, "the scheduler does not say why"
     word = max(said, key=lambda one: (said[one], -list(Word).index(one)))
-    if word is Word.NODE_AFFINITY_MISMATCH and fields.words(spec, "nodeSelector") and not fields.part(spec, "affinity", "nodeAffinity"):
+    if (
+        word is Word.NODE_AFFINITY_MISMATCH
+        and fields.words(spec, "nodeSelector")
+        and not fields.part(spec, "affinity", "nodeAffinity")
+    ):
         word = Word.NODE_SELECTOR_MISMATCH
     return word, _later_words(cluster, pod, word, said[word], nodes)
 
@@ -206,7 +212,9 @@ def _affinity_words(spec: Object) -> str:
     required = fields.part(spec, "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
     terms = [
         " and ".join(
-            selectors.told_expression(one) for key in ("matchExpressions", "matchFields") for one in fields.parts(term, key)
+            selectors.told_expression(one)
+            for key in ("matchExpressions", "matchFields")
+            for one in fields.parts(term, key)
         )
         for term in fields.parts(required, "nodeSelectorTerms")
     ]
@@ -214,11 +222,17 @@ def _affinity_words(spec: Object) -> str:
 
 
 def _later_words(cluster: Cluster, pod: Object, word: Word, number: int, nodes: list[Object]) -> str:
-    where = f"{counted(number, 'node')} of {len(list(cluster.all('Node')))}" if cluster.reads("Node") else counted(number, "node")
+    where = (
+        f"{counted(number, 'node')} of {len(list(cluster.all('Node')))}"
+        if cluster.reads("Node")
+        else counted(number, "node")
+    )
     unit = _UNITS.get(word)
     if unit:
         asked = requested(pod, unit)
-        largest = max((quantity.parse(fields.part(n, "status", "allocatable").get(unit)) or 0.0 for n in nodes), default=0.0)
+        largest = max(
+            (quantity.parse(fields.part(n, "status", "allocatable").get(unit)) or 0.0 for n in nodes), default=0.0
+        )
         text = f"{where} have too little {unit} left"
         if asked:
             text += f"; it requests {_amount(asked, unit)}"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from integrations.cluster import fields
-from integrations.cluster.fields import Object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from integrations.cluster.fields import Object
 
 
 def matches(selector: Object, labels: Mapping[str, str]) -> bool:
@@ -42,7 +43,9 @@ def meets(expression: Object, labels: Mapping[str, str]) -> bool:
 
 def is_empty(selector: Object) -> bool:
     """Return whether a LabelSelector takes everything."""
-    return not fields.part(selector, "matchLabels") and not any(True for _ in fields.parts(selector, "matchExpressions"))
+    return not fields.part(selector, "matchLabels") and not any(
+        True for _ in fields.parts(selector, "matchExpressions")
+    )
 
 
 def said(labels: Mapping[str, str]) -> str:

@@ -10,6 +10,8 @@ from integrations.cluster.words import Word
 from scoring.observations import State
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from integrations.cluster.cluster import Cluster
     from integrations.cluster.fields import Object
     from scoring.observations import Entity
@@ -27,13 +29,14 @@ def tell(
     at: float | None = None,
     count: int = 1,
     active: bool = True,
-    **attributes: str,
+    attributes: Mapping[str, str] | None = None,
+    **more: str,
 ) -> State:
     """Return the State of an object of a kind; a vendor's own word is told with `kubectl describe`.
 
     `about` names what the object points at. Empty attributes are left out.
     """
-    known = {key: value for key, value in attributes.items() if value}
+    known = {key: value for key, value in {**(attributes or {}), **more}.items() if value}
     return State(
         entity, str(word), cluster.source, at=at, detail=fields.short(detail), count=max(1, count), active=active,
         query=command(word, kind, fields.namespace(thing), fields.name(thing), about),
@@ -45,7 +48,9 @@ def command(word: Word | str, kind: str, namespace: str, name: str, about: str =
     """Return the command that shows a condition; names are quoted, for a person will paste it into a shell."""
     template = word.check if isinstance(word, Word) else "kubectl {ns} describe {kind} {name}"
     ns = f"-n {shlex.quote(namespace)}" if namespace else ""
-    filled = template.format(ns=ns, kind=kind.lower(), name=shlex.quote(name), about=shlex.quote(about) if about else "")
+    filled = template.format(
+        ns=ns, kind=kind.lower(), name=shlex.quote(name), about=shlex.quote(about) if about else ""
+    )
     return " ".join(filled.split())
 
 

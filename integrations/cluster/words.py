@@ -6,6 +6,7 @@ Where Kubernetes has a word of its own (`CrashLoopBackOff`, `OOMKilled`, `Evicte
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Self
 
 # What a person runs next. {ns} is `-n NAMESPACE` (or nothing), {kind}, {name} name the object, {about} what it points at.
 _DESCRIBE = "kubectl {ns} describe {kind} {name}"
@@ -24,7 +25,7 @@ class Word(StrEnum):
     seen: str
     check: str
 
-    def __new__(cls, word: str, seen: str, check: str = _DESCRIBE) -> Word:
+    def __new__(cls, word: str, seen: str, check: str = _DESCRIBE) -> Self:
         """Make a word that is a plain text and carries how it is seen."""
         made = str.__new__(cls, word)
         made._value_ = word
@@ -99,6 +100,8 @@ class Word(StrEnum):
     MISSED_START = "MissedStart", "a cron job was not started when it was due (with its deadline and two minutes), or says so itself"
     # services
     SELECTOR_MISMATCH = "SelectorMismatch", "a Service's selector matches no pod, while pods of its namespace run", _POD_LABELS
+    SELECTOR_ELSEWHERE = "SelectorElsewhere", "a Service selects pods of others, while those of the workload of its name are selected by none", _POD_LABELS
+    ENDPOINTS_STALE = "EndpointsStale", "pods of a Service are ready, and its endpoints list none of them", "kubectl {ns} get endpoints {name}"
     NO_READY_ENDPOINTS = "NoReadyEndpoints", "a Service selects pods, and none of them is ready", "kubectl {ns} get endpoints {name}"
     TARGET_PORT_MISMATCH = "TargetPortMismatch", "a Service's targetPort is no port (name or number) of the pods it selects"
     SERVICE_PROTOCOL_MISMATCH = "ServiceProtocolMismatch", "a Service's port has another protocol (TCP, UDP, SCTP) or application protocol than the container's"

@@ -1,0 +1,197 @@
+"""Pods: phases, readiness, what their containers wait for, and how they ended."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from integrations.cluster import fields, images
+from integrations.cluster.telling import tell
+from integrations.cluster.words import Word
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from integrations.cluster.cluster import Cluster
+    from integrations.cluster.fields import Object
+    from scoring.observations import State
+
+# Normal steps of a start; they count as trouble only when they take longer than this.
+STARTING = frozenset({"ContainerCreating", "PodInitializing"})
+STARTING_SECONDS = 300.0
+LEAVING_SECONDS = 300.0
+# Why a container that was made could not be started; the message of the runtime tells.
+_NOT_STARTED: tuple[tuple[re.Pattern[str], Word], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), word)
+    for pattern, word in (
+        (r"oom-killed|memory limit too low", Word.LIMIT_TOO_LOW),
+        (r"exec format error", Word.IMAGE_PLATFORM_MISMATCH),
+        (r"executable file not found|no such file or directory", Word.COMMAND_NOT_FOUND),
+        (r"permission denied", Word.COMMAND_NOT_EXECUTABLE),
+    )
+)
+_EXIT_CODES = {126: Word.COMMAND_NOT_EXECUTABLE, 127: Word.COMMAND_NOT_FOUND}
+_VOLUME_REFUSED = re.compile(r"permission denied|read-only file ?system|EACCES|EROFS", re.IGNORECASE)
+_MISSING: tuple[tuple[re.Pattern[str], Word], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), word)
+    for pattern, word in (
+        (r"couldn't find key|non-existent (config|secret) key", Word.MISSING_KEY),
+        (r"configmaps? \"([\w.-]+)\" not found", Word.MISSING_CONFIG_MAP),
+        (r"secrets? \"([\w.-]+)\" not found", Word.MISSING_SECRET),
+        (r"serviceaccounts? \"([\w.-]+)\" not found", Word.MISSING_SERVICE_ACCOUNT),
+        (r"persistentvolumeclaims? \"([\w.-]+)\" not found", Word.MISSING_CLAIM),
+    )
+)
+
+
+def find(cluster: Cluster) -> Iterator[State]:
+    """Yield the conditions of pods that are, or lately were, not well."""
+    for pod in cluster.all("Pod"):
+        if fields.is_leaving(pod):
+            # What its containers do on the way says nothing, unless it does not go.
+            yield from _leaving(cluster, pod)
+            continue
+        yield from _pod(cluster, pod)
+        for kind in ("initContainerStatuses", "containerStatuses"):
+            for status in fields.parts(pod, "status", kind):
+                yield from _waiting(cluster, pod, status)
+                yield from _ended(cluster, pod, status)
+
+
+def is_ready(pod: Object) -> bool:
+    """Return whether a pod is ready to serve."""
+    return fields.condition(pod, "Ready").get("status") == "True"
+
+
+def missing(message: str) -> tuple[Word, str] | None:
+    """Return what a message of the kubelet misses, with its name, None where it misses nothing."""
+    for pattern, word in _MISSING:
+        found = pattern.search(message)
+        if found:
+            return word, found[1] if word is not Word.MISSING_KEY else ""
+    return None
+
+
+def pull_error(cluster: Cluster, pod: Object, waiting: str) -> str:
+    """Return the longest that was said about why a pod's image cannot be pulled."""
+    said = [
+        seen.message
+        for seen in cluster.events("Pod", fields.namespace(pod), fields.name(pod))
+        if seen.reason in {"Failed", "BackOff", "InspectFailed"} and "image" in seen.message.lower()
+    ]
+    return max([waiting, *said], key=len)
+
+
+def _pod(cluster: Cluster, pod: Object) -> Iterator[State]:
+    phase, entity, node = fields.text(pod, "status", "phase"), cluster.pod(pod), fields.text(pod, "spec", "nodeName")
+    ready = fields.condition(pod, "Ready")
+    at = fields.seconds(ready.get("lastTransitionTime"))
+    if phase in {"Failed", "Unknown"}:
+        at = _last_end(pod) or at
+        if not cluster.is_over(at):
+            reason = fields.text(pod, "status", "reason") or f"Pod{phase}"
+            detail = fields.text(pod, "status", "message") or f"pod is {phase.lower()}"
+            yield tell(cluster, reason, entity, "Pod", pod, detail, at=at, node=node)
+    elif phase == "Running" and ready.get("status") == "False":
+        reason = fields.text(pod, "status", "reason")
+        word = reason if reason == "NodeLost" else "NotReady"
+        detail = fields.text(ready, "message") or "pod is running, but not ready"
+        yield tell(cluster, word, entity, "Pod", pod, detail, at=at, node=node)
+
+
+def _leaving(cluster: Cluster, pod: Object) -> Iterator[State]:
+    told = fields.seconds(fields.part(pod, "metadata").get("deletionTimestamp"))
+    if told is None or cluster.at is None or cluster.at - told < LEAVING_SECONDS:
+        return
+    finalizers = ", ".join(fields.texts(pod, "metadata", "finalizers"))
+    detail = f"pod {fields.name(pod)} should have been gone {int(cluster.at - told)} s ago"
+    detail += f"; it is held by the finalizers {finalizers}" if finalizers else ""
+    node = fields.text(pod, "spec", "nodeName")
+    yield tell(cluster, Word.STUCK_TERMINATING, cluster.pod(pod), "Pod", pod, detail, at=told, node=node)
+
+
+def _waiting(cluster: Cluster, pod: Object, status: Object) -> Iterator[State]:
+    waiting = fields.part(status, "state", "waiting")
+    reason, message = fields.text(waiting, "reason"), fields.short(fields.text(waiting, "message"))
+    if not reason:
+        return
+    created = fields.created(pod)
+    name, restarts = fields.text(status, "name"), fields.number(status, "restartCount")
+    word: Word | str = reason
+    about = ""
+    if reason in STARTING:
+        if created is None or cluster.at is None or cluster.at - created <= STARTING_SECONDS:
+            return
+        word, message = Word.STUCK_STARTING, message or f"{reason} for {int(cluster.at - created)} s"
+    elif reason in images.REASONS:
+        message = pull_error(cluster, pod, message)
+        word = images.why(message) or reason
+        message = f"image {fields.text(status, 'image') or _image(pod, name)}: {message or reason}"
+    elif (lacking := missing(message)) is not None:
+        word, about = lacking
+    else:
+        word = next(
+            (one for pattern, one in _NOT_STARTED if reason.endswith("Error") and pattern.search(message)), reason
+        )
+    ended = fields.part(status, "lastState", "terminated")
+    yield tell(
+        cluster, word, cluster.pod(pod), "Pod", pod, f"container {name}: {message or 'waiting'}", about=about,
+        at=fields.seconds(ended.get("finishedAt")) or created, count=restarts, attributes=_attributes(pod, status, word, reason),
+    )  # fmt: skip
+
+
+def _ended(cluster: Cluster, pod: Object, status: Object) -> Iterator[State]:
+    job = fields.controller(pod)[0] == "Job"
+    name, restarts = fields.text(status, "name"), fields.number(status, "restartCount")
+    for key in ("state", "lastState"):
+        ended = fields.part(status, key, "terminated")
+        if not ended:
+            continue
+        code, reason = fields.number(ended, "exitCode"), fields.text(ended, "reason") or "Error"
+        at = fields.seconds(ended.get("finishedAt"))
+        clean = code == 0 and (key == "state" or job or reason == "Completed")
+        if clean or cluster.is_over(at):
+            continue
+        signal = fields.number(ended, "signal")
+        message = fields.short(fields.text(ended, "message"))
+        words = f"container {name} ended with exit code {code}{f' (signal {signal})' if signal else ''}"
+        word: Word | str = reason
+        if reason in {"Error", "StartError", "ContainerCannotRun"}:
+            word = next((one for pattern, one in _NOT_STARTED if reason != "Error" and pattern.search(message)), reason)
+            word = _EXIT_CODES.get(code, word)
+            if _VOLUME_REFUSED.search(message) and _has_volumes(pod) and word == "Error":
+                word = Word.VOLUME_PERMISSION_DENIED
+        yield tell(
+            cluster, word, cluster.pod(pod), "Pod", pod,
+            f"{words}, {restarts} restarts{f': {message}' if message else ''}", at=at, count=restarts,
+            active=key == "state", exit_code=str(code), attributes=_attributes(pod, status, word, reason),
+        )  # fmt: skip
+
+
+def _attributes(pod: Object, status: Object, word: str, reason: str) -> dict[str, str]:
+    return {
+        "node": fields.text(pod, "spec", "nodeName"), "container": fields.text(status, "name"),
+        "image": fields.text(status, "image"), "restarts": str(fields.number(status, "restartCount")),
+        "reason": reason if reason != word else "",
+    }  # fmt: skip
+
+
+def _image(pod: Object, name: str) -> str:
+    for kind in ("containers", "initContainers"):
+        for container in fields.parts(pod, "spec", kind):
+            if fields.text(container, "name") == name:
+                return fields.text(container, "image")
+    return ""
+
+
+def _has_volumes(pod: Object) -> bool:
+    kinds = ("persistentVolumeClaim", "hostPath", "nfs", "csi")
+    return any(fields.has(volume, kind) for volume in fields.parts(pod, "spec", "volumes") for kind in kinds)
+
+
+def _last_end(pod: Object) -> float | None:
+    ends = [
+        fields.seconds(fields.part(status, "state", "terminated").get("finishedAt"))
+        for status in fields.parts(pod, "status", "containerStatuses")
+    ]
+    return max((end for end in ends if end is not None), default=None)
