@@ -101,13 +101,19 @@ def statement(change: Change) -> str:
 def altered(change: Change) -> str:
     """Return what a change altered besides its version, e.g. `DB_POOL_SIZE 20 → 5`, or nothing where it does not say."""
     versions = {change.version, change.previous_version} - {""}
-    parts = [" ".join(part.split()) for part in re.split(r"[;\n]", change.detail)]
+    parts = [_without_words(" ".join(part.split())) for part in re.split(r"[;\n]", change.detail)]
     telling = [
         part
         for part in parts
         if _ALTERED.search(part) and len(part) <= _LONGEST and not any(version in part for version in versions)
     ]
     return "; ".join(telling[:_MOST_ALTERED])
+
+
+def _without_words(part: str) -> str:
+    """Return a part without the words in brackets that follow what was altered, and without what sort of thing it is."""
+    head = part.partition(" (")[0]
+    return (head if _ALTERED.search(head) else part).removeprefix("env ")
 
 
 def order(change: Change) -> tuple[float, str, str, str, str, str, str]:

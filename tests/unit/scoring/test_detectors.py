@@ -167,6 +167,11 @@ def test_a_change_is_told_with_versions_status_and_title() -> None:
 @pytest.mark.parametrize(
     ("detail", "altered"),
     [
+        (
+            "image payments:v1 → v2; env DB_POOL_SIZE 20 → 5 (payments v2: right-size the pool (#482)); revision 3",
+            "DB_POOL_SIZE 20 → 5",
+        ),
+        ("limits.memory (container app) 1Gi → 512Mi", "limits.memory (container app) 1Gi → 512Mi"),
         ("image payments:v1 → v2; DB_POOL_SIZE 20 → 5; revision 7 of Deployment payments", "DB_POOL_SIZE 20 → 5"),
         ("memory limit 512Mi -> 256Mi", "memory limit 512Mi -> 256Mi"),
         ("A 1 → 2; B 1 → 2; C 1 → 2", "A 1 → 2; B 1 → 2"),
