@@ -40,6 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     data = getattr(options, "data", None) or Path(os.environ.get("COPILOT_DATA") or ".copilot")
     options.data = data
     os.environ["COPILOT_DATA"] = str(data)
+    _reach_ourselves_directly()
     try:
         if options.needs_installation:
             find_installation(data)
@@ -49,6 +50,13 @@ def main(arguments: list[str] | None = None) -> int:
         return problem.code
     except KeyboardInterrupt:
         return 130
+
+
+def _reach_ourselves_directly() -> None:
+    """Keep a proxy that the environment names out of the way to our own processes on this machine."""
+    for name in ("NO_PROXY", "no_proxy"):
+        known = [part for part in os.environ.get(name, "").split(",") if part]
+        os.environ[name] = ",".join([*known, *(host for host in ("127.0.0.1", "localhost", "::1") if host not in known)])
 
 
 __all__ = ["main"]

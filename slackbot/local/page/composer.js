@@ -9,7 +9,7 @@ export function setUpComposer(form, { label, commands, send }) {
   const refresh = () => {
     box.placeholder = label();
     box.setAttribute("aria-label", label());
-    hint.replaceChildren(make("kbd", {}, "Enter"), " sends · ", make("kbd", {}, `${commands()[0] ?? "/sre"} help`), " lists commands · ", make("kbd", {}, "@copilot"), " asks");
+    hint.replaceChildren(make("kbd", {}, "Enter"), " sends · ", make("kbd", {}, `${commands()[0] ?? "/sre"} help`), " lists commands");
   };
   const grow = () => {
     box.style.height = "auto";

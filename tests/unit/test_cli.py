@@ -1,0 +1,41 @@
+"""The command line before it reaches a database."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from copilot.cli import main
+
+
+def test_a_proxy_in_the_environment_does_not_stand_between_our_own_processes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: object
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "intranet.example.com,localhost")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("COPILOT_DATA", os.environ["COPILOT_DATA"])
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+
+    main(["--data", f"{tmp_path}", "tenant", "list"])
+
+    assert os.environ["NO_PROXY"] == "intranet.example.com,localhost,127.0.0.1,::1"
+    assert os.environ["no_proxy"] == "127.0.0.1,localhost,::1"
+
+
+def test_where_nothing_is_up_it_says_how_to_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COPILOT_DATA", os.environ["COPILOT_DATA"])
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+
+    assert main(["--data", f"{tmp_path}", "tenant", "list"]) == 1
+    assert f"copilot up --data {tmp_path}" in capsys.readouterr().err
+
+
+def test_a_wrong_call_is_told_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ending:
+        main(["tenants"])
+
+    assert ending.value.code == 2
+    assert "tenant" in capsys.readouterr().err
