@@ -109,6 +109,10 @@ CONDITIONS: Final[dict[str, Condition]] = {
     # certificates
     "CertificateExpired": Condition("has an expired certificate", 0.95, (_K.CREDENTIALS,)),
     "FailedToRetrieveImagePullSecret": Condition("has no pull secret", 0.4, (_K.IMAGE, _K.CREDENTIALS)),
+    # what was tried from outside, and what does not agree
+    "Unreachable": Condition("cannot be reached", 0.8, (_K.NETWORK_PARTITION, _K.CRASH_LOOP)),
+    "PartlyUnreachable": Condition("cannot always be reached", 0.5, (_K.NETWORK_LOSS, _K.CRASH_LOOP)),
+    "CredentialsDiffer": Condition("signs in with other credentials than its database knows", 0.9, (_K.CREDENTIALS, _K.CONFIG_CHANGE)),
     # scheduling, told apart
     "InsufficientCpu": Condition("finds no node with enough CPU left", 0.9, (_K.SCHEDULING, _K.CPU_SATURATION)),
     "InsufficientMemory": Condition("finds no node with enough memory left", 0.9, (_K.SCHEDULING, _K.MEMORY_SATURATION)),
@@ -182,7 +186,7 @@ CONDITIONS: Final[dict[str, Condition]] = {
     "LoadBalancerPending": Condition("gets no address from its load balancer", 0.5, (_K.NETWORK_PARTITION, _K.THIRD_PARTY)),
     "HostUnknown": Condition("calls a service that does not exist", 0.85, (_K.CONFIG_CHANGE, _K.DNS_FAULT)),
     "HostPortUnknown": Condition("calls a port that the service does not have", 0.85, (_K.CONFIG_CHANGE,)),
-    "RouteMisdirected": Condition("is reached by no route, while the route of its name leads elsewhere", 0.85, (_K.CONFIG_CHANGE,)),
+    "RouteMisdirected": Condition("is reached by no route: that of its name leads elsewhere", 0.85, (_K.CONFIG_CHANGE,)),
     "BackendMissing": Condition("leads to a service that does not exist", 0.85, (_K.CONFIG_CHANGE,)),
     "BackendPortMissing": Condition("leads to a port that the service does not have", 0.85, (_K.CONFIG_CHANGE,)),
     "IngressClassMissing": Condition("has a class that nobody serves", 0.6, (_K.CONFIG_CHANGE,)),
@@ -230,7 +234,7 @@ CONDITIONS: Final[dict[str, Condition]] = {
     # admission, quota and access
     "WebhookServiceMissing": Condition("calls a service that does not exist", 0.7, (_K.CONFIG_CHANGE,)),
     "WebhookWithoutEndpoints": Condition("calls a service without a ready pod", 0.7, (_K.FAILING_DEPENDENCY, _K.CONFIG_CHANGE)),
-    "AdmissionWebhookUnavailable": Condition("is refused: an admission webhook does not answer", 0.85, (_K.FAILING_DEPENDENCY, _K.CONFIG_CHANGE)),
+    "AdmissionWebhookUnavailable": Condition("is refused: an admission webhook is silent", 0.85, (_K.FAILING_DEPENDENCY, _K.CONFIG_CHANGE)),
     "AdmissionDenied": Condition("is refused by an admission rule", 0.85, (_K.CONFIG_CHANGE,)),
     **{
         f"{what}QuotaExceeded": Condition(f"is held back by a quota of {words}", 0.92, (_K.SCHEDULING, _K.CONFIG_CHANGE))
@@ -239,7 +243,7 @@ CONDITIONS: Final[dict[str, Condition]] = {
             ("Object", "objects"),
         )
     },
-    "QuotaWantsResources": Condition("is refused: its pods name no resources, as the quota demands", 0.9, (_K.CONFIG_CHANGE, _K.SCHEDULING)),
+    "QuotaWantsResources": Condition("is refused: its pods name no resources", 0.9, (_K.CONFIG_CHANGE, _K.SCHEDULING)),
     "LimitRangeViolated": Condition("is refused: outside the limit range", 0.9, (_K.CONFIG_CHANGE, _K.SCHEDULING)),
     "AccountForbidden": Condition("may not do what it tries", 0.8, (_K.CREDENTIALS, _K.CONFIG_CHANGE)),
     "RoleMissing": Condition("grants a role that does not exist", 0.4, (_K.CREDENTIALS, _K.CONFIG_CHANGE)),
@@ -252,7 +256,9 @@ CONDITIONS: Final[dict[str, Condition]] = {
             "ScalingReplicaSet", "SuccessfulRescale", "MinimumReplicasAvailable", "PodInitializing", "ContainerCreating",
             "NodeReady", "NodeHasSufficientMemory", "NodeHasNoDiskPressure", "NodeHasSufficientPID", "Starting",
             "RegisteredNode", "LeaderElection", "SawCompletedJob", "ReadyForNewScale", "ScaleDownStabilized",
-            "ValidMetricFound", "InvalidDiskCapacity", "DNSConfigForming", "DesiredWithinRange", "WaitForFirstConsumer", "SuccessfulAttachVolume",
+            "ValidMetricFound", "DesiredWithinRange", "WaitForFirstConsumer", "SuccessfulAttachVolume",
+            # What kubelets write at every start.
+            "InvalidDiskCapacity", "DNSConfigForming",
         ),
         Condition("is as it should be", 0.0),
     ),
