@@ -53,13 +53,13 @@ def explain(console: Console, place: Place) -> None:
     for number, score in enumerate(ranking.scores[:_MOST], start=1):
         candidate = score.candidate
         cited = [by_id[one] for one in candidate.supporting if one in by_id]
-        name = vocabulary.entity(case, candidate, cited)
-        label = vocabulary.label(case, candidate, cited, name) if name else None
+        spelt = vocabulary.entity(case, candidate, cited)
+        label = vocabulary.label(case, candidate, cited, spelt) if spelt else None
         console.print(
             Text(
                 f"\n{number}. {candidate.entity}: {candidate.cause_kind.value}"
                 f" {score.confidence:.2f} ({score.low:.2f}–{score.high:.2f})"
-                f"{f' = {name}' if name else ', which is none of the case’s entities'}{f', {label}' if label else ''}"
+                f"{f' = {spelt}' if spelt else ', which is none of the case’s entities'}{f', {label}' if label else ''}"
             )
         )
         console.print(Text(f"   {candidate.statement}"))

@@ -59,10 +59,11 @@ def show(console: Console, found: dict[str, Any]) -> None:
             console.print(f"{key}: the right commit, or rightly none, in {row['commits_right']} of {row['cases']}")
     if "healthy" in found:
         quiet = found["healthy"]
+        by_set = ", ".join(f"{name} {said} of {windows}" for name, (windows, said) in quiet["by_set"].items())
         console.print(
             f"healthy windows: {quiet['windows']}; no fault seen in {quiet['no_fault_seen']} of them and in"
             f" {quiet['wrongly_on_faults']} cases with a fault: precision {_share(quiet['precision'])},"
-            f" recall {_share(quiet['recall'])} ({', '.join(f'{name} {said} of {windows}' for name, (windows, said) in quiet['by_set'].items())})"
+            f" recall {_share(quiet['recall'])} ({by_set})"
         )
     sure = found["calibration"]
     console.print(

@@ -29,6 +29,14 @@ _METRIC_KINDS: Final[dict[str, dict[CauseKind, str]]] = {
     },
 }  # fmt: skip
 _KUBERNETES: Final = "cloudopsbench"
+# Where no condition says more, the kind of cause decides.
+_BY_CAUSE: Final[dict[CauseKind, str]] = {
+    _K.CPU_SATURATION: "pod_cpu_overload", _K.MEMORY_SATURATION: "oom_killed", _K.NODE_FAILURE: "kubelet_unavailable",
+    _K.IMAGE: "incorrect_image_reference", _K.SCHEDULING: "node_selector_mismatch", _K.DNS_FAULT: "service_dns_resolution_failure",
+    _K.CREDENTIALS: "mysql_invalid_credentials", _K.DATABASE_CONNECTIONS: "db_connection_exhaustion",
+    _K.CONNECTION_SATURATION: "db_connection_exhaustion", _K.DATABASE_REPLICATION: "db_read_only",
+    _K.NETWORK_PARTITION: "gateway_misroute",
+}  # fmt: skip
 
 
 def labels(dataset: str) -> tuple[str, ...]:
@@ -60,7 +68,7 @@ def spelt(case: RecordedCase, entity: Entity) -> str | None:
 def entity(case: RecordedCase, candidate: Candidate, cited: Iterable[Evidence]) -> str | None:
     """Return which of a case's entities a candidate blames."""
     if case.namespace in case.entities and case.namespace:
-        leading = _leading(candidate, cited)
+        leading = next(iter(_ordered(cited)), None)
         if leading is not None and _quota(leading):
             return case.namespace
     return spelt(case, candidate.entity)
@@ -85,42 +93,15 @@ def _kubernetes(case: RecordedCase, candidate: Candidate, cited: list[Evidence],
     for pattern, kind in DETAILS["log"]:
         if pattern.search(logs):
             return kind
-    node = name in case.nodes
-    match candidate.cause_kind:
-        case _K.CPU_SATURATION:
-            return "pod_cpu_overload"
-        case _K.MEMORY_SATURATION:
-            return "oom_killed"
-        case _K.NETWORK_LOSS:
-            return "node_network_packet_loss" if node else "pod_network_delay"
-        case _K.NODE_FAILURE:
-            return "node_network_delay" if node else "kubelet_unavailable"
-        case _K.IMAGE:
-            return "incorrect_image_reference"
-        case _K.SCHEDULING:
-            return "node_selector_mismatch"
-        case _K.CREDENTIALS:
-            return "mysql_invalid_credentials"
-        case _K.DNS_FAULT:
-            return "service_dns_resolution_failure"
-        case _K.DATABASE_CONNECTIONS | _K.CONNECTION_SATURATION:
-            return "db_connection_exhaustion"
-        case _K.DATABASE_REPLICATION:
-            return "db_read_only"
-        case _K.NETWORK_PARTITION:
-            return "gateway_misroute"
-    return "node_network_delay" if node else "pod_network_delay"
+    if name in case.nodes:
+        return "node_network_packet_loss" if candidate.cause_kind is _K.NETWORK_LOSS else "node_network_delay"
+    return _BY_CAUSE.get(candidate.cause_kind, "pod_network_delay")
 
 
 def _ordered(cited: Iterable[Evidence]) -> list[Evidence]:
     """Return the states among what is cited, those with the most exact words first, then the worst."""
     states = [item for item in cited if item.kind is EvidenceKind.STATE]
     return sorted(states, key=lambda item: (item.indicator not in CONDITIONS, -item.severity, item.id))
-
-
-def _leading(candidate: Candidate, cited: Iterable[Evidence]) -> Evidence | None:
-    del candidate
-    return next(iter(_ordered(cited)), None)
 
 
 def _quota(item: Evidence) -> bool:

@@ -100,7 +100,9 @@ DETAILS: Final[dict[str, tuple[tuple[re.Pattern[str], str], ...]]] = {
             (r"services", "namespace_service_quota_exceeded"),
         )),
         (("HostPortUnknown",), ((r"looks for .* on port", "mysql_invalid_port"), (r"mysql|_DB_|POSTGRES", "mysql_invalid_port"))),
-        (("CreateContainerConfigError", "FailedMount"), ((r"secret", "missing_secret_binding"), (r"permission denied", "volume_mount_permission_denied"))),
+        (("CreateContainerConfigError", "FailedMount"), (
+            (r"secret", "missing_secret_binding"), (r"permission denied", "volume_mount_permission_denied"),
+        )),
         (("NotReady",), ((r"container runtime", "containerd_unavailable"), (r"kubelet", "kubelet_unavailable"))),
         (("Unhealthy",), (
             (r"too many connections", "db_connection_exhaustion"),

@@ -89,7 +89,7 @@ def read(directory: Path) -> RecordedCase:
         namespace=entities.namespace,
         nodes=entities.nodes,
         commits=tuple(str(one.get("sha") or one.get("hash")) for one in commits if isinstance(one, dict)),
-        sources=tuple(sorted({one.source for one in found if not isinstance(one, Gap) and getattr(one, "source", "")})),
+        sources=tuple(sorted({one.source for one in found if not isinstance(one, Gap) and one.source})),
     )
 
 
@@ -264,5 +264,5 @@ def quiet(directory: Path, *, share: float = 0.75) -> RecordedCase | None:
         entities=entities.spelt,
         namespace=entities.namespace,
         nodes=entities.nodes,
-        sources=tuple(sorted({one.source for one in found if not isinstance(one, Gap) and getattr(one, "source", "")})),
+        sources=tuple(sorted({one.source for one in found if not isinstance(one, Gap) and one.source})),
     )

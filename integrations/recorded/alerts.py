@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -78,7 +79,7 @@ def stream(records: Iterable[Mapping[str, Any]], entities: Entities) -> Iterator
             count = number(record.get("count"))
             one = logged[str(record.get("entity", "")), template, level]
             one.add(at, text)
-            one.count += max(0, int(count) - 1) if count == count else 0
+            one.count += max(0, int(count) - 1) if math.isfinite(count) else 0
     for caller, callee in sorted(edges):
         yield Dependency(entities.named(caller), entities.named(callee), "trace alerts")
     for (name, condition), found in sorted(states.items()):

@@ -52,7 +52,7 @@ _MEANINGS: tuple[tuple[re.Pattern[str], Column], ...] = tuple(
         (r"success|availab", Column("error_ratio", "ratio", scale=0.0, complement=True)),
         (r"(err|5xx|4xx|fail|cancel|timeout|panic|exhaust|throttl).*(ratio|rate|pct|percent)", _plain("error_ratio", "ratio", scale=0.0)),
         (r"err|5xx|fail|cancel|timeout|panic|exhaust|throttl|missing", _plain("errors", "count")),
-        (r"re?trans|(net|packet).*(err|drop|loss|corrupt)", _plain("network_errors", "count")),
+        (r"re?tr?ans(?!mit|action)|(net|packet).*(err|drop|loss|corrupt)", _plain("network_errors", "count")),
         (r"lat(ency)?(?![a-z])|duration|response_?time|mrt|elapsed", _plain("latency", "seconds", scale=0.0)),
         (r"queue|lag(?![a-z])|backlog|message_age", _plain("queue_depth", "count")),
         (r"syscall", _plain("disk_io", "count/s", _EITHER)),

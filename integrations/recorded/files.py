@@ -79,8 +79,7 @@ class Folder:
             return None
         try:
             with found.open("rb") as raw:
-                stream = gzip.open(raw) if name.endswith(".gz") else raw
-                body = stream.read(MAX_BYTES + 1)
+                body = (gzip.GzipFile(fileobj=raw) if name.endswith(".gz") else raw).read(MAX_BYTES + 1)
         except (OSError, EOFError) as error:
             raise BadCase(f"{found}: cannot be read: {error}") from error
         if len(body) > MAX_BYTES:

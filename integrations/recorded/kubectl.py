@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def table(text: str) -> list[dict[str, str]]:
     for line in lines[1:]:
         if set(line.strip()) <= {"-", " "}:
             continue
-        cells = [line[begin:end].strip() for begin, end in zip(starts, starts[1:], strict=False)]
+        cells = [line[begin:end].strip() for begin, end in pairwise(starts)]
         rows.append({name: "" if cell in _NONE else cell for (_, name), cell in zip(heads, cells, strict=True)})
     return rows
 
@@ -126,7 +127,7 @@ def date(text: str, *, wall: bool) -> str:
     """
     for form in _DATES:
         try:
-            at = datetime.strptime(text.strip(), form)
+            at = datetime.strptime(text.strip(), form)  # noqa: DTZ007 -- its zone is settled below
         except ValueError:
             continue
         if wall or at.tzinfo is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -117,9 +118,9 @@ def patterns(
     for one in recorded:
         count, delta = number(one.get("count")), number(str(one.get("delta_vs_baseline", "")).replace("+", ""))
         template = " ".join(str(one.get("signature") or one.get("template") or "").split())
-        if not template or count != count:
+        if not template or not math.isfinite(count):
             continue
-        before = max(0.0, count - delta) if delta == delta else 0.0
+        before = max(0.0, count - delta) if math.isfinite(delta) else 0.0
         length = max(1.0, end - anomaly_time)
         yield LogPattern(
             entity=entities.named(str(one.get("service", ""))),
@@ -144,7 +145,7 @@ def _tally(tallies: dict[tuple[str, str], _Tally], row: Mapping[str, str]) -> _T
 
 def _count(row: Mapping[str, str]) -> float:
     found = number(row.get("count"))
-    return found if found == found else 0.0
+    return found if math.isfinite(found) else 0.0
 
 
 def _examples(records: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], str]:

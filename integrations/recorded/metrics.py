@@ -123,7 +123,8 @@ def _idle(own: list[_Read]) -> NDArray[np.bool_] | None:
     rates = [one.values for one in own if one.column.indicator == "request_rate"]
     if not rates:
         return None
-    return np.all([~(rate > 0.0) for rate in rates], axis=0)
+    idle: NDArray[np.bool_] = np.logical_and.reduce([~(rate > 0.0) for rate in rates])
+    return idle
 
 
 def _series(

@@ -64,7 +64,7 @@ class Texts:
 
 def read(texts: Mapping[str, Any], *, now: datetime, wall: bool, namespace: str) -> Texts:
     """Return the objects of all texts; texts of kinds that are not known are left out."""
-    found = Texts(now, wall)
+    found, listed = Texts(now, wall), list[Object]()
     for command, text in texts.items():
         if not isinstance(text, str) or text.startswith("Error"):
             continue
@@ -92,8 +92,11 @@ def read(texts: Mapping[str, Any], *, now: datetime, wall: bool, namespace: str)
                     got[1], {"metadata": {"name": row.get("NAME", ""), "namespace": got[2] or namespace}, "row": row}
                 )
         elif got and got[1] == "pods" and "--show-labels" not in command and "-l " not in command:
-            for row in kubectl.table(text):
-                found.add("pods", _listed_pod(row, got[2] or namespace, found))
+            listed += [_listed_pod(row, got[2] or namespace, found) for row in kubectl.table(text)]
+    known = {(one["metadata"]["name"], one["metadata"]["namespace"]) for one in found.objects.get("pods", ())}
+    for pod in listed:
+        if (pod["metadata"]["name"], pod["metadata"]["namespace"]) not in known:
+            found.add("pods", pod)
     return found
 
 
@@ -102,7 +105,7 @@ def manifests(documents: Mapping[str, Any], namespace: str) -> Iterator[tuple[st
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     for text in documents.values():
         try:
-            values = list(yaml.load_all(str(text), Loader=loader))  # noqa: S506 -- both are safe loaders
+            values = list(yaml.load_all(str(text), Loader=loader))
         except yaml.YAMLError:
             continue
         for value in values:
@@ -112,7 +115,8 @@ def manifests(documents: Mapping[str, Any], namespace: str) -> Iterator[tuple[st
             value["metadata"].setdefault("namespace", namespace)
             value["metadata"]["namespace"] = str(value["metadata"]["namespace"]).strip()
             if kind == "Secret":
-                value = {**value, "data": dict.fromkeys(value.get("data") or {}, ""), "stringData": {}}
+                # Which keys there are is compared, what they hold goes no further.
+                value["data"] = dict.fromkeys([*(value.get("data") or ()), *(value.pop("stringData", None) or ())], "")
             yield f"{kind.lower()}s" if not kind.lower().endswith("y") else f"{kind.lower()[:-1]}ies", value
 
 
@@ -380,7 +384,8 @@ def _claim(root: Section, texts: Texts) -> Object:
     return {
         "metadata": _metadata(root, texts),
         "spec": {"storageClassName": root.text("StorageClass"), "volumeName": root.text("Volume")},
-        "status": {"phase": root.text("Status").split(" ")[0], "capacity": {"storage": capacity}, "accessModes": modes.split(",") if modes else []},
+        "status": {"phase": root.text("Status").split(" ")[0], "capacity": {"storage": capacity},
+                   "accessModes": modes.split(",") if modes else []},
     }  # fmt: skip
 
 
@@ -441,11 +446,16 @@ _MAKERS: dict[str, Callable[[Section, Texts], Object]] = {
 def _listed_pod(row: Mapping[str, str], namespace: str, texts: Texts) -> Object:
     """Return what a list tells of a pod that nobody described."""
     created = kubectl.ago(texts.now, kubectl.age(row.get("AGE", "")))
-    shown = row.get("STATUS", "")
+    shown, (ready, _, wanted) = row.get("STATUS", ""), row.get("READY", "").partition("/")
+    name = row.get("NAME", "")
+    # A pod that ended well lists as Completed; what else has no phase of its own runs, with something to say.
+    phase = {"Completed": "Succeeded", "Error": "Failed", "Evicted": "Failed"}.get(shown, shown)
+    phase = phase if phase in {"Pending", "Running", "Failed", "Succeeded"} else "Running"
+    is_ready = bool(wanted) and ready == wanted
     return {
-        "metadata": {"name": row.get("NAME", ""), "namespace": namespace, "creationTimestamp": created},
+        "metadata": {"name": name, "namespace": namespace, "creationTimestamp": created},
         "spec": {"nodeName": row.get("NODE", "")},
-        "status": {"shown": shown, "phase": shown if shown in {"Pending", "Running", "Failed", "Succeeded"} else ""},
+        "status": {"phase": phase, "conditions": [{"type": "Ready", "status": str(is_ready)}]},
     }
 
 
