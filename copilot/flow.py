@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from django.db import close_old_connections, connection, models
+from django.db import connection, models
 from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -18,17 +17,14 @@ from copilot import observe
 from copilot.config import config
 from copilot.faces import faces, publish_everywhere
 from copilot.guard.tenancy import tenant_scope
-from copilot.hints import Work, hint, hint_after_commit
-from copilot.models import AuditEntry, Delivery, Incident, IncidentStatus, Run, Stage, StageResult, Tenant
+from copilot.hints import Work, hint
+from copilot.models import Delivery, Incident, Run, Stage, StageResult, Tenant
 from copilot.stages.claim import Claim, Outcome, Progress
-from copilot.stages.correlate import lock_tenant, next_number, start_run
 from copilot.stages.gather import gather
 from copilot.stages.ingest import ingest
 from copilot.stages.plan import stage_after
 from copilot.stages.propose import propose
 from copilot.stages.rank import rank
-from copilot.stages.services import match_service
-from integrations.base import ServiceReference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -246,83 +242,6 @@ def _try_publish(tenant_id: UUID, incident_id: UUID) -> None:
         log.warning("not shown yet", error=f"{type(error).__name__}: {error}")
 
 
-# --- what people ask for -----------------------------------------------------------------------------------------
-
-
-class Refused(ValueError):
-    """Say in words why something cannot be done now."""
-
-
-def investigate_again(tenant_id: UUID, incident_id: UUID, *, asked_by: str) -> UUID:
-    """Start another run of an incident and return its id; a run that is under way is left to finish.
-
-    :raises LookupError: where there is no such incident.
-    """
-    with tenant_scope(tenant_id):
-        lock_tenant(tenant_id)
-        incident = Incident.objects.filter(id=incident_id).first()
-        if incident is None:
-            raise LookupError("there is no such incident")
-        under_way = incident.runs.exclude(stage__in=ENDED).first()
-        run = under_way or start_run(incident, asked_by=asked_by[:200] or "someone")
-        if under_way is None:
-            AuditEntry.objects.create(actor=asked_by, action="investigate again", target=f"INC-{incident.number}")
-        hint_after_commit(Work.ADVANCE, tenant_id, run.id)
-        return run.id
-
-
-def investigate(tenant_id: UUID, *, words: str, asked_by: str) -> UUID:
-    """Open an incident by hand, for a service or a description in words, and return its id.
-
-    :raises Refused: where there are no words.
-    """
-    words = " ".join(words.split())
-    if not words:
-        raise Refused("say what to investigate: a service, or what is wrong in a few words")
-    now = timezone.now()
-    with tenant_scope(tenant_id):
-        lock_tenant(tenant_id)
-        named = (match_service(ServiceReference(name=word.strip(".,:;!?`"))) for word in words.split())
-        service = next((found for found in named if found), None)
-        is_name_only = service is not None and words.casefold() == service.name.casefold()
-        incident = Incident.objects.create(
-            number=next_number(),
-            service=service,
-            service_name="" if service else words[:200],
-            title=f"Is {words} well?" if is_name_only else words[:500],
-            status=IncidentStatus.ACKNOWLEDGED,
-            source="asked",
-            dedupe_key=f"asked/{now.timestamp()}/{asked_by}"[:300],
-            started_at=now,
-            alert_at=now,
-            acknowledged_at=now,
-            acknowledged_by=asked_by[:200],
-            last_event_at=now,
-            publish_wanted_at=now,
-        )
-        AuditEntry.objects.create(actor=asked_by, action="investigate", target=f"INC-{incident.number}")
-        run = start_run(incident, asked_by=asked_by)
-        hint_after_commit(Work.ADVANCE, tenant_id, run.id)
-    return incident.id
-
-
-def mute(tenant_id: UUID, incident_id: UUID, *, seconds: float, by: str) -> None:
-    """Keep an incident quiet for a time: its message is still kept true, but nothing new is posted.
-
-    :raises LookupError: where there is no such incident.
-    """
-    with tenant_scope(tenant_id):
-        until = timezone.now() + timedelta(seconds=seconds)
-        found = Incident.objects.filter(id=incident_id).update(
-            muted_until=until, publish_wanted_at=timezone.now(), publish_not_before=Now()
-        )
-        if not found:
-            raise LookupError("there is no such incident")
-        AuditEntry.objects.create(
-            actor=by, action="mute", target=f"incident {incident_id}", detail={"seconds": seconds}
-        )
-
-
 # --- ingest and sweep --------------------------------------------------------------------------------------------
 
 
@@ -393,20 +312,3 @@ def audit_late_runs() -> int:
         late += len(runs)
     observe.runs_late.set(late)
     return late
-
-
-def wait_for(tenant_id: UUID, incident_id: UUID, *, seconds: float) -> str:
-    """Wait until the incident's newest run has ended; return its stage then, or at the end of the time."""
-    deadline = time.monotonic() + seconds
-    while True:
-        close_old_connections()
-        with tenant_scope(tenant_id):
-            stage = (
-                Run.objects.filter(incident_id=incident_id)
-                .order_by("-sequence")
-                .values_list("stage", flat=True)
-                .first()
-            )
-        if stage in ENDED or time.monotonic() > deadline:
-            return stage or ""
-        time.sleep(0.1)

@@ -191,14 +191,14 @@ def list_incidents(options: argparse.Namespace) -> int:
 
 def investigate(options: argparse.Namespace) -> int:
     """Open an incident by hand and wait for its ranking."""
-    from copilot import flow
+    from copilot import investigations
     from copilot.knowledge import incident_reader
 
     tenant = find_tenant(options.slug)
     try:
-        incident_id = flow.investigate(tenant.id, words=" ".join(options.words), asked_by=actor())
-    except flow.Refused as error:
+        incident_id = investigations.investigate(tenant.id, words=" ".join(options.words), asked_by=actor())
+    except investigations.Refused as error:
         raise Problem(str(error), code=2) from None
-    flow.wait_for(tenant.id, incident_id, seconds=120)
+    investigations.wait_for(tenant.id, incident_id, seconds=120)
     options.number = incident_reader.read(tenant.id, incident_id).number
     return show_incident(options)

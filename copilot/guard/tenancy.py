@@ -80,7 +80,7 @@ class TenantModel(models.Model):
 
     def save(self, *arguments: Any, **keywords: Any) -> None:
         """Save, filling in the tenant of the open scope where none is set."""
-        if self.tenant_id is None:
+        if getattr(self, "tenant_id", None) is None:
             current = _current.get()
             if current is None:
                 raise ScopeError(f"a {type(self).__name__} is saved outside of any tenant's scope")

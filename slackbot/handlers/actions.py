@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from copilot import flow
+from copilot import investigations
 from copilot.guard.tenancy import tenant_scope
 from copilot.knowledge import incident_reader
 from copilot.models import Confirmation, Feedback, FeedbackValue, Hypothesis, Reason, Role
@@ -163,7 +163,7 @@ def _again(who: Visitor, incident_id: UUID, ack: Ack) -> None:
         return
     with who.once("action", who.trigger_id, "again", str(incident_id)) as is_new:
         if is_new:
-            flow.investigate_again(who.tenant_id, incident_id, asked_by=who.name)
+            investigations.investigate_again(who.tenant_id, incident_id, asked_by=who.name)
     ack()
     who.publish(incident_id)
 
@@ -172,7 +172,7 @@ def _mute(who: Visitor, incident_id: UUID, ack: Ack) -> None:
     """Keep the incident quiet for an hour."""
     if _refused(who, ack):
         return
-    flow.mute(who.tenant_id, incident_id, seconds=HOUR, by=who.name)
+    investigations.mute(who.tenant_id, incident_id, seconds=HOUR, by=who.name)
     ack()
     who.publish(incident_id)
 
@@ -181,6 +181,6 @@ def _unmute(who: Visitor, incident_id: UUID, ack: Ack) -> None:
     """Let the incident be heard again."""
     if _refused(who, ack):
         return
-    flow.mute(who.tenant_id, incident_id, seconds=0.0, by=who.name)
+    investigations.mute(who.tenant_id, incident_id, seconds=0.0, by=who.name)
     ack()
     who.publish(incident_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from copilot import flow
+from copilot import investigations
 from copilot.guard.tenancy import tenant_scope
 from copilot.knowledge import incident_reader
 from copilot.models import FeedbackValue, Hypothesis, Incident, IncidentStatus, Role
@@ -46,7 +46,7 @@ def _sre(ack: Ack, body: dict[str, Any], context: BoltContext) -> None:
     asked = grammar.understand(str(body.get("text") or ""))
     try:
         blocks, text = _answer(who, asked, body)
-    except (Misunderstood, LookupError, flow.Refused) as problem:
+    except (Misunderstood, LookupError, investigations.Refused) as problem:
         blocks, text = replies.said(str(problem.args[0]) if problem.args else "That was not understood.")
         who.tell(text, blocks)
         return
@@ -154,7 +154,7 @@ def _investigate(who: Visitor, rest: str, body: dict[str, Any]) -> Reply:
     with who.once("command", str(body.get("trigger_id"))) as is_new:
         if not is_new:
             raise Misunderstood("That was asked for already.")
-        incident_id = flow.investigate(who.tenant_id, words=rest, asked_by=who.name)
+        incident_id = investigations.investigate(who.tenant_id, words=rest, asked_by=who.name)
     who.publish(incident_id)
     briefing = incident_reader.read(who.tenant_id, incident_id)
     with tenant_scope(who.tenant_id):

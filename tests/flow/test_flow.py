@@ -13,7 +13,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from copilot import faces, flow
+from copilot import faces, flow, investigations
 from copilot.config import config
 from copilot.guard.tenancy import tenant_scope
 from copilot.hints import Work
@@ -265,8 +265,8 @@ def test_the_sweeper_finds_what_no_worker_holds(tenant: Tenant, run: Run, hints:
 
 def test_investigating_again_keeps_the_first_look(tenant: Tenant, run: Run) -> None:
     flow.advance(tenant.id, run.id)
-    second = flow.investigate_again(tenant.id, run.incident_id, asked_by="Alice")
-    same = flow.investigate_again(tenant.id, run.incident_id, asked_by="Bob")
+    second = investigations.investigate_again(tenant.id, run.incident_id, asked_by="Alice")
+    same = investigations.investigate_again(tenant.id, run.incident_id, asked_by="Bob")
 
     assert second == same
     assert reload(tenant, second).sequence == 2
@@ -279,7 +279,7 @@ def test_investigating_again_keeps_the_first_look(tenant: Tenant, run: Run) -> N
 def test_a_person_can_ask_about_a_service(
     committed_db: str, tenant: Tenant, checkout: Service, witness: Witness
 ) -> None:
-    incident_id = flow.investigate(tenant.id, words="checkout", asked_by="Alice")
+    incident_id = investigations.investigate(tenant.id, words="checkout", asked_by="Alice")
 
     with tenant_scope(tenant.id):
         incident = Incident.objects.get(id=incident_id)
@@ -291,15 +291,15 @@ def test_a_person_can_ask_about_a_service(
 
 
 def test_asking_about_nothing_is_refused(committed_db: str, tenant: Tenant) -> None:
-    with pytest.raises(flow.Refused, match="say what to investigate"):
-        flow.investigate(tenant.id, words="   ", asked_by="Alice")
+    with pytest.raises(investigations.Refused, match="say what to investigate"):
+        investigations.investigate(tenant.id, words="   ", asked_by="Alice")
 
 
 def test_unknown_incidents_are_refused(committed_db: str, tenant: Tenant) -> None:
     with pytest.raises(LookupError):
-        flow.investigate_again(tenant.id, uuid4(), asked_by="Alice")
+        investigations.investigate_again(tenant.id, uuid4(), asked_by="Alice")
     with pytest.raises(LookupError):
-        flow.mute(tenant.id, uuid4(), seconds=60, by="Alice")
+        investigations.mute(tenant.id, uuid4(), seconds=60, by="Alice")
 
 
 def test_a_late_run_is_counted(tenant: Tenant, run: Run) -> None:

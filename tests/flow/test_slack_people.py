@@ -60,7 +60,7 @@ def labels(workspace: Workspace, rank: int = 1) -> list[str]:
 
 def sre(workspace: Workspace, words: str, person: str = "ada", **more: Any) -> str:
     """Type /sre and return what the person alone is answered, as text."""
-    seen = workspace.act("slash", person, channel="checkout", command="/sre", text=words, wait=5, **more)
+    seen = workspace.act("slash", person, channel="checkout", command="/sre", text=words, wait=8, **more)
     return "\n".join(message_text(message) for message in seen["messages"])
 
 
@@ -93,7 +93,7 @@ def test_a_thumbs_down_is_recorded_at_once_and_then_asks_why(
     assert [view["title"]["text"] for view in seen["views"]] == ["What is wrong with it?"]
     assert verdicts(tenant) == [(1, "ada", "down", "", "")]
     assert until(lambda: labels(workspace)[:2] == ["👍", "👎 1"])
-    workspace.act("submit", values={"reason": "wrong service", "words": "it was <!channel> the cache"}, wait=2)
+    workspace.act("submit", values={"reason": "wrong service", "words": "it was <!channel> the cache"}, wait=8)
     assert workspace.modals() == []
     assert verdicts(tenant) == [(1, "ada", "down", "wrong service", "it was <!channel> the cache")]
 
@@ -167,9 +167,9 @@ def test_on_resolve_something_else_is_taken_in_words(tenant: Tenant, workspace: 
     publish.publish(tenant.id, incident)
     question = workspace.messages("checkout", thread_ts=root(workspace)["ts"])[-1]
     assert question["text"] == "INC-42 resolved after 29 min. What was the cause?"
-    workspace.act("click", channel="checkout", ts=question["ts"], action_id="confirm_other", wait=2)
+    workspace.act("click", channel="checkout", ts=question["ts"], action_id="confirm_other", wait=8)
     assert [view["title"]["text"] for view in workspace.modals()] == ["What was the cause?"]
-    workspace.act("submit", values={"words": "The payment provider throttled us"}, wait=2)
+    workspace.act("submit", values={"words": "The payment provider throttled us"}, wait=8)
 
     def answered() -> bool:
         last = workspace.messages("checkout", thread_ts=root(workspace)["ts"])[-1]
@@ -179,7 +179,7 @@ def test_on_resolve_something_else_is_taken_in_words(tenant: Tenant, workspace: 
     said = workspace.messages("checkout", thread_ts=root(workspace)["ts"])[-1]
     assert said["ts"] == question["ts"]
     assert said["text"].startswith("INC-42 resolved after 29 min.")
-    workspace.act("click", channel="checkout", ts=question["ts"], action_id="confirm_1", wait=2)
+    workspace.act("click", channel="checkout", ts=question["ts"], action_id="confirm_1", wait=8)
     with tenant_scope(tenant.id):
         assert list(Confirmation.objects.values_list("hypothesis__rank", "words")) == [(1, "")]
 

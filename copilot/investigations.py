@@ -1,0 +1,113 @@
+"""Investigations that people ask for: open one by hand, look again, keep it quiet, wait for its end."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.db import close_old_connections
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from copilot.flow import ENDED
+from copilot.guard.tenancy import tenant_scope
+from copilot.hints import Work, hint_after_commit
+from copilot.models import AuditEntry, Incident, IncidentStatus, Run
+from copilot.stages.correlate import lock_tenant, next_number, start_run
+from copilot.stages.services import match_service
+from integrations.base import ServiceReference
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+
+class Refused(ValueError):
+    """Say in words why something cannot be done now."""
+
+
+def investigate_again(tenant_id: UUID, incident_id: UUID, *, asked_by: str) -> UUID:
+    """Start another run of an incident and return its id; a run that is under way is left to finish.
+
+    :raises LookupError: where there is no such incident.
+    """
+    with tenant_scope(tenant_id):
+        lock_tenant(tenant_id)
+        incident = Incident.objects.filter(id=incident_id).first()
+        if incident is None:
+            raise LookupError("there is no such incident")
+        under_way = incident.runs.exclude(stage__in=ENDED).first()
+        run = under_way or start_run(incident, asked_by=asked_by[:200] or "someone")
+        if under_way is None:
+            AuditEntry.objects.create(actor=asked_by, action="investigate again", target=f"INC-{incident.number}")
+        hint_after_commit(Work.ADVANCE, tenant_id, run.id)
+        return run.id
+
+
+def investigate(tenant_id: UUID, *, words: str, asked_by: str) -> UUID:
+    """Open an incident by hand, for a service or a description in words, and return its id.
+
+    :raises Refused: where there are no words.
+    """
+    words = " ".join(words.split())
+    if not words:
+        raise Refused("say what to investigate: a service, or what is wrong in a few words")
+    now = timezone.now()
+    with tenant_scope(tenant_id):
+        lock_tenant(tenant_id)
+        named = (match_service(ServiceReference(name=word.strip(".,:;!?`"))) for word in words.split())
+        service = next((found for found in named if found), None)
+        is_name_only = service is not None and words.casefold() == service.name.casefold()
+        incident = Incident.objects.create(
+            number=next_number(),
+            service=service,
+            service_name="" if service else words[:200],
+            title=f"Is {words} well?" if is_name_only else words[:500],
+            status=IncidentStatus.ACKNOWLEDGED,
+            source="asked",
+            dedupe_key=f"asked/{now.timestamp()}/{asked_by}"[:300],
+            started_at=now,
+            alert_at=now,
+            acknowledged_at=now,
+            acknowledged_by=asked_by[:200],
+            last_event_at=now,
+            publish_wanted_at=now,
+        )
+        AuditEntry.objects.create(actor=asked_by, action="investigate", target=f"INC-{incident.number}")
+        run = start_run(incident, asked_by=asked_by)
+        hint_after_commit(Work.ADVANCE, tenant_id, run.id)
+    return incident.id
+
+
+def mute(tenant_id: UUID, incident_id: UUID, *, seconds: float, by: str) -> None:
+    """Keep an incident quiet for a time: its message is still kept true, but nothing new is posted.
+
+    :raises LookupError: where there is no such incident.
+    """
+    with tenant_scope(tenant_id):
+        until = timezone.now() + timedelta(seconds=seconds)
+        found = Incident.objects.filter(id=incident_id).update(
+            muted_until=until, publish_wanted_at=timezone.now(), publish_not_before=Now()
+        )
+        if not found:
+            raise LookupError("there is no such incident")
+        AuditEntry.objects.create(
+            actor=by, action="mute", target=f"incident {incident_id}", detail={"seconds": seconds}
+        )
+
+
+def wait_for(tenant_id: UUID, incident_id: UUID, *, seconds: float) -> str:
+    """Wait until the incident's newest run has ended; return its stage then, or at the end of the time."""
+    deadline = time.monotonic() + seconds
+    while True:
+        close_old_connections()
+        with tenant_scope(tenant_id):
+            stage = (
+                Run.objects.filter(incident_id=incident_id)
+                .order_by("-sequence")
+                .values_list("stage", flat=True)
+                .first()
+            )
+        if stage in ENDED or time.monotonic() > deadline:
+            return stage or ""
+        time.sleep(0.1)
