@@ -72,6 +72,7 @@ def read(directory: Path) -> RecordedCase:
     alert = case.get("alert") if isinstance(case.get("alert"), dict) else {}
     found = list(_observed(folder, case, entities, window, references, graphs, table))
     subject = _subject(case, alert or {}, entities, found)
+    found += _entrances(subject, found)
     found += alerts.notes(
         [one for one in (alert, *_listed(case, "alerts")) if one], entities, at=window.alert_at, subject=subject.name
     )
@@ -217,6 +218,18 @@ def _subject(
     return Entity(EntityKind.CLUSTER, str(case.get("system") or "system"))
 
 
+def _entrances(subject: Entity, found: Iterable[Observation]) -> list[Dependency]:
+    """Return what users reach first, where the subject is what they see and itself calls nobody that is known."""
+    calls = [one for one in found if isinstance(one, Dependency)]
+    called = {one.callee.name for one in calls}
+    if subject.name in called | {one.caller.name for one in calls}:
+        return []
+    roots = sorted(
+        {one.caller for one in calls if one.caller.name not in called and one.caller.kind is not EntityKind.POD}
+    )
+    return [Dependency(subject, root, "entrance") for root in roots]
+
+
 def _rows(folder: Folder, name: str) -> list[dict[str, Any]]:
     value = folder.json(name)
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
@@ -251,6 +264,7 @@ def quiet(directory: Path, *, share: float = 0.75) -> RecordedCase | None:
     found: list[Observation] = [*metrics.series(healthy, entities), *topology.calls(case.get("call_graph"), entities)]
     alert = case.get("alert") if isinstance(case.get("alert"), dict) else {}
     subject = _subject(case, alert or {}, entities, found)
+    found += _entrances(subject, found)
     if alert:
         told = {key: value for key, value in alert.items() if key not in {"time", "fired_at", "observed", "detail"}}
         found += alerts.notes([told], entities, at=at, subject=subject.name)

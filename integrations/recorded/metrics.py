@@ -141,7 +141,7 @@ def _series(
     column, values = one.column, one.values * scale
     if column.complement:
         values = 1.0 - values
-    if idle is not None and column.indicator in {"error_ratio", "latency_p50", "latency_p95", "latency_p99"}:
+    if idle is not None and (column.indicator == "error_ratio" or column.indicator.startswith("latency")):
         values = np.where(idle, np.nan, values)
     if twin:
         # What it sees of its own calls, beside what it answers itself.

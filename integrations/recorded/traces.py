@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from dataclasses import dataclass
@@ -19,19 +20,25 @@ if TYPE_CHECKING:
     from integrations.recorded.entities import Entities
 
 SOURCE = "traces"
-# A reference holds one minute that stands for the quiet time before: it is told as so many minutes of the same numbers, and
-# its series are marked, since nothing tells how far a minute may lie from another.
+# A reference holds one minute that stands for the quiet time before: so many minutes that waver around it as much as the
+# spread within it lets expect, and at least by a tenth; by half where too few calls were seen to say.
 QUIET_MINUTES = 10
 REFERENCE = {"baseline": "reference"}
+_LEAST_WAVER = 0.1
+_FEW_WAVER = 0.5
+_FEW_CALLS = 5
+# Scheduling and clocks alone move the way of a call by so many seconds.
+_GAP_WAVER = 0.002
+# A minute with fewer calls of an operation says nothing of its latency.
+_LEAST_CALLS = 3
 _MINUTE = 60.0
 _ROOT = frozenset({"", "root", "none", "null"})
 _CLOCK = re.compile(r"(\d{1,2})[_:](\d{2})")
-# column, indicator, unit, scale
-_MEASURES = (
-    ("dur_us_p50", "latency_p50", "seconds", 1e-6),
-    ("dur_us_p95", "latency_p95", "seconds", 1e-6),
-    ("gap_ms_p90", "network_gap", "seconds", 1e-3),
-)
+# column, indicator, scale to seconds
+_MEASURES = (("dur_us_p50", "latency_p50", 1e-6), ("dur_us_p95", "latency_p95", 1e-6))
+# Standard error of a median in standard deviations; p95 of a normal distribution lies so many of them above it.
+_MEDIAN_ERROR = 1.25
+_P95 = 1.645
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,64 +61,145 @@ def minute_of(word: str, near: float) -> float | None:
 def statistics(
     rows: Iterable[dict[str, str]], references: Iterable[dict[str, str]], entities: Entities, *, anomaly_time: float
 ) -> Iterator[Series | Dependency]:
-    """Yield the calls between services, and the series of each operation that was seen often enough to say anything."""
-    seen: dict[_Call, dict[float, dict[str, str]]] = defaultdict(dict)
+    """Yield the calls between services, how long each took, how long they were on the way, and what each call led to."""
+    seen: dict[float, dict[_Call, dict[str, str]]] = defaultdict(dict)
     for row in rows:
         at = minute_of(row.get("minute", ""), anomaly_time)
         if at is not None:
-            seen[_call(row)][at] = row
+            seen[at][_call(row)] = row
+    if not seen:
+        return
     normal = {_call(row): row for row in references}
-    minutes = sorted({at for by_minute in seen.values() for at in by_minute})
-    edges = {(call.parent, call.service) for call in (*seen, *normal) if call.parent not in _ROOT}
+    calls = {call for minute in seen.values() for call in minute} | set(normal)
+    edges = {(call.parent, call.service) for call in calls if call.parent not in _ROOT}
     for caller, callee in sorted(edges):
         if caller != callee:
             yield Dependency(entities.named(caller), entities.named(callee), SOURCE)
-    for call in sorted({*seen, *normal}, key=lambda one: (one.parent, one.service, one.operation)):
-        yield from _of_call(call, seen.get(call, {}), normal.get(call), minutes, entities)
+    minutes = _Minutes(dict(sorted(seen.items())), normal, entities)
+    for call in sorted(calls, key=lambda one: (one.parent, one.service, one.operation)):
+        if call.service:
+            yield from minutes.durations(call)
+            yield from minutes.fan_out(call)
+    for service in sorted({name for edge in edges for name in edge}):
+        yield from minutes.gaps(service)
 
 
 def _call(row: dict[str, str]) -> _Call:
     return _Call(row.get("parent", ""), row.get("service", ""), row.get("OperationName", row.get("operation", "")))
 
 
-def _of_call(
-    call: _Call,
-    by_minute: dict[float, dict[str, str]],
-    normal: dict[str, str] | None,
-    minutes: list[float],
-    entities: Entities,
-) -> Iterator[Series]:
-    if not minutes or not call.service:
-        return
-    inside = call.parent == call.service or call.parent in _ROOT
-    entity = entities.named(call.service if inside else call.parent)
-    peer = None if inside else entities.named(call.service)
-    quiet = [minutes[0] - step * _MINUTE for step in range(QUIET_MINUTES, 0, -1)] if normal else []
-    labels = {"operation": call.operation, **(REFERENCE if normal else {})}
-    query = f"{call.parent} → {call.service} {call.operation}"
-    for column, indicator, unit, scale in _MEASURES:
-        before = number((normal or {}).get(column)) * scale
-        points = [(at, before) for at in quiet]
-        points += [(at, number(row.get(column)) * scale) for at, row in sorted(by_minute.items())]
-        yield from _series(points, entity, peer, indicator, unit, labels, query)
-    # How often it was called, for each trace that was recorded: recordings differ in how many traces they hold.
-    traces = {at: number(row.get("n_traces")) for at, row in by_minute.items()}
-    before = _share(normal)
-    points = [(at, before) for at in quiet]
-    points += [
-        (at, _share(by_minute[at]) if at in by_minute else 0.0)
-        for at in minutes
-        if at in by_minute or normal is not None
-    ]
-    if traces or normal is not None:
-        yield from _series(points, entity, peer, "calls_per_trace", "count", labels, query, worse=Worse.EITHER)
+@dataclass(frozen=True, slots=True)
+class _Minutes:
+    """Hold the calls of each minute, those of the normal minute, and make series of them."""
+
+    seen: dict[float, dict[_Call, dict[str, str]]]
+    normal: dict[_Call, dict[str, str]]
+    entities: Entities
+
+    def durations(self, call: _Call) -> Iterator[Series]:
+        """Yield how long an operation took; what a caller waited is about the one that it called."""
+        inside = call.parent == call.service or call.parent in _ROOT
+        entity = self.entities.named(call.service if inside else call.parent)
+        peer = None if inside else self.entities.named(call.service)
+        usual = self.normal.get(call)
+        for column, indicator, scale in _MEASURES:
+            points = [
+                (at, number(minute[call].get(column)) * scale)
+                for at, minute in self.seen.items()
+                if call in minute and number(minute[call].get("n")) >= _LEAST_CALLS
+            ]
+            if usual is not None:
+                points = self._quiet(number(usual.get(column)) * scale, _spread(usual, indicator) * scale) + points
+            yield from _series(
+                points,
+                entity,
+                peer,
+                indicator,
+                "seconds",
+                self._labels(call.operation),
+                f"{call.parent} → {call.service} {call.operation}",
+            )
+
+    def fan_out(self, call: _Call) -> Iterator[Series]:
+        """Yield how often an operation was called for each call that its caller got: that is the caller's own doing."""
+        if call.parent in _ROOT:
+            return
+        usual = _ratio(self.normal, call)
+        points = [(at, ratio) for at, minute in self.seen.items() if (ratio := _ratio(minute, call)) is not None]
+        if usual is not None and self.normal:
+            # Calls are counted: their number wavers by its square root, and at least by one call.
+            made = max(1.0, number(self.normal[call].get("n")) if call in self.normal else 0.0)
+            waver = math.sqrt(made) / _incoming(self.normal, call.parent)
+            points = self._quiet(usual, waver) + points
+        yield from _series(
+            points, self.entities.named(call.parent), None, "fan_out", "count", self._labels(call.operation),
+            f"{call.parent} → {call.service} {call.operation}", worse=Worse.EITHER,
+        )  # fmt: skip
+
+    def gaps(self, service: str) -> Iterator[Series]:
+        """Yield how long the calls to a service were on the way, the mean over all its callers."""
+        points = [(at, gap) for at, minute in self.seen.items() if (gap := _gap(minute, service)) is not None]
+        usual = _gap(self.normal, service)
+        if usual is not None:
+            points = self._quiet(usual, max(_FEW_WAVER * usual, _GAP_WAVER)) + points
+        yield from _series(
+            points,
+            self.entities.named(service),
+            None,
+            "network_gap",
+            "seconds",
+            self._labels(""),
+            f"calls to {service}",
+        )
+
+    def _quiet(self, value: float, spread: float) -> list[tuple[float, float]]:
+        if not math.isfinite(value):
+            return []
+        first = next(iter(self.seen))
+        spread = max(spread if math.isfinite(spread) else 0.0, _LEAST_WAVER * abs(value))
+        return [
+            (first - step * _MINUTE, max(0.0, value + (spread if step % 2 else -spread)))
+            for step in range(QUIET_MINUTES, 0, -1)
+        ]
+
+    def _labels(self, operation: str) -> dict[str, str]:
+        return {**({"operation": operation} if operation else {}), **(REFERENCE if self.normal else {})}
 
 
-def _share(row: dict[str, str] | None) -> float:
-    if row is None:
-        return 0.0
-    traces = number(row.get("n_traces"))
-    return number(row.get("n")) / traces if traces > 0 else number(row.get("n"))
+def _spread(row: dict[str, str], indicator: str) -> float:
+    """Return how far a minute's quantile may lie from another's, by the spread of its calls, in the column's own unit."""
+    calls, median, high = number(row.get("n")), number(row.get("dur_us_p50")), number(row.get("dur_us_p95"))
+    value = median if indicator == "latency_p50" else high
+    if not calls >= _FEW_CALLS:
+        return _FEW_WAVER * value
+    error = _MEDIAN_ERROR * (high - median) / _P95 / math.sqrt(calls)
+    # A high quantile rests on the few calls above it.
+    return error if indicator == "latency_p50" else 2.0 * error
+
+
+def _ratio(minute: dict[_Call, dict[str, str]], call: _Call) -> float | None:
+    incoming = _incoming(minute, call.parent)
+    if incoming < _FEW_CALLS:
+        return None
+    made = number(minute[call].get("n")) if call in minute else 0.0
+    return made / incoming if math.isfinite(made) else None
+
+
+def _incoming(minute: dict[_Call, dict[str, str]], service: str) -> float:
+    return sum(
+        found
+        for other, row in minute.items()
+        if other.service == service and other.parent != service and math.isfinite(found := number(row.get("n")))
+    )
+
+
+def _gap(minute: dict[_Call, dict[str, str]], service: str) -> float | None:
+    total = weight = 0.0
+    for call, row in minute.items():
+        gap, calls = number(row.get("gap_ms_p90")) / 1000.0, number(row.get("n"))
+        if call.service == service != call.parent and math.isfinite(gap) and calls > 0:
+            total, weight = total + max(0.0, gap) * calls, weight + calls
+    return total / weight if weight >= _LEAST_CALLS else None
 
 
 def _series(

@@ -95,32 +95,56 @@ def test_a_normal_period_is_moved_to_before_the_case(tmp_path: Path) -> None:
     assert set((cpu.times[1:] - cpu.times[:-1]).tolist()) == {300.0}
 
 
-def test_it_tells_calls_from_trace_statistics_against_a_normal_minute(tmp_path: Path) -> None:
+CALL = {"parent": "web", "service": "cart", "OperationName": "GET /", "n": 20, "dur_us_p50": 9000.0, "dur_us_p95": 20000.0,
+        "gap_ms_p90": 1.0, "n_traces": 10}  # fmt: skip
+ENTRY = {**CALL, "parent": "root", "service": "web", "n": 10, "gap_ms_p90": ""}
+
+
+def traced(tmp_path: Path, **changed: object) -> list[Series]:
     root = tmp_path / "set"
     folder = write_case(root, reference=["reference/normal_trace_stats.csv.gz"])
-    row = {
-        "parent": "web",
-        "service": "cart",
-        "OperationName": "GET /",
-        "n": 20,
-        "dur_us_p50": 9000.0,
-        "dur_us_p95": 20000.0,
-        "gap_ms_p90": 1.0,
-        "n_traces": 10,
-    }
-    write_rows(root / "reference", "normal_trace_stats.csv.gz", [row])
-    write_rows(
-        folder, "trace_stats.csv.gz", [{"minute": "22_13", **row}, {"minute": "22_14", **row, "dur_us_p95": 900000.0}]
-    )
+    write_rows(root / "reference", "normal_trace_stats.csv.gz", [CALL, ENTRY])
+    rows = [{"minute": "22_13", **row} for row in (CALL, ENTRY)]
+    rows += [{"minute": "22_14", **row} for row in ({**CALL, **changed}, ENTRY)]
+    write_rows(folder, "trace_stats.csv.gz", rows)
     case = recorded.read(folder)
-    slow = next(one for one in case.observations if isinstance(one, Series) and one.indicator == "latency_p95")
-    assert (slow.entity.name, slow.peer and slow.peer.name) == ("web", "cart")
-    assert slow.values[-1] == pytest.approx(0.9)
-    assert slow.values[0] == pytest.approx(0.02)
-    assert slow.labels["baseline"] == "reference"
-    assert slow.times[-1] == FAULT_AT + 40  # 22:14 UTC of that day
     edges = {(one.caller.name, one.callee.name) for one in case.observations if isinstance(one, Dependency)}
     assert edges == {("web", "cart")}
+    return [one for one in case.observations if isinstance(one, Series)]
+
+
+def test_a_call_that_takes_longer_is_about_the_one_that_was_called(tmp_path: Path) -> None:
+    slow = next(one for one in traced(tmp_path, dur_us_p95=900000.0) if one.peer and one.indicator == "latency_p95")
+    assert (slow.entity.name, slow.peer and slow.peer.name) == ("web", "cart")
+    assert slow.times[-1] == FAULT_AT + 40  # 22:14 UTC of that day
+    assert slow.values[-1] == pytest.approx(0.9)
+    assert slow.labels["baseline"] == "reference"
+
+
+def test_the_quiet_minutes_waver_around_the_normal_one_as_its_spread_lets_expect(tmp_path: Path) -> None:
+    slow = next(one for one in traced(tmp_path) if one.peer and one.indicator == "latency_p50")
+    quiet = slow.values[:-2]
+    assert quiet.mean() == pytest.approx(0.009)
+    assert quiet.std() == pytest.approx(1.25 * (0.020 - 0.009) / 1.645 / 20**0.5)
+
+
+def test_calls_that_a_service_no_longer_makes_are_its_own_doing(tmp_path: Path) -> None:
+    fan = next(one for one in traced(tmp_path, n=0) if one.indicator == "fan_out")
+    assert (fan.entity.name, fan.peer) == ("web", None)
+    assert fan.values[:-2].mean() == pytest.approx(2.0)
+    assert fan.values[-2:].tolist() == [2.0, 0.0]
+
+
+def test_the_way_of_calls_is_told_of_the_one_they_reach(tmp_path: Path) -> None:
+    gap = next(one for one in traced(tmp_path, gap_ms_p90=300.0) if one.indicator == "network_gap")
+    assert (gap.entity.name, gap.values[-1]) == ("cart", pytest.approx(0.3))
+
+
+def test_too_few_calls_say_nothing_of_how_long_they_took(tmp_path: Path) -> None:
+    slow = next(
+        one for one in traced(tmp_path, n=2, dur_us_p95=900000.0) if one.peer and one.indicator == "latency_p95"
+    )
+    assert slow.times[-1] == FAULT_AT - 20
 
 
 def test_it_counts_log_templates_before_and_since_the_fault(tmp_path: Path) -> None:

@@ -159,6 +159,12 @@ def bundle(tmp_path: Path, **more: str) -> Path:
         "kubectl describe deployments cart -n shop": DEPLOYMENT,
         "kubectl describe services cart -n shop": SERVICE.format(name="cart", app="cart", port=7070, target=9999),
         "kubectl describe services redis -n shop": SERVICE.format(name="redis", app="nobody", port=6379, target=6379),
+        "kubectl describe deployments redis -n shop": DEPLOYMENT.replace("cart", "redis"),
+        "kubectl describe pods redis-5b9bd4d6c4-x2x4k -n shop": POD.replace(
+            "cart-79b49f5555-2z682", "redis-5b9bd4d6c4-x2x4k"
+        )
+        .replace("app=cart", "app=redis")
+        .replace("cart-79b49f5555", "redis-5b9bd4d6c4"),
         "kubectl describe nodes worker-1": NODE,
         "kubectl get pods -n shop -o wide": "NAME READY STATUS RESTARTS AGE\n",
         "kubectl get services -n shop -o wide": "NAME TYPE\n",
