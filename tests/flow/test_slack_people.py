@@ -44,7 +44,7 @@ def hypothesis_block(workspace: Workspace, rank: int) -> str:
 
 
 def press(
-    workspace: Workspace, action_id: str, *, rank: int = 1, person: str = "ada", wait: float = 2.0
+    workspace: Workspace, action_id: str, *, rank: int = 1, person: str = "ada", wait: float = 8.0
 ) -> dict[str, Any]:
     block = hypothesis_block(workspace, rank) if action_id in {"verdict_up", "verdict_down", "confirm", "why"} else None
     more = {"block_id": block} if block else {}
