@@ -44,6 +44,12 @@ _DETAILS: Final[tuple[tuple[re.Pattern[str], tuple[str, ...], Condition], ...]] 
             Condition("may not create its pods", 0.85, (_K.CONFIG_CHANGE, _K.CREDENTIALS)),
         ),
         (
+            # One of nearly that name does exist.
+            r"; nearest: ",
+            ("HostUnknown",),
+            Condition("calls a service by a wrong name", 0.85, (_K.CONFIG_CHANGE, _K.DNS_FAULT)),
+        ),
+        (
             r"persistentvolumeclaim|unbound",
             ("FailedScheduling", "Unschedulable"),
             Condition("waits for a volume", 0.85, (_K.STORAGE,)),
@@ -74,6 +80,8 @@ _DETAILS: Final[tuple[tuple[re.Pattern[str], tuple[str, ...], Condition], ...]] 
 _UNKNOWN_WARNING: Final = 0.3
 # A condition that has passed says less about now.
 _PASSED: Final = 0.7
+# What is known to be well again says still less: most things fail once or twice while they start.
+_SETTLED: Final = 0.3
 # Every pod that starts fails a probe or two.
 _PROBES: Final = frozenset({"unhealthy", "probeerror"})
 _PATIENCE: Final = 3
@@ -113,4 +121,5 @@ def interpret(state: State) -> Condition:
         known = Condition(known.words, known.severity * 0.5, known.kinds)
     if state.active or known.severity == 0.0:
         return known
-    return Condition(known.words, known.severity * _PASSED, known.kinds)
+    passed = _SETTLED if state.attributes.get("settled") == "yes" else _PASSED
+    return Condition(known.words, known.severity * passed, known.kinds)

@@ -13,6 +13,7 @@ from integrations.cluster import (
     addresses,
     admission,
     complaints,
+    config_routes,
     jobs,
     nodes,
     pods,
@@ -24,6 +25,7 @@ from integrations.cluster import (
     scaling,
     scheduling,
     services,
+    settings,
     storage,
     workloads,
 )
@@ -41,8 +43,8 @@ __all__ = ["Cluster", "ServiceOf", "Word", "by_label", "dependencies", "find"]
 # One function for each topic, in this order.
 FINDERS = (
     nodes.find, quotas.find, pods.find, scheduling.find, probes.find, references.find, workloads.find, jobs.find,
-    services.find, addresses.find, routes.find, storage.find, scaling.find, policies.find, admission.find, accounts.find,
-    complaints.find,
+    services.find, settings.find, addresses.find, routes.find, config_routes.find, storage.find, scaling.find,
+    policies.find, admission.find, accounts.find, complaints.find,
 )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ _HOLDS_ADDRESS = re.compile(
     r"(HOST|HOSTNAME|ADDR|ADDRESS|ADDRS|UR[LI]|ENDPOINT|SERVER|BROKER|UPSTREAM|DSN|TARGET|SERVICE|PEER)S?$",
     re.IGNORECASE,
 )
+_HOST_VARIABLE = re.compile(r"(.*?_?)(?:HOST|HOSTNAME)")
 _HERE = frozenset({"localhost", "host", "kubernetes"})
 
 
@@ -93,12 +94,25 @@ def of(cluster: Cluster, namespace: str, spec: Object) -> Iterator[Address]:
     """Yield the addresses in the environment of a pod's containers, those in config maps too where they were read."""
     for kind in ("containers", "initContainers"):
         for container in fields.parts(spec, kind):
-            for variable in fields.parts(container, "env"):
-                yield from _in(cluster, fields.text(variable, "name"), fields.text(variable, "value"), namespace)
-            for source in fields.parts(container, "envFrom"):
-                taken = cluster.get("ConfigMap", namespace, fields.text(source, "configMapRef", "name"))
-                for key, value in fields.words(taken, "data").items():
-                    yield from _in(cluster, f"{fields.text(source, 'prefix')}{key}", value, namespace)
+            values = variables(cluster, namespace, container)
+            for key, value in values.items():
+                yield from _in(cluster, key, value, namespace)
+                # A host and its port are often given apart: DB_HOST and DB_PORT.
+                stem = _HOST_VARIABLE.fullmatch(key)
+                port = values.get(f"{stem[1]}PORT", "") if stem else ""
+                if port.isascii() and port.isdigit() and len(port) < 6 and _HOST.fullmatch(value):
+                    yield from _in(cluster, f"{stem[1] if stem else ''}PORT", f"{value}:{port}", namespace)
+
+
+def variables(cluster: Cluster, namespace: str, container: Object) -> dict[str, str]:
+    """Return the plain variables of a container, with those of the config maps it takes whole where they were read."""
+    values: dict[str, str] = {}
+    for source in fields.parts(container, "envFrom"):
+        taken = cluster.get("ConfigMap", namespace, fields.text(source, "configMapRef", "name"))
+        prefix = fields.text(source, "prefix")
+        values |= {f"{prefix}{key}": value for key, value in fields.words(taken, "data").items()}
+    own = {fields.text(one, "name"): fields.text(one, "value") for one in fields.parts(container, "env")}
+    return values | {key: value for key, value in own.items() if value}
 
 
 def _in(cluster: Cluster, variable: str, value: str, namespace: str) -> Iterator[Address]:

@@ -57,10 +57,12 @@ def _told(cluster: Cluster, group: list[Seen]) -> Iterator[State | Dependency]:
     # The first sighting is when it began; one from before the window is told by its last.
     at = min(firsts, default=None)
     at = newest.last if cluster.is_over(at) else at
-    active = is_recent(newest, cluster.at) and not _is_settled(cluster, newest, word, about)
+    settled = _is_settled(cluster, newest, word, about)
+    active = is_recent(newest, cluster.at) and not settled
     pod = cluster.get("Pod", newest.namespace, newest.name) if newest.kind == "Pod" else None
     node = fields.text(pod, "spec", "nodeName") if pod is not None else ""
     attributes = {"kind": newest.kind.lower(), "component": newest.component, "event": "yes", "node": node}
+    attributes["settled"] = "yes" if settled else ""
     if newest.kind == "Node":
         attributes["hosts_pods_in_scope"] = "yes" if newest.name in cluster.nodes_used() else "no"
     query = (
@@ -114,12 +116,10 @@ def _is_told_elsewhere(cluster: Cluster, seen: Seen) -> bool:
             return waits
         if seen.reason in {"Unhealthy", "ProbeError"}:
             return not is_ready(pod) or waits
+    known = cluster.get(seen.kind, seen.namespace, seen.name)
     if seen.kind == "PersistentVolumeClaim" and seen.reason in _CLAIMS:
-        claim = cluster.get("PersistentVolumeClaim", seen.namespace, seen.name)
-        return claim is not None and fields.text(claim, "status", "phase") == "Pending"
-    if seen.kind == "HorizontalPodAutoscaler":
-        return cluster.get("HorizontalPodAutoscaler", seen.namespace, seen.name) is not None
-    return False
+        return fields.text(known, "status", "phase") == "Pending"
+    return seen.kind == "HorizontalPodAutoscaler" and known is not None
 
 
 def _is_settled(cluster: Cluster, seen: Seen, word: Word | str, about: str) -> bool:
@@ -134,20 +134,18 @@ def _is_settled(cluster: Cluster, seen: Seen, word: Word | str, about: str) -> b
     if known is None:
         # What is gone complains no more, as far as its kind was read.
         return cluster.lacks(seen.kind, seen.namespace, seen.name)
-    if seen.kind == "Pod":
-        if word is Word.LIVENESS_PROBE_FAILING and seen.count >= 3:
-            return False
-        return is_ready(known) or fields.text(known, "status", "phase") == "Succeeded"
-    if seen.kind == "ReplicaSet":
-        return fields.number(known, "status", "replicas") >= wanted(seen.kind, known)
-    if seen.kind in {"Deployment", "StatefulSet", "DaemonSet"}:
-        return working(seen.kind, known) >= wanted(seen.kind, known)
-    if seen.kind == "Node":
-        ready = fields.condition(known, "Ready").get("status") == "True"
-        return ready and seen.reason in {"NodeNotReady", "NodeNotSchedulable", "KubeletNotReady"}
-    if seen.kind == "PersistentVolumeClaim":
-        return fields.text(known, "status", "phase") == "Bound"
-    return False
+    match seen.kind:
+        case "Pod":
+            keeps_failing = word is Word.LIVENESS_PROBE_FAILING and seen.count >= 3
+            return not keeps_failing and (is_ready(known) or fields.text(known, "status", "phase") == "Succeeded")
+        case "ReplicaSet":
+            return fields.number(known, "status", "replicas") >= wanted(seen.kind, known)
+        case "Deployment" | "StatefulSet" | "DaemonSet":
+            return working(seen.kind, known) >= wanted(seen.kind, known)
+        case "Node":
+            ready = fields.condition(known, "Ready").get("status") == "True"
+            return ready and seen.reason in {"NodeNotReady", "NodeNotSchedulable", "KubeletNotReady"}
+    return seen.kind == "PersistentVolumeClaim" and fields.text(known, "status", "phase") == "Bound"
 
 
 def _entity(cluster: Cluster, seen: Seen) -> Entity:

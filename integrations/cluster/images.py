@@ -22,7 +22,7 @@ _SAID: tuple[tuple[re.Pattern[str], Word], ...] = tuple(
         (r"no (match|image found).*(platform|manifest list)|exec format error", Word.IMAGE_PLATFORM_MISMATCH),
         (r"repository .*does not exist|manifest.*(unknown|not found)|code = NotFound|: not found|name unknown", Word.IMAGE_NOT_FOUND),
         (r"unauthori[sz]ed|failed to authorize|authentication required|denied|40[13]\b|no basic auth", Word.IMAGE_PULL_UNAUTHORISED),
-        (r"time-?out|timed out|deadline exceeded|connection (refused|reset)|no route|x509|tls:|unexpected EOF|50[0-4]\b", Word.REGISTRY_UNREACHABLE),
+        (r"time-?out|timed out|deadline exceeded|connection (refused|reset)|no route|x509|tls:|EOF|50[0-4]\b", Word.REGISTRY_UNREACHABLE),
     )
 )  # fmt: skip
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from integrations.cluster import fields
 from integrations.cluster.events import is_recent
 from integrations.cluster.pods import is_ready
+from integrations.cluster.settings import MESH_PORTS
 from integrations.cluster.telling import listed, tell
 from integrations.cluster.words import Word
 
@@ -36,6 +37,8 @@ _WRONG_PROTOCOL = re.compile(
     r"|connection closed before server preface|parsing .*response",
     re.IGNORECASE,
 )
+# A mesh's sidecar answers for the application on ports of its own.
+_MESH = frozenset(str(port) for port in MESH_PORTS)
 _GRPC = re.compile(r"grpc", re.IGNORECASE)
 
 
@@ -92,10 +95,9 @@ def _probe(cluster: Cluster, pod: Object, container: Object, kind: str, probe: O
         word, detail = protocol_word, f"{asks}, and gets an answer in another protocol"
     elif how != "exec" and (other := _other_protocol(container, kind, how, port)):
         word, detail = protocol_word, f"{asks}; {other}"
-    elif kind == "liveness" and ends and (seconds := _patience(probe)) < EAGER_SECONDS:
-        if not fields.has(container, "startupProbe"):
-            word = Word.LIVENESS_PROBE_TOO_EAGER
-            detail = f"{asks if port is not None else f'the liveness probe of container {name}'} and ends it {seconds} s after its start at the soonest"
+    elif kind == "liveness" and ends and _patience(probe) < EAGER_SECONDS and not fields.has(container, "startupProbe"):
+        word = Word.LIVENESS_PROBE_TOO_EAGER
+        detail = f"the liveness probe of container {name} may end it {_patience(probe)} s after its start"
     if word is None and newest is None:
         return
     active = newest is None or is_recent(newest, cluster.at)
@@ -109,6 +111,8 @@ def _probe(cluster: Cluster, pod: Object, container: Object, kind: str, probe: O
 
 def _is_unknown(port: object, ports: list[Object]) -> bool:
     """Return whether a port is none of the declared ones; where none is declared, only a name is unknown."""
+    if str(port) in _MESH:
+        return False
     if isinstance(port, str) and not port.isdigit():
         return port not in {fields.text(one, "name") for one in ports}
     numbers = {fields.number(one, "containerPort") for one in ports}

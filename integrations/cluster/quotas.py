@@ -64,7 +64,7 @@ def _refused(cluster: Cluster, quota: Object) -> dict[Word, tuple[str, int]]:
 
 
 def _unclaimed(cluster: Cluster, quota: Object) -> str:
-    """Return the claim that workloads name and that does not exist, while the quota leaves less than any free volume holds."""
+    """Return the claim that workloads name and that was never made, while the quota leaves too little for it."""
     namespace = fields.namespace(quota)
     room = _left(quota, "requests.storage")
     claims = _left(quota, "persistentvolumeclaims")
@@ -76,17 +76,21 @@ def _unclaimed(cluster: Cluster, quota: Object) -> str:
         if fields.text(volume, "status", "phase") == "Available"
         and (size := quantity.parse(fields.part(volume, "spec", "capacity").get("storage")))
     ]
-    is_tight = (claims is not None and claims < 1) or (
-        room is not None and (room <= 0 or (bool(free) and min(free) > room))
-    )
-    if not is_tight:
-        return ""
     for kind, workload in cluster.workloads("Deployment", "StatefulSet", "DaemonSet"):
         if fields.namespace(workload) != namespace:
             continue
         for one in references.of(references.template(kind, workload)):
-            if one.kind == "PersistentVolumeClaim" and cluster.lacks(one.kind, namespace, one.name):
-                return f"claim {one.name} of {kind.lower()} {fields.name(workload)} does not exist"
+            if one.kind != "PersistentVolumeClaim":
+                continue
+            known = cluster.get(one.kind, namespace, one.name)
+            # One without a phase was written down and never admitted.
+            if cluster.lacks(one.kind, namespace, one.name) or (known and not fields.text(known, "status", "phase")):
+                asked = quantity.parse(fields.text(known, "spec", "resources", "requests", "storage"))
+                sizes = [asked] if asked else free
+                if (claims is not None and claims < 1) or (
+                    room is not None and (room <= 0 or min(sizes, default=0.0) > room)
+                ):
+                    return f"claim {one.name} of {kind.lower()} {fields.name(workload)} does not exist"
     return ""
 
 

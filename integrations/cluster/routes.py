@@ -164,28 +164,7 @@ def _gateway(cluster: Cluster, gateway: Object) -> Iterator[State]:
 def _route(cluster: Cluster, kind: str, route: Object) -> Iterator[State]:
     namespace, name = fields.namespace(route), fields.name(route)
     for parent in fields.parts(route, "spec", "parentRefs"):
-        where, target = fields.text(parent, "namespace") or namespace, fields.text(parent, "name")
-        if (fields.text(parent, "kind") or "Gateway") != "Gateway":
-            continue
-        gateway, section = cluster.get("Gateway", where, target), fields.text(parent, "sectionName")
-        detail = ""
-        if cluster.lacks("Gateway", where, target):
-            detail = f"{kind.lower()} {name} belongs to gateway {target}, which does not exist"
-        elif gateway is not None and section:
-            known = [fields.text(one, "name") for one in fields.parts(gateway, "spec", "listeners")]
-            if section not in known:
-                detail = f"{kind.lower()} {name} belongs to listener {section} of gateway {target}, which has {listed(known)}"
-        if detail:
-            yield tell(
-                cluster,
-                Word.GATEWAY_MISSING,
-                _entity(route),
-                kind,
-                route,
-                detail,
-                about=target,
-                at=fields.changed(route),
-            )
+        yield from _parent(cluster, kind, route, parent)
     for rule in fields.parts(route, "spec", "rules"):
         for backend in fields.parts(rule, "backendRefs"):
             if (fields.text(backend, "kind") or "Service") == "Service":
@@ -199,3 +178,21 @@ def _route(cluster: Cluster, kind: str, route: Object) -> Iterator[State]:
                 at = fields.seconds(one.get("lastTransitionTime"))
                 yield tell(cluster, Word.ROUTE_NOT_ACCEPTED, _entity(route), kind, route, detail, at=at)
                 break
+
+
+def _parent(cluster: Cluster, kind: str, route: Object, parent: Object) -> Iterator[State]:
+    if (fields.text(parent, "kind") or "Gateway") != "Gateway":
+        return
+    where, target = fields.text(parent, "namespace") or fields.namespace(route), fields.text(parent, "name")
+    gateway, section = cluster.get("Gateway", where, target), fields.text(parent, "sectionName")
+    told, detail = f"{kind.lower()} {fields.name(route)} belongs to", ""
+    if cluster.lacks("Gateway", where, target):
+        detail = f"{told} gateway {target}, which does not exist"
+    elif gateway is not None and section:
+        known = [fields.text(one, "name") for one in fields.parts(gateway, "spec", "listeners")]
+        if section not in known:
+            detail = f"{told} listener {section} of gateway {target}, which has {listed(known)}"
+    if detail:
+        yield tell(
+            cluster, Word.GATEWAY_MISSING, _entity(route), kind, route, detail, about=target, at=fields.changed(route)
+        )

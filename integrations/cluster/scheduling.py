@@ -35,6 +35,7 @@ _SAID: tuple[tuple[re.Pattern[str], Word], ...] = tuple(
         (r"too many pods|insufficient pods", Word.INSUFFICIENT_PODS),
         (r"insufficient \S+", Word.INSUFFICIENT_RESOURCE),
         (r"volume node affinity|volume zone|no available volume zone", Word.VOLUME_ELSEWHERE),
+        (r"persistentvolumeclaim \S+ not found", Word.MISSING_CLAIM),
         (r"unbound|persistentvolumeclaim|persistent volumes? to bind", Word.VOLUME_UNBOUND),
     )
 )
@@ -106,56 +107,52 @@ def _unplaced(cluster: Cluster, pod: Object, complaint: str) -> Iterator[State]:
     yield tell(cluster, word or "Unschedulable", entity, "Pod", pod, detail, at=at)
 
 
+# What keeps whole nodes away is asked of the nodes themselves; what is left of a message speaks for the rest.
+_ASKED_FIRST = frozenset({Word.NODES_CORDONED, Word.UNTOLERATED_TAINT, Word.NODE_AFFINITY_MISMATCH})
+
+
 def _told(cluster: Cluster, pod: Object, said: Counter[Word]) -> tuple[Word | None, str]:
     """Return the reason that counts, in words."""
     spec = fields.part(pod, "spec")
     nodes = list(cluster.all("Node"))
+    if Word.MISSING_CLAIM in said:
+        return Word.MISSING_CLAIM, "a volume claim that it names does not exist"
     if Word.VOLUME_UNBOUND in said:
         claims = [fields.text(v, "persistentVolumeClaim", "claimName") for v in fields.parts(spec, "volumes")]
         names = listed([claim for claim in claims if claim])
         return Word.VOLUME_UNBOUND, f"its volume claim {names} is not bound" if names else "a volume claim is not bound"
-    if nodes:
-        wanted = fields.words(spec, "nodeSelector")
-        selected = [node for node in nodes if wanted.items() <= fields.labels(node).items()]
-        if wanted and not selected:
-            return Word.NODE_SELECTOR_MISMATCH, _selector_words(wanted, nodes)
-        fitting = [node for node in selected if has_affinity(spec, node)]
-        if not fitting:
-            return (
-                Word.NODE_AFFINITY_MISMATCH,
-                f"its node affinity ({_affinity_words(spec)}) matches none of {counted(len(nodes), 'node')}",
-            )
-        open_nodes = [node for node in fitting if not fields.part(node, "spec").get("unschedulable")]
-        taints = [taint for node in open_nodes if (taint := untolerated(spec, node)) is not None]
-        restricted = len(fitting) < len(nodes)
-        among = (
-            f"the {counted(len(fitting), 'node')} that it may run on"
-            if restricted
-            else f"{counted(len(nodes), 'node')}"
-        )
-        if not open_nodes:
-            return Word.NODES_CORDONED, f"{among} are cordoned ({listed([fields.name(node) for node in fitting])})"
-        if len(taints) == len(open_nodes):
-            names = listed(list(dict.fromkeys(taint_words(taint) for taint in taints)))
-            return Word.UNTOLERATED_TAINT, f"{len(taints)} of {among} have a taint that it does not tolerate: {names}"
-        # Whom cordon, taint and selectors keep away is explained; what is left speaks for the others.
-        later = {word: n for word, n in said.items() if word not in _ASKED_FIRST}
-        if later:
-            word = max(later, key=lambda one: (later[one], -list(Word).index(one)))
-            return word, _later_words(cluster, pod, word, later[word], fitting)
-    if not said:
+    kept_away = _kept_away(spec, nodes) if nodes else None
+    if kept_away is not None:
+        return kept_away
+    later = Counter({word: number for word, number in said.items() if word not in _ASKED_FIRST}) if nodes else said
+    most = later or said
+    if not most:
         return None, "the scheduler does not say why"
-    word = max(said, key=lambda one: (said[one], -list(Word).index(one)))
-    if (
-        word is Word.NODE_AFFINITY_MISMATCH
-        and fields.words(spec, "nodeSelector")
-        and not fields.part(spec, "affinity", "nodeAffinity")
-    ):
+    word = max(most, key=lambda one: (most[one], -list(Word).index(one)))
+    number, has_selector = most[word], bool(fields.words(spec, "nodeSelector"))
+    if word is Word.NODE_AFFINITY_MISMATCH and has_selector and not fields.part(spec, "affinity", "nodeAffinity"):
         word = Word.NODE_SELECTOR_MISMATCH
-    return word, _later_words(cluster, pod, word, said[word], nodes)
+    return word, _later_words(cluster, pod, word, number, nodes)
 
 
-_ASKED_FIRST = frozenset({Word.NODES_CORDONED, Word.UNTOLERATED_TAINT, Word.NODE_AFFINITY_MISMATCH})
+def _kept_away(spec: Object, nodes: list[Object]) -> tuple[Word, str] | None:
+    """Return what keeps a pod off every node: its selector, its affinity, cordons, taints; None where nodes remain."""
+    wanted, all_nodes = fields.words(spec, "nodeSelector"), counted(len(nodes), "node")
+    selected = [node for node in nodes if wanted.items() <= fields.labels(node).items()]
+    if wanted and not selected:
+        return Word.NODE_SELECTOR_MISMATCH, _selector_words(wanted, nodes)
+    fitting = [node for node in selected if has_affinity(spec, node)]
+    if not fitting:
+        return Word.NODE_AFFINITY_MISMATCH, f"its node affinity ({_affinity_words(spec)}) matches none of {all_nodes}"
+    among = f"the {counted(len(fitting), 'node')} that it may run on" if len(fitting) < len(nodes) else all_nodes
+    open_nodes = [node for node in fitting if not fields.part(node, "spec").get("unschedulable")]
+    if not open_nodes:
+        return Word.NODES_CORDONED, f"{among} are cordoned ({listed([fields.name(node) for node in fitting])})"
+    taints = [taint for node in open_nodes if (taint := untolerated(spec, node)) is not None]
+    if len(taints) == len(open_nodes):
+        names = listed(list(dict.fromkeys(taint_words(taint) for taint in taints)))
+        return Word.UNTOLERATED_TAINT, f"{len(taints)} of {among} have a taint that it does not tolerate: {names}"
+    return None
 
 
 def has_affinity(spec: Object, node: Object) -> bool:
@@ -205,7 +202,8 @@ def _selector_words(wanted: dict[str, str], nodes: list[Object]) -> str:
         values = sorted({value for node in nodes if (value := fields.labels(node).get(key)) is not None})
         if word not in values:
             have.append(f"{key} is {listed(values)} there" if values else f"no node has the label {key}")
-    return f"its nodeSelector {selectors.said(wanted)} matches none of {counted(len(nodes), 'node')}{'; ' + '; '.join(have) if have else ''}"
+    told = f"its nodeSelector {selectors.said(wanted)} matches none of {counted(len(nodes), 'node')}"
+    return "; ".join((told, *have))
 
 
 def _affinity_words(spec: Object) -> str:

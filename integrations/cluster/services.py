@@ -7,7 +7,9 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from integrations.cluster import fields, selectors
+from integrations.cluster.addresses import of
 from integrations.cluster.pods import is_ready
+from integrations.cluster.references import template
 from integrations.cluster.telling import counted, listed, tell
 from integrations.cluster.words import Word
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from scoring.observations import State
 
 LOAD_BALANCER_SECONDS = 300.0
+# Labels as much alike as this are taken for a slip of the pen.
+LIKE = 0.8
 # Containers that stand beside the one that serves; what they declare is not what a Service means.
 SIDECARS = frozenset({"istio-proxy", "linkerd-proxy", "envoy", "consul-dataplane", "cloud-sql-proxy", "vault-agent"})
 _MOST_PODS = 5
@@ -96,19 +100,40 @@ def _nobody(cluster: Cluster, service: Object, selector: dict[str, str]) -> Iter
     ]
     if not alive:
         return
-    near = _nearest(cluster, alive, selector, name)
+    near, is_meant = _nearest(cluster, alive, selector, name)
+    word = (
+        Word.SELECTOR_MISMATCH
+        if is_meant
+        else "NoEndpoints"
+        if _is_called(cluster, service)
+        else Word.SERVICE_WITHOUT_PODS
+    )
     yield tell(
-        cluster, Word.SELECTOR_MISMATCH, cluster.service(service), "Service", service,
+        cluster, word, cluster.service(service), "Service", service,
         f"service {name} selects {selectors.said(selector)}, no pod has it{f'; nearest: {near}' if near else ''}",
         at=fields.changed(service),
     )  # fmt: skip
 
 
-def _nearest(cluster: Cluster, pods: list[Object], selector: dict[str, str], name: str) -> str:
-    """Return the labels, of the selector's keys or of a workload of the Service's name, that come nearest to a selector."""
+def _is_called(cluster: Cluster, service: Object) -> bool:
+    """Return whether the environment of any workload holds a Service's address."""
+    namespace, name = fields.namespace(service), fields.name(service)
+    return any(
+        (one.namespace, one.service) == (namespace, name)
+        for kind, workload in cluster.workloads("Deployment", "StatefulSet", "DaemonSet")
+        for one in of(cluster, fields.namespace(workload), template(kind, workload))
+    )
+
+
+def _nearest(cluster: Cluster, pods: list[Object], selector: dict[str, str], name: str) -> tuple[str, bool]:
+    """Return the labels that come nearest to a selector, and whether those seem meant.
+
+    Looked at are the labels of the selector's keys, and those of a workload of the Service's name.
+    """
     wanted = selectors.said(selector)
     shapes: Counter[str] = Counter()
     shares: dict[str, float] = {}
+    meant: set[str] = set()
     for pod in pods:
         labels = fields.labels(pod)
         mine = {key: word for key, word in labels.items() if key in selector}
@@ -119,11 +144,14 @@ def _nearest(cluster: Cluster, pods: list[Object], selector: dict[str, str], nam
             continue
         said = selectors.said(mine)
         shapes[said] += 1
+        likeness = difflib.SequenceMatcher(None, ",".join(mine.values()), ",".join(selector.values())).ratio()
         shares[said] = max(shares.get(said, 0.0), difflib.SequenceMatcher(None, said, wanted).ratio() + is_named)
+        if is_named or likeness >= LIKE or any(selector.get(key) == word for key, word in mine.items()):
+            meant.add(said)
     if not shapes:
-        return ""
-    best = max(sorted(shapes), key=lambda said: shares[said])
-    return f"{best} ({counted(shapes[best], 'pod')})"
+        return "", False
+    best = max(sorted(shapes), key=lambda said: (said in meant, shares[said]))
+    return f"{best} ({counted(shapes[best], 'pod')})", best in meant
 
 
 def _somebody_else(cluster: Cluster, service: Object, selector: dict[str, str], pods: list[Object]) -> Iterator[State]:
@@ -155,7 +183,9 @@ def _ports(cluster: Cluster, service: Object, pods: list[Object]) -> Iterator[St
         protocol = fields.text(port, "protocol") or "TCP"
         for pod in pods[:_MOST_PODS]:
             word, why = _mismatch(pod, target, protocol)
-            if word is None:
+            if word is None or (
+                word is Word.TARGET_PORT_MISMATCH and isinstance(target, str) and _resolves(cluster, service, port)
+            ):
                 continue
             yield tell(
                 cluster, word, cluster.service(service), "Service", service,
@@ -163,6 +193,14 @@ def _ports(cluster: Cluster, service: Object, pods: list[Object]) -> Iterator[St
                 at=fields.changed(service), pod=fields.name(pod),
             )  # fmt: skip
             break
+
+
+def _resolves(cluster: Cluster, service: Object, port: Object) -> bool:
+    """Return whether a Service's endpoints list a number for one of its ports: then the port's name was found."""
+    endpoints = cluster.get("Endpoints", fields.namespace(service), fields.name(service))
+    listed_ports = [one for subset in fields.parts(endpoints, "subsets") for one in fields.parts(subset, "ports")]
+    names = {fields.text(one, "name") for one in listed_ports} - {""}
+    return bool(listed_ports) and (not names or fields.text(port, "name") in names)
 
 
 def _mismatch(pod: Object, target: object, protocol: str) -> tuple[Word | None, str]:

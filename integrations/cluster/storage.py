@@ -64,10 +64,10 @@ def _pending(cluster: Cluster, claim: Object) -> Iterator[State]:
     newest = max(said, key=lambda seen: seen.last or 0.0, default=None)
     wanted = _class(cluster, claim)
     known = cluster.get("StorageClass", "", wanted or "")
-    if known is not None and fields.text(known, "volumeBindingMode") == "WaitForFirstConsumer":
+    waits = fields.text(known, "volumeBindingMode") == "WaitForFirstConsumer"
+    if waits and (newest is None or newest.reason in {"WaitForFirstConsumer", "ExternalProvisioning"}):
         # It is bound when a pod that uses it is placed; then the pod tells.
-        if newest is None or newest.reason in {"WaitForFirstConsumer", "ExternalProvisioning"}:
-            return
+        return
     word, why = _why(cluster, claim, wanted, known)
     detail = f"claim {name} is pending: {why}"
     at = fields.created(claim)

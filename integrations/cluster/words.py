@@ -66,7 +66,8 @@ class Word(StrEnum):
     LIMIT_TOO_LOW = "MemoryLimitTooLow", "the container is killed before it starts: its memory limit is below what the runtime needs", _YAML
     STUCK_STARTING = "StuckStarting", "a container has been creating or initialising for over five minutes"
     STUCK_TERMINATING = "StuckTerminating", "an object was told to go and is still there five minutes after its grace period", _YAML
-    PORT_CONFLICT = "PortConflict", "two containers of one pod declare the same port", _YAML
+    PORT_CONFLICT = "PortConflict", "two containers of one pod, or one and the sidecar of a mesh, claim the same port", _YAML
+    DNS_OVERRIDDEN = "DnsOverridden", "a workload's dnsPolicy is None and its name servers are none of the cluster's", _YAML
     VOLUME_PERMISSION_DENIED = "VolumePermissionDenied", "a container of a pod with volumes ends with `permission denied` or `read-only file system`", "kubectl {ns} logs {name} --previous --tail=50"
     # probes
     LIVENESS_PROBE_FAILING = "LivenessProbeFailing", "kubelet reports failing liveness probes of a pod", _EVENTS
@@ -99,7 +100,8 @@ class Word(StrEnum):
     BAD_SCHEDULE = "BadSchedule", "a cron job's schedule or time zone cannot be read", _YAML
     MISSED_START = "MissedStart", "a cron job was not started when it was due (with its deadline and two minutes), or says so itself"
     # services
-    SELECTOR_MISMATCH = "SelectorMismatch", "a Service's selector matches no pod, while pods of its namespace run", _POD_LABELS
+    SELECTOR_MISMATCH = "SelectorMismatch", "a Service's selector matches no pod, while pods that it seems meant for run", _POD_LABELS
+    SERVICE_WITHOUT_PODS = "ServiceWithoutPods", "a Service's selector matches no pod, and nothing that runs or calls it shows that it should", _POD_LABELS
     SELECTOR_ELSEWHERE = "SelectorElsewhere", "a Service selects pods of others, while those of the workload of its name are selected by none", _POD_LABELS
     ENDPOINTS_STALE = "EndpointsStale", "pods of a Service are ready, and its endpoints list none of them", "kubectl {ns} get endpoints {name}"
     NO_READY_ENDPOINTS = "NoReadyEndpoints", "a Service selects pods, and none of them is ready", "kubectl {ns} get endpoints {name}"
@@ -109,6 +111,7 @@ class Word(StrEnum):
     HOST_UNKNOWN = "HostUnknown", "an environment variable holds the address of a Service that does not exist", "kubectl {ns} get services"
     HOST_PORT_UNKNOWN = "HostPortUnknown", "an environment variable holds a Service's address with a port that the Service does not have", "kubectl {ns} describe service {about}"
     # routes
+    ROUTE_MISDIRECTED = "RouteMisdirected", "a gateway's configuration sends the route of a Service's name to another, and none to that Service", "kubectl {ns} get configmap {name} -o yaml"
     BACKEND_MISSING = "BackendMissing", "an Ingress or route leads to a Service that does not exist"
     BACKEND_PORT_MISSING = "BackendPortMissing", "an Ingress or route leads to a port that the Service does not have"
     INGRESS_CLASS_MISSING = "IngressClassMissing", "an Ingress has no class where there is no default, or one that does not exist", "kubectl get ingressclasses"
