@@ -253,6 +253,30 @@ class Stack:
             yield lambda: until(waiting, what=f"somebody to write to {table}")
             keeper.rollback()
 
+    def hang_up(self) -> int:
+        """End every connection of the product's processes to the database; return how many there were."""
+        cut = self.rows(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND usename = %s",
+            embedded.APP,
+        )
+        return len(cut)
+
+    @contextmanager
+    def without_database(self) -> Iterator[None]:
+        """Turn the product's processes away from the database, and end what connections they have."""
+        (name,) = self.rows("SELECT current_database() AS name")
+        # For this database alone, as other tests use the same server; said from another one, as it must be.
+        change = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
+        database = sql.Identifier(name["name"])
+        with psycopg.connect(embedded.as_role(self.database, "postgres", "postgres"), autocommit=True) as server:
+            server.execute(change.format(database, sql.SQL("false")))
+            try:
+                self.hang_up()
+                yield
+            finally:
+                server.execute(change.format(database, sql.SQL("true")))
+
     def let_pauses_end(self) -> None:
         """Move time on for what waits: a dead worker's lease on Slack's messages, and pauses after failures."""
         self.rows("UPDATE slackbot_slackpost SET lease_until = least(lease_until, now()), not_before = now()")
