@@ -35,7 +35,13 @@ app.conf.update(
     task_soft_time_limit=280,
     broker_connection_retry_on_startup=True,
     # A publisher that cannot reach the broker gives up at once: the row is there, and the sweeper finds it.
-    broker_transport_options={"visibility_timeout": 3600, "socket_connect_timeout": 1, "socket_timeout": 5},
+    # (Without max_retries, kombu tries for six seconds more, and a webhook that waits for it is taken for lost.)
+    broker_transport_options={
+        "visibility_timeout": 3600,
+        "socket_connect_timeout": 1,
+        "socket_timeout": 3,
+        "max_retries": 0,
+    },
     task_publish_retry=False,
     task_default_queue="copilot",
     timezone="UTC",
@@ -79,6 +85,12 @@ def _tell_ready(**_: Any) -> None:
     """Leave a file for whoever waits for this worker."""
     if _config.ready_file:
         _config.ready_file.touch()
+
+
+@worker_init.connect
+def _be_patient(**_: Any) -> None:
+    """Let a worker wait for a broker that is away; only who publishes gives up at once."""
+    app.conf.broker_transport_options.pop("max_retries", None)
 
 
 @worker_init.connect

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 log = observe.logger(__name__)
 
+# After a failure the broker is left alone for this long, so that a storm of webhooks does not wait for it one by one.
+PAUSE_SECONDS = 2.0
+_paused_until = 0.0
+
 
 class Work(StrEnum):
     """Name the tasks that may be hinted."""
@@ -26,11 +31,15 @@ class Work(StrEnum):
 
 
 def hint(work: Work, tenant_id: UUID, subject: UUID | None = None) -> None:
-    """Tell a worker now; ids are all that travels."""
+    """Tell a worker now; ids are all that travels. A broker that has just failed is not asked: the sweeper finds the rows."""
+    global _paused_until  # noqa: PLW0603 - what one thread learnt of the broker holds for all of the process
+    if time.monotonic() < _paused_until:
+        return
     arguments = [str(tenant_id), *([str(subject)] if subject else [])]
     try:
         app.send_task(work.value, args=arguments, retry=False, ignore_result=True)
     except Exception as error:  # noqa: BLE001 - the broker is down; the sweeper will find the rows
+        _paused_until = time.monotonic() + PAUSE_SECONDS
         log.warning("the broker did not take a hint; the sweeper will", error=f"{type(error).__name__}: {error}")
 
 
