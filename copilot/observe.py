@@ -51,6 +51,11 @@ TOO_TALKATIVE = (
 )
 
 
+def _tracebacks() -> structlog.tracebacks.ExceptionDictTransformer:
+    """Return what turns exceptions into JSON, without the local variables: they hold what must not be in a log."""
+    return structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+
+
 def set_up(process: str) -> None:
     """Send every log line, structlog's and the standard library's, to standard error in one shape."""
     settings = config()
@@ -61,9 +66,11 @@ def set_up(process: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     last: list[Any] = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        [structlog.processors.ExceptionRenderer(_tracebacks()), structlog.processors.JSONRenderer()]
         if settings.log_json
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        else [
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        ]
     )
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
