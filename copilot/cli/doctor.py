@@ -26,18 +26,25 @@ def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Test, print a table, and return whether all is well."""
     from concurrent.futures import ThreadPoolExecutor
+    from importlib import import_module
 
     from django.db import connection as database
 
     from copilot import connections
     from copilot.guard.tenancy import tenant_scope
     from copilot.models import Connection, Tenant
+    from integrations import registry
 
     tenants = [find_tenant(options.slug)] if options.slug else list(Tenant.objects.order_by("slug"))
     found: list[tuple[Tenant, Connection]] = []
     for tenant in tenants:
         with tenant_scope(tenant.id):
             found.extend((tenant, row) for row in Connection.objects.filter(is_enabled=True))
+
+    # Vendors' libraries are imported where they are first used, and threads that do so at once see each other's halves.
+    known = registry.integrations()
+    for name in sorted({name for _, row in found if row.kind in known for name in known[row.kind].loads}):
+        import_module(name)
 
     def ask(pair: tuple[Tenant, Connection]) -> dict[str, Any]:
         tenant, row = pair
