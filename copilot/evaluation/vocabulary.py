@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from copilot.evaluation.vocabulary_kubernetes import CONDITIONS, DETAILS, KINDS, QUOTAS
 from scoring.evidence import CauseKind, EvidenceKind
-from scoring.observations import EntityKind
+from scoring.observations import EntityKind, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 _K = CauseKind
 CHANGES: Final = frozenset({_K.BAD_DEPLOY, _K.CONFIG_CHANGE, _K.DATABASE_LOCKS})
+
+# By so much a vague word may be worse than an exact one and yet tell less.
+_EXACT: Final = 0.3
 
 # Which vocabulary a set speaks, by the name that its cases give it.
 _METRIC_KINDS: Final[dict[str, dict[CauseKind, str]]] = {
@@ -82,10 +85,12 @@ def label(case: RecordedCase, candidate: Candidate, cited: list[Evidence], name:
 
 
 def _kubernetes(case: RecordedCase, candidate: Candidate, cited: list[Evidence], name: str) -> str:
-    states = _ordered(cited)
-    for item in states:
+    # A statement is cut to a line's length; the observation has all of its words.
+    details = {(one.entity, one.condition): one.detail for one in case.observations if isinstance(one, State)}
+    for item in _ordered(cited):
+        text = f"{item.statement}\n{details.get((item.entity, item.indicator), '')}"
         for pattern, kind in DETAILS.get(item.indicator, ()):
-            if pattern.search(item.statement):
+            if pattern.search(text):
                 return kind
         if item.indicator in CONDITIONS:
             return CONDITIONS[item.indicator]
@@ -99,9 +104,11 @@ def _kubernetes(case: RecordedCase, candidate: Candidate, cited: list[Evidence],
 
 
 def _ordered(cited: Iterable[Evidence]) -> list[Evidence]:
-    """Return the states among what is cited, those with the most exact words first, then the worst."""
+    """Return the states among what is cited, the worst first, an exact word before a vague one that is a little worse."""
     states = [item for item in cited if item.kind is EvidenceKind.STATE]
-    return sorted(states, key=lambda item: (item.indicator not in CONDITIONS, -item.severity, item.id))
+    return sorted(
+        states, key=lambda item: (-item.severity - (_EXACT if item.indicator in CONDITIONS else 0.0), item.id)
+    )
 
 
 def _quota(item: Evidence) -> bool:

@@ -57,6 +57,15 @@ class Texts:
                 return
         known.append(value)
 
+    def fill(self, plural: str, value: Object) -> None:
+        """Keep what a manifest tells of an object and its description left out; what was printed runs, and stands."""
+        name = value["metadata"].get("name"), value["metadata"].get("namespace", "")
+        for one in self.objects.setdefault(plural, []):
+            if (one["metadata"].get("name"), one["metadata"].get("namespace", "")) == name:
+                _fill(one, value)
+                return
+        self.objects[plural].append(value)
+
     def date(self, text: str) -> str:
         """Return a printed date as RFC 3339."""
         return kubectl.date(text, wall=self.wall)
@@ -125,6 +134,15 @@ def _merge(one: Object, other: Object) -> None:
         if isinstance(value, dict) and isinstance(one.get(key), dict):
             _merge(one[key], value)
         elif value not in ({}, [], "", None):
+            one[key] = value
+
+
+def _fill(one: Object, other: Object) -> None:
+    for key, value in other.items():
+        known = one.get(key)
+        if isinstance(known, dict) and isinstance(value, dict):
+            _fill(known, value)
+        elif known is None or (known in ({}, [], "") and value):
             one[key] = value
 
 

@@ -51,7 +51,7 @@ def observations(
     manifests = dict(probes.get("app_yaml") or {})
     for plural, value in objects.manifests(manifests, entities.namespace):
         if plural in _MANIFESTS:
-            read.add(plural, value)
+            read.fill(plural, value)
     by_kind = {_KINDS[plural]: found for plural, found in read.objects.items() if plural in _KINDS}
     # A description tells of one object; only a list tells that there is no other.
     unread = {

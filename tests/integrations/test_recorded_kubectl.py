@@ -229,3 +229,15 @@ def test_who_enters_a_store_otherwise_than_the_others_is_told_and_no_password_is
     assert ("part0", "redis") in {
         (one.caller.name, one.callee.name) for one in case.observations if isinstance(one, Dependency)
     }
+
+
+def test_what_runs_stands_against_what_the_manifest_wished() -> None:
+    found = read(deployments=DEPLOYMENT.replace("1 desired", "0 desired"))
+    wished = {
+        "metadata": {"name": "cart", "namespace": "shop"},
+        "spec": {"replicas": 1, "template": {"spec": {"dnsPolicy": "None"}}},
+    }
+    found.fill("deployments", wished)
+    (deployment,) = found.objects["deployments"]
+    assert deployment["spec"]["replicas"] == 0
+    assert deployment["spec"]["template"]["spec"]["dnsPolicy"] == "None"
