@@ -12,6 +12,7 @@ from django.utils import timezone
 from slack_sdk.errors import SlackApiError
 
 from copilot.guard.tenancy import tenant_scope
+from copilot.models import Stage
 from copilot.observe import logger
 from slackbot import blocks, charts, installs
 from slackbot.blocks import words
@@ -93,7 +94,9 @@ class Publication:
                 rows.update(error=trouble.words)
 
     def _too_soon(self, root: SlackPost) -> bool:
-        if not self.briefing.is_working or words.has_ranking(self.briefing):
+        # That a look has begun is news, however soon after the last edit; who pressed the button waits for it.
+        has_begun = self.briefing.stage == Stage.OPEN
+        if has_begun or not self.briefing.is_working or words.has_ranking(self.briefing):
             return False
         last = root.edited_at or root.posted_at
         return last is not None and (timezone.now() - last).total_seconds() < EDIT_SECONDS
