@@ -56,7 +56,9 @@ def _reach_ourselves_directly() -> None:
     """Keep a proxy that the environment names out of the way to our own processes on this machine."""
     for name in ("NO_PROXY", "no_proxy"):
         known = [part for part in os.environ.get(name, "").split(",") if part]
-        os.environ[name] = ",".join([*known, *(host for host in ("127.0.0.1", "localhost", "::1") if host not in known)])
+        os.environ[name] = ",".join(
+            [*known, *(host for host in ("127.0.0.1", "localhost", "::1") if host not in known)]
+        )
 
 
 __all__ = ["main"]

@@ -46,9 +46,7 @@ def record_change(event: Event) -> ChangeRecord:
         # A change acts from when its work begins. While it waits (for an approval, say) the time moves; once it has begun,
         # a later status does not.
         at = started if row.status == "pending" else row.at
-        ChangeRecord.objects.filter(id=row.id).update(
-            **{name: value for name, value in values.items() if value}, at=at
-        )
+        ChangeRecord.objects.filter(id=row.id).update(**{name: value for name, value in values.items() if value}, at=at)
     return row
 
 
