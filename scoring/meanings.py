@@ -134,7 +134,7 @@ CONDITIONS: Final[dict[str, Condition]] = {
     # images, told apart
     "ImageNotFound": Condition("names an image that its registry does not have", 0.95, (_K.IMAGE, _K.BAD_DEPLOY)),
     "ImagePullUnauthorised": Condition("may not pull its image", 0.95, (_K.IMAGE, _K.CREDENTIALS)),
-    "PullSecretMissing": Condition("names a pull secret that does not exist", 0.7, (_K.IMAGE, _K.CREDENTIALS)),
+    "PullSecretMissing": Condition("names a pull secret that does not exist", 0.5, (_K.IMAGE, _K.CREDENTIALS)),
     "RegistryNameUnresolved": Condition("names a registry whose name does not resolve", 0.95, (_K.IMAGE, _K.DNS_FAULT)),
     "RegistryUnreachable": Condition("cannot reach its image registry", 0.9, (_K.IMAGE, _K.NETWORK_PARTITION)),
     "RegistryRateLimited": Condition("is refused by its registry for too many pulls", 0.9, (_K.IMAGE,)),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from integrations.cluster.cluster import Cluster
     from integrations.cluster.fields import Object
 
-_FORBIDDEN = re.compile(
+FORBIDDEN = re.compile(
     r"User \"system:serviceaccount:(?P<namespace>[\w.-]+):(?P<name>[\w.-]+)\" cannot (?P<verb>\w+) resource \"(?P<resource>[\w./-]+)\""
 )
 
@@ -36,7 +36,7 @@ def _forbidden(cluster: Cluster) -> Iterator[State]:
     seen_before: set[tuple[str, str, str, str]] = set()
     for said in cluster.all_events():
         for seen in said:
-            found = _FORBIDDEN.search(seen.message)
+            found = FORBIDDEN.search(seen.message)
             if not found or cluster.is_over(seen.last):
                 continue
             key = (found["namespace"], found["name"], found["verb"], found["resource"])

@@ -190,6 +190,9 @@ class Cluster:
         """Return kind and name of what made a pod in the end: its deployment, stateful set, daemon set, cron job, itself."""
         namespace = fields.namespace(pod)
         kind, name = fields.controller(pod)
+        if kind == "Node":
+            # A static pod of the control plane bears its node's name at the end of its own.
+            return "Pod", fields.name(pod).removesuffix(f"-{name}")
         if kind == "ReplicaSet":
             above = self.get("ReplicaSet", namespace, name)
             owner = fields.controller(above) if above is not None else ("", "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from integrations.cluster import fields, images, refusals, scheduling
+from integrations.cluster import accounts, fields, images, probes, refusals, scheduling
 from integrations.cluster.cluster import WORKLOADS
 from integrations.cluster.events import Seen, is_recent
 from integrations.cluster.pods import is_ready, missing
@@ -17,12 +17,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from integrations.cluster.cluster import Cluster
+    from integrations.cluster.fields import Object
 
 MAX_EVENTS = 100
 _PROBES = {
     "liveness": Word.LIVENESS_PROBE_FAILING, "readiness": Word.READINESS_PROBE_FAILING, "startup": Word.STARTUP_PROBE_FAILING,
 }  # fmt: skip
 _IMAGES = frozenset({"Failed", "BackOff", "InspectFailed", "ErrImageNeverPull"})
+_PLAIN = {
+    "Node": EntityKind.NODE, "PersistentVolume": EntityKind.STORAGE, "Ingress": EntityKind.NETWORK,
+    "Gateway": EntityKind.NETWORK, "HTTPRoute": EntityKind.NETWORK,
+}  # fmt: skip
 _CLAIMS = frozenset({"ProvisioningFailed", "FailedBinding"})
 
 
@@ -105,6 +110,8 @@ def _word(seen: Seen) -> tuple[Word | str, str]:
 
 def _is_told_elsewhere(cluster: Cluster, seen: Seen) -> bool:
     """Return whether the object itself is here and tells the same, with more."""
+    if accounts.FORBIDDEN.search(seen.message):
+        return True
     if seen.kind == "Pod":
         pod = cluster.get("Pod", seen.namespace, seen.name)
         if pod is None or fields.is_leaving(pod):
@@ -115,7 +122,7 @@ def _is_told_elsewhere(cluster: Cluster, seen: Seen) -> bool:
         if seen.reason in _IMAGES:
             return waits
         if seen.reason in {"Unhealthy", "ProbeError"}:
-            return not is_ready(pod) or waits
+            return probes.tells(cluster, pod, seen.message.partition(" ")[0].lower())
     known = cluster.get(seen.kind, seen.namespace, seen.name)
     if seen.kind == "PersistentVolumeClaim" and seen.reason in _CLAIMS:
         return fields.text(known, "status", "phase") == "Pending"
@@ -134,38 +141,45 @@ def _is_settled(cluster: Cluster, seen: Seen, word: Word | str, about: str) -> b
     if known is None:
         # What is gone complains no more, as far as its kind was read.
         return cluster.lacks(seen.kind, seen.namespace, seen.name)
+    return _is_well(known, seen, word)
+
+
+def _is_well(known: Object, seen: Seen, word: Word | str) -> bool:
     match seen.kind:
         case "Pod":
             keeps_failing = word is Word.LIVENESS_PROBE_FAILING and seen.count >= 3
-            return not keeps_failing and (is_ready(known) or fields.text(known, "status", "phase") == "Succeeded")
+            placed = seen.reason == "FailedScheduling" and bool(fields.text(known, "spec", "nodeName"))
+            well = (
+                placed
+                or not keeps_failing
+                and (is_ready(known) or fields.text(known, "status", "phase") == "Succeeded")
+            )
         case "ReplicaSet":
-            return fields.number(known, "status", "replicas") >= wanted(seen.kind, known)
+            well = fields.number(known, "status", "replicas") >= wanted(seen.kind, known)
         case "Deployment" | "StatefulSet" | "DaemonSet":
-            return working(seen.kind, known) >= wanted(seen.kind, known)
+            well = working(seen.kind, known) >= wanted(seen.kind, known)
         case "Node":
             ready = fields.condition(known, "Ready").get("status") == "True"
-            return ready and seen.reason in {"NodeNotReady", "NodeNotSchedulable", "KubeletNotReady"}
-    return seen.kind == "PersistentVolumeClaim" and fields.text(known, "status", "phase") == "Bound"
+            well = ready and seen.reason in {"NodeNotReady", "NodeNotSchedulable", "KubeletNotReady"}
+        case _:
+            well = seen.kind == "PersistentVolumeClaim" and fields.text(known, "status", "phase") == "Bound"
+    return well
 
 
 def _entity(cluster: Cluster, seen: Seen) -> Entity:
-    if seen.kind == "Pod":
-        return cluster.pod_named(seen.namespace, seen.name)
-    if seen.kind == "Node":
-        return Entity(EntityKind.NODE, seen.name)
+    namespace, name = seen.namespace, seen.name
+    if seen.kind in _PLAIN:
+        return Entity(_PLAIN[seen.kind], name, namespace)
+    match seen.kind:
+        case "Pod":
+            return cluster.pod_named(namespace, name)
+        case "PersistentVolumeClaim":
+            return cluster.claim(namespace, name)
+        case "Service" | "Endpoints" | "EndpointSlice":
+            service = cluster.get("Service", namespace, name)
+            return cluster.service(service) if service is not None else Entity(EntityKind.SERVICE, name, namespace)
+        case "HorizontalPodAutoscaler":
+            return cluster.workload("Deployment", namespace, name)
     if seen.kind == "ReplicaSet" or seen.kind in WORKLOADS:
-        return cluster.workload(seen.kind, seen.namespace, seen.name)
-    if seen.kind == "PersistentVolumeClaim":
-        return cluster.claim(seen.namespace, seen.name)
-    if seen.kind == "PersistentVolume":
-        return Entity(EntityKind.STORAGE, seen.name)
-    if seen.kind in {"Service", "Endpoints", "EndpointSlice"}:
-        service = cluster.get("Service", seen.namespace, seen.name)
-        return (
-            cluster.service(service) if service is not None else Entity(EntityKind.SERVICE, seen.name, seen.namespace)
-        )
-    if seen.kind in {"Ingress", "Gateway", "HTTPRoute"}:
-        return Entity(EntityKind.NETWORK, seen.name, seen.namespace)
-    if seen.kind == "HorizontalPodAutoscaler":
-        return cluster.workload("Deployment", seen.namespace, seen.name)
-    return Entity(EntityKind.COMPONENT, seen.name, seen.namespace)
+        return cluster.workload(seen.kind, namespace, name)
+    return Entity(EntityKind.COMPONENT, name, namespace)

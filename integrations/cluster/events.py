@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 # An event that came again within this time before the reading still goes on: kubelet's back-off is five minutes.
 RECENT = 300.0
+# Objects without a namespace; what is said of them is kept in one all the same.
+_WHOLE = frozenset({"Node", "PersistentVolume"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ def read(event: Object) -> Seen | None:
     )
     return Seen(
         kind=kind,
-        namespace=fields.text(about, "namespace") or ("" if kind == "Node" else fields.namespace(event)),
+        namespace=fields.text(about, "namespace") or ("" if kind in _WHOLE else fields.namespace(event)),
         name=fields.text(about, "name"),
         reason=reason,
         message=fields.short(fields.text(event, "message") or fields.text(event, "note")),

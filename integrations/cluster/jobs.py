@@ -41,7 +41,7 @@ def _job(cluster: Cluster, job: Object) -> Iterator[State]:
             word = {"": Word.JOB_FAILED, "BackoffLimitExceeded": "BackoffLimitExceeded"}.get(reason, reason)
             times = fields.number(job, "status", "failed")
             yield tell(
-                cluster, word, entity, "Job", job, f"job {name} failed: {fields.text(failed, 'message') or reason}",
+                cluster, word, entity, "Job", job, f"job {name} failed: {fields.text(failed, 'message') or reason or 'it gives no reason'}",
                 at=at, count=times,
             )  # fmt: skip
     elif fields.part(job, "spec").get("suspend") is True and fields.condition(job, "Complete").get("status") != "True":

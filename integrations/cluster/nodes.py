@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from integrations.cluster import fields, quantity
 from integrations.cluster.pods import is_ready
 from integrations.cluster.scheduling import taint_words
-from integrations.cluster.telling import listed, tell
+from integrations.cluster.telling import counted, listed, tell
 from integrations.cluster.words import Word
 from scoring.observations import Entity, EntityKind
 
@@ -88,7 +88,7 @@ def _node(cluster: Cluster, node: Object, pods: int, *, used: bool) -> Iterator[
         kind, status, message = fields.text(one, "type"), fields.text(one, "status"), fields.text(one, "message")
         at = fields.seconds(one.get("lastTransitionTime"))
         if kind == "Ready" and status != "True":
-            detail = f"{'not ready' if status == 'False' else 'state unknown'}: {message}"
+            detail = f"{'not ready' if status == 'False' else 'state unknown'}: {message or 'it says no more'}"
             yield tell(cluster, "NotReady", entity, "Node", node, detail, at=at, attributes=here)
             word = _why_not_ready(node, one)
             if word is not None:
@@ -127,7 +127,7 @@ def _node(cluster: Cluster, node: Object, pods: int, *, used: bool) -> Iterator[
         )
     odd = [
         taint for taint in taints
-        if taint.get("effect") in {"NoSchedule", "NoExecute"} and not fields.text(taint, "key").startswith(_ROLE_TAINTS)
+        if fields.text(taint, "effect") in {"NoSchedule", "NoExecute"} and not fields.text(taint, "key").startswith(_ROLE_TAINTS)
     ]  # fmt: skip
     if odd:
         at = next((at for taint in odd if (at := fields.seconds(taint.get("timeAdded"))) is not None), None)
@@ -210,5 +210,5 @@ def _system_pods(cluster: Cluster) -> Iterator[State]:
         at = fields.seconds(fields.condition(pod, "Ready").get("lastTransitionTime"))
         yield tell(
             cluster, Word.CLUSTER_DNS_DOWN, cluster.workload(kind, SYSTEM, workload), "Pod", pod,
-            f"none of the {len(names)} pods of {workload} is ready: names do not resolve", at=at,
+            f"{workload}: none of {counted(len(names), 'pod')} is ready, so names do not resolve", at=at,
         )  # fmt: skip

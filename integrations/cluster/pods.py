@@ -126,7 +126,7 @@ def _waiting(cluster: Cluster, pod: Object, status: Object) -> Iterator[State]:
     elif reason in images.REASONS:
         message = pull_error(cluster, pod, message)
         word = images.why(message) or reason
-        message = f"image {fields.text(status, 'image') or _image(pod, name)}: {message or reason}"
+        message = f"image {_image(pod, name) or fields.text(status, 'image')}: {message or reason}"
     elif (lacking := missing(message)) is not None:
         word, about = lacking
     else:
@@ -143,6 +143,8 @@ def _waiting(cluster: Cluster, pod: Object, status: Object) -> Iterator[State]:
 def _ended(cluster: Cluster, pod: Object, status: Object) -> Iterator[State]:
     job = fields.controller(pod)[0] == "Job"
     name, restarts = fields.text(status, "name"), fields.number(status, "restartCount")
+    # What ends a container again and again goes on, though it waits at the moment.
+    is_looping = fields.text(status, "state", "waiting", "reason") == "CrashLoopBackOff"
     for key in ("state", "lastState"):
         ended = fields.part(status, key, "terminated")
         if not ended:
@@ -164,7 +166,7 @@ def _ended(cluster: Cluster, pod: Object, status: Object) -> Iterator[State]:
         yield tell(
             cluster, word, cluster.pod(pod), "Pod", pod,
             f"{words}, {restarts} restarts{f': {message}' if message else ''}", at=at, count=restarts,
-            active=key == "state", exit_code=str(code), attributes=_attributes(pod, status, word, reason),
+            active=key == "state" or is_looping, exit_code=str(code), attributes=_attributes(pod, status, word, reason),
         )  # fmt: skip
 
 

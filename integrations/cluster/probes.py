@@ -54,6 +54,16 @@ def find(cluster: Cluster) -> Iterator[State]:
                     yield from _probe(cluster, pod, container, kind, probe)
 
 
+def tells(cluster: Cluster, pod: Object, kind: str) -> bool:
+    """Return whether anything is told of a kind of probe of a pod (`liveness`, `readiness`, `startup`)."""
+    return kind in _KINDS and any(
+        True
+        for container in fields.parts(pod, "spec", "containers")
+        if (probe := fields.part(container, f"{kind}Probe"))
+        for _ in _probe(cluster, pod, container, kind, probe)
+    )
+
+
 def shape(probe: Object) -> tuple[str, object]:
     """Return how a probe asks (`http`, `https`, `tcp`, `grpc`, `exec`) and which port, None for the last."""
     for field, kind in (("httpGet", "http"), ("tcpSocket", "tcp"), ("grpc", "grpc")):

@@ -144,7 +144,7 @@ def _gateway(cluster: Cluster, gateway: Object) -> Iterator[State]:
             break
     for listener in fields.parts(gateway, "status", "listeners"):
         for one in fields.parts(listener, "conditions"):
-            if one.get("type") in {"Accepted", "Programmed", "ResolvedRefs"} and one.get("status") == "False":
+            if fields.text(one, "type") in {"Accepted", "Programmed", "ResolvedRefs"} and one.get("status") == "False":
                 where = f"listener {fields.text(listener, 'name')} of gateway {name}"
                 detail = f"{where}: {fields.text(one, 'reason')}: {fields.text(one, 'message')}"
                 at = fields.seconds(one.get("lastTransitionTime"))
@@ -173,7 +173,7 @@ def _route(cluster: Cluster, kind: str, route: Object) -> Iterator[State]:
                 yield from _backend(cluster, kind, route, where, target, backend.get("port"), told)
     for parent in fields.parts(route, "status", "parents"):
         for one in fields.parts(parent, "conditions"):
-            if one.get("type") in {"Accepted", "ResolvedRefs"} and one.get("status") == "False":
+            if fields.text(one, "type") in {"Accepted", "ResolvedRefs"} and one.get("status") == "False":
                 detail = f"{kind.lower()} {name}: {fields.text(one, 'reason')}: {fields.text(one, 'message')}"
                 at = fields.seconds(one.get("lastTransitionTime"))
                 yield tell(cluster, Word.ROUTE_NOT_ACCEPTED, _entity(route), kind, route, detail, at=at)

@@ -52,8 +52,10 @@ def _autoscaler(cluster: Cluster, autoscaler: Object) -> Iterator[State]:
     told = conditions(autoscaler)
     if kind in _TARGETS and cluster.lacks(kind, namespace, target):
         nearest = cluster.nearest(kind, namespace, target)
+        # Whom it was made for is told by its own name, or by the name nearest to what it looks for.
+        known = name if cluster.get(kind, namespace, name) is not None else nearest
         yield tell(
-            cluster, Word.SCALE_TARGET_MISSING, entity, KIND, autoscaler,
+            cluster, Word.SCALE_TARGET_MISSING, cluster.workload(kind, namespace, known or target), KIND, autoscaler,
             f"autoscaler {name} scales {kind.lower()} {target}, which does not exist{f'; nearest: {nearest}' if nearest else ''}",
             at=fields.changed(autoscaler),
         )  # fmt: skip

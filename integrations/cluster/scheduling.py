@@ -144,14 +144,14 @@ def _kept_away(spec: Object, nodes: list[Object]) -> tuple[Word, str] | None:
     fitting = [node for node in selected if has_affinity(spec, node)]
     if not fitting:
         return Word.NODE_AFFINITY_MISMATCH, f"its node affinity ({_affinity_words(spec)}) matches none of {all_nodes}"
-    among = f"the {counted(len(fitting), 'node')} that it may run on" if len(fitting) < len(nodes) else all_nodes
+    among = f"the {len(fitting)} that it may run on" if len(fitting) < len(nodes) else f"all {all_nodes}"
     open_nodes = [node for node in fitting if not fields.part(node, "spec").get("unschedulable")]
     if not open_nodes:
-        return Word.NODES_CORDONED, f"{among} are cordoned ({listed([fields.name(node) for node in fitting])})"
+        return Word.NODES_CORDONED, f"cordoned are {among}: {listed([fields.name(node) for node in fitting])}"
     taints = [taint for node in open_nodes if (taint := untolerated(spec, node)) is not None]
     if len(taints) == len(open_nodes):
         names = listed(list(dict.fromkeys(taint_words(taint) for taint in taints)))
-        return Word.UNTOLERATED_TAINT, f"{len(taints)} of {among} have a taint that it does not tolerate: {names}"
+        return Word.UNTOLERATED_TAINT, f"taints that it does not tolerate are on {len(taints)} of {among}: {names}"
     return None
 
 
@@ -174,7 +174,7 @@ def untolerated(spec: Object, node: Object) -> Object | None:
     """Return the first taint that keeps a pod off a node, None where it tolerates all."""
     tolerations = list(fields.parts(spec, "tolerations"))
     for taint in fields.parts(node, "spec", "taints"):
-        if taint.get("effect") not in {"NoSchedule", "NoExecute"}:
+        if fields.text(taint, "effect") not in {"NoSchedule", "NoExecute"}:
             continue
         if not any(_tolerates(one, taint) for one in tolerations):
             return taint
@@ -231,7 +231,7 @@ def _later_words(cluster: Cluster, pod: Object, word: Word, number: int, nodes: 
         largest = max(
             (quantity.parse(fields.part(n, "status", "allocatable").get(unit)) or 0.0 for n in nodes), default=0.0
         )
-        text = f"{where} have too little {unit} left"
+        text = f"too little {unit} is left on {where}"
         if asked:
             text += f"; it requests {_amount(asked, unit)}"
         if largest:
@@ -240,14 +240,14 @@ def _later_words(cluster: Cluster, pod: Object, word: Word, number: int, nodes: 
     plain = {
         Word.NODE_AFFINITY_MISMATCH: "its node affinity or selector does not match {where}",
         Word.NODE_SELECTOR_MISMATCH: "its nodeSelector does not match {where}",
-        Word.POD_ANTI_AFFINITY_CONFLICT: "{where} run a pod that its anti-affinity keeps away from",
-        Word.POD_AFFINITY_UNMET: "{where} run no pod that its affinity asks for",
+        Word.POD_ANTI_AFFINITY_CONFLICT: "a pod that its anti-affinity keeps away from runs on {where}",
+        Word.POD_AFFINITY_UNMET: "no pod that its affinity asks for runs on {where}",
         Word.TOPOLOGY_SPREAD_UNMET: "its topology spread constraints leave out {where}",
-        Word.UNTOLERATED_TAINT: "{where} have a taint that it does not tolerate",
-        Word.NODES_CORDONED: "{where} are cordoned",
+        Word.UNTOLERATED_TAINT: "a taint that it does not tolerate is on {where}",
+        Word.NODES_CORDONED: "cordoned: {where}",
         Word.HOST_PORT_TAKEN: "its host port is taken on {where}",
-        Word.INSUFFICIENT_PODS: "{where} run as many pods as they may",
-        Word.INSUFFICIENT_RESOURCE: "{where} lack a resource that it requests",
+        Word.INSUFFICIENT_PODS: "no room for another pod on {where}",
+        Word.INSUFFICIENT_RESOURCE: "a resource that it requests is not left on {where}",
         Word.VOLUME_ELSEWHERE: "its volume is bound elsewhere than {where}",
     }
     return plain[word].format(where=where)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from scoring.observations import State
 
 LOAD_BALANCER_SECONDS = 300.0
+ENDPOINT_SECONDS = 30.0
 # Labels as much alike as this are taken for a slip of the pen.
 LIKE = 0.8
 # Containers that stand beside the one that serves; what they declare is not what a Service means.
@@ -110,7 +111,7 @@ def _nobody(cluster: Cluster, service: Object, selector: dict[str, str]) -> Iter
     )
     yield tell(
         cluster, word, cluster.service(service), "Service", service,
-        f"service {name} selects {selectors.said(selector)}, no pod has it{f'; nearest: {near}' if near else ''}",
+        f"service {name} selects {selectors.said(selector)}, no pod has it{f'; nearest: {near}' if is_meant else ''}",
         at=fields.changed(service),
     )  # fmt: skip
 
@@ -249,11 +250,17 @@ def _ready(cluster: Cluster, service: Object, pods: list[Object]) -> Iterator[St
             cluster, Word.NO_READY_ENDPOINTS, cluster.service(service), "Service", service,
             f"service {name}: none of its {counted(len(pods), 'pod')} is ready",
         )  # fmt: skip
-    elif addresses(cluster, service) == 0:
+    elif addresses(cluster, service) == 0 and any(_is_settled(cluster, pod) for pod in ready):
         yield tell(
             cluster, Word.ENDPOINTS_STALE, cluster.service(service), "Service", service,
             f"service {name}: {counted(len(ready), 'pod')} of it {'is' if len(ready) == 1 else 'are'} ready, and its endpoints list none",
         )  # fmt: skip
+
+
+def _is_settled(cluster: Cluster, pod: Object) -> bool:
+    """Return whether a pod was ready long enough for its endpoints to follow."""
+    at = fields.seconds(fields.condition(pod, "Ready").get("lastTransitionTime"))
+    return at is None or cluster.at is None or cluster.at - at > ENDPOINT_SECONDS
 
 
 def _load_balancer(cluster: Cluster, service: Object) -> Iterator[State]:

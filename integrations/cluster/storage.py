@@ -106,17 +106,20 @@ def _why(cluster: Cluster, claim: Object, wanted: str | None, known: Object | No
         return Word.CLAIM_PENDING, f"class {wanted} ({fields.text(known, 'provisioner')}) has provided no volume"
     verdicts = [(_against(volume, claim, wanted), volume) for volume in cluster.all("PersistentVolume")]
     verdicts = [one for one in verdicts if one[0]]
+    # The volume that lacks least tells what is wrong with the claim.
+    verdicts.sort(key=lambda one: (len(one[0]), _ORDER.index(one[0][0][0]), fields.name(one[1])))
+    nearest_volume = ""
     if verdicts:
-        # The volume that lacks least tells what is wrong with the claim.
-        against, volume = min(verdicts, key=lambda one: (len(one[0]), _ORDER.index(one[0][0][0]), fields.name(one[1])))
-        if len(against) <= 2:
-            return against[0][0], f"volume {fields.name(volume)} {' and '.join(why for _, why in against)}"
+        against, volume = verdicts[0]
+        nearest_volume = f"volume {fields.name(volume)} {' and '.join(why for _, why in against)}"
+        if len(against) == 1:
+            return against[0][0], nearest_volume
     if wanted and cluster.lacks("StorageClass", "", wanted):
         nearest = cluster.nearest("StorageClass", "", wanted)
         return Word.STORAGE_CLASS_MISSING, f"class {wanted} does not exist{f'; nearest: {nearest}' if nearest else ''}"
     if wanted is None and cluster.reads("StorageClass"):
         return Word.STORAGE_CLASS_MISSING, "it names no storage class, and none is the default"
-    return Word.CLAIM_PENDING, "no volume fits it"
+    return Word.CLAIM_PENDING, f"no volume fits it{f'; nearest: {nearest_volume}' if nearest_volume else ''}"
 
 
 # Of a claim and a volume that do not fit in one way, the first of these is the most telling.

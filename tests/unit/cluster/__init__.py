@@ -1,0 +1,1 @@
+"""What is wrong in a cluster, condition by condition."""
