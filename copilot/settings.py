@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from psycopg_pool import ConnectionPool
+
 from copilot.config import config
 
 _config = config()
@@ -19,7 +21,13 @@ def _database(url: str) -> dict[str, Any]:
     options: dict[str, Any] = dict(parse_qsl(parts.query))
     host = options.pop("host", None) or unquote(parts.hostname or "")
     if _config.database_pool:
-        options["pool"] = {"min_size": 1, "max_size": _config.database_pool, "timeout": 5}
+        # A connection that the server has closed is replaced when it is taken, not after a request has failed on it.
+        options["pool"] = {
+            "min_size": 1,
+            "max_size": _config.database_pool,
+            "timeout": 3,
+            "check": ConnectionPool.check_connection,
+        }
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.lstrip("/")) or "copilot",
