@@ -282,7 +282,13 @@ def send_deployment(api: TestClient, path: str, secret: str, *, state: str | Non
         "sender": {"login": "dana"},
     }
     if state:
-        event["deployment_status"] = {"id": 1, "state": state, "created_at": at, "updated_at": at, "environment": "production"}
+        event["deployment_status"] = {
+            "id": 1,
+            "state": state,
+            "created_at": at,
+            "updated_at": at,
+            "environment": "production",
+        }
     body = json.dumps(event).encode()
     answer = api.post(
         path,
