@@ -31,6 +31,8 @@ CLUSTER_WIDE = frozenset(
         "ClusterRoleBinding", "ValidatingWebhookConfiguration", "MutatingWebhookConfiguration", "PriorityClass",
     }
 )  # fmt: skip
+# Of these there is always one, so that an empty list was not read.
+_ALWAYS = frozenset({"Node", "Namespace", "ServiceAccount"})
 _HASH = re.compile(r"-[bcdf-hj-np-tv-xz0-9]{5,10}$")
 _POD = re.compile(r"(-[bcdf-hj-np-tv-xz0-9]{5,10}-[a-z0-9]{5}|-[bcdf-hj-np-tv-xz0-9]{5}|-\d{1,4})$")
 
@@ -123,6 +125,8 @@ class Cluster:
     def reads(self, kind: str, namespace: str = "") -> bool:
         """Return whether all objects of a kind were read, there in a namespace."""
         if kind not in self.objects or (kind, "") in self.unread:
+            return False
+        if kind in _ALWAYS and not self.within(kind, "" if kind in CLUSTER_WIDE else namespace):
             return False
         return kind in CLUSTER_WIDE or (namespace in self.namespaces and (kind, namespace) not in self.unread)
 

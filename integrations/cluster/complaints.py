@@ -149,10 +149,8 @@ def _is_well(known: Object, seen: Seen, word: Word | str) -> bool:
         case "Pod":
             keeps_failing = word is Word.LIVENESS_PROBE_FAILING and seen.count >= 3
             placed = seen.reason == "FailedScheduling" and bool(fields.text(known, "spec", "nodeName"))
-            well = (
-                placed
-                or not keeps_failing
-                and (is_ready(known) or fields.text(known, "status", "phase") == "Succeeded")
+            well = placed or (
+                not keeps_failing and (is_ready(known) or fields.text(known, "status", "phase") == "Succeeded")
             )
         case "ReplicaSet":
             well = fields.number(known, "status", "replicas") >= wanted(seen.kind, known)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 from integrations import base
 from integrations.base import Health, Integration, SourceError
-from integrations.kubernetes import environment, events, logs, pods, rollouts, workloads
+from integrations.kubernetes import conditions, environment, events, logs, rollouts
 from integrations.kubernetes.access import KubernetesCredentials
 from integrations.kubernetes.api import Api
 from integrations.kubernetes.ownership import Owners
-from integrations.kubernetes.snapshot import NAMESPACED, NODES, PODS, SOURCE, take
+from integrations.kubernetes.snapshot import CLUSTER_WIDE, NAMESPACED, SOURCE, take
 from scoring.observations import Gap
 
 if TYPE_CHECKING:
@@ -24,9 +24,10 @@ __all__ = ["Kubernetes", "KubernetesCredentials"]
 MAX_NAMESPACES = 8
 # What is read: verb, resource with subresource, API group. The ClusterRole in k8s/rbac.yaml grants just these.
 PERMISSIONS = (
-    *(("list", one.plural, one.group) for one in (*NAMESPACED, NODES)),
+    *(("list", one.plural, one.group) for one in (*NAMESPACED, *CLUSTER_WIDE)),
     ("get", "pods/log", ""),
 )  # fmt: skip
+_WHOLE = frozenset(one.plural for one in CLUSTER_WIDE)
 
 
 class Kubernetes(Integration):
@@ -61,7 +62,7 @@ class Kubernetes(Integration):
                 f"`{verb} {resource}`{f' in {namespace}' if namespace else ''}"
                 for namespace in namespaces
                 for verb, resource, group in PERMISSIONS
-                if not api.may(verb, resource, group, "" if resource == NODES.plural else namespace)
+                if not api.may(verb, resource, group, "" if resource in _WHOLE else namespace)
             ]
         if missing:
             return Health(
@@ -110,9 +111,7 @@ def _gather(api: Api, namespaces: tuple[str, ...], scope: Scope, window: Window)
     owners = Owners(snapshot, scope)
     yield from rollouts.changes(snapshot, owners, window)
     yield from events.scalings(snapshot, owners, window)
-    yield from pods.states(snapshot.of(PODS), owners, window)
-    yield from workloads.states(snapshot, owners)
-    yield from events.states(snapshot, owners, window)
+    yield from conditions.observations(snapshot, owners, window)
     yield from environment.dependencies(snapshot, owners)
     yield from logs.patterns(api, snapshot, owners, window)
 

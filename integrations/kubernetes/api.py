@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import urllib3
 
 from integrations.base import Rejected, SourceError, TimedOut, TooLarge, Unauthorised, Unreachable
-from integrations.kubernetes import fields
+from integrations.cluster import fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from integrations.base import SourceError
-from integrations.kubernetes import fields, pods
+from integrations.cluster import fields
+from integrations.cluster.pods import is_ready
 from integrations.kubernetes.api import Forbidden, NotFound
 from integrations.kubernetes.snapshot import PODS, SIDE_BY_SIDE, SOURCE
 from scoring.observations import Entity, EntityKind, Gap, LogPattern
@@ -118,7 +119,7 @@ def patterns(api: Api, snapshot: Snapshot, owners: Owners, window: Window) -> It
 
 def wanted(all_pods: list[Object], owners: Owners, window: Window) -> Iterator[Want]:
     """Yield the logs to read, the most telling first: failing containers, then some healthy pods of the services."""
-    unwell = [pod for pod in all_pods if pods.is_unwell(pod)]
+    unwell = [pod for pod in all_pods if _is_unwell(pod)]
     for pod in sorted(unwell, key=lambda one: (_rank(one, owners), fields.name(one))):
         entity = _entity(pod, owners)
         for status in fields.parts(pod, "status", "containerStatuses"):
@@ -164,6 +165,13 @@ def is_telling(template: str, level: str) -> bool:
     return level in {"fatal", "error", "warn"} or (
         level not in {"debug", "trace"} and _TROUBLE.search(template) is not None
     )
+
+
+def _is_unwell(pod: Object) -> bool:
+    """Return whether a pod should be ready and is not."""
+    if fields.text(pod, "status", "phase") == "Succeeded" or fields.is_leaving(pod):
+        return False
+    return not is_ready(pod)
 
 
 def _of_container(pod: Object, status: Object, entity: Entity, since: float) -> Iterator[Want]:

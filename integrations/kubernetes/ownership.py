@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from integrations.kubernetes import fields
+from integrations.cluster import fields
 from integrations.kubernetes.snapshot import PODS, REPLICASETS
 from scoring.observations import Entity, EntityKind
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from integrations.kubernetes import fields
+from integrations.cluster import fields
 from integrations.kubernetes.snapshot import DEPLOYMENTS, REPLICASETS, REVISIONS, SOURCE
 from scoring.observations import Change, ChangeKind
 

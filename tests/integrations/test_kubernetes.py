@@ -14,11 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from integrations.base import Scope, ServiceScope, SourceError, TimedOut, TooLarge, Unauthorised, Unreachable
-from integrations.kubernetes import Kubernetes, KubernetesCredentials, quantity
-from integrations.kubernetes.events import read
+from integrations.cluster import quantity
+from integrations.cluster.events import read
+from integrations.kubernetes import Kubernetes, KubernetesCredentials
 from integrations.kubernetes.logs import mask
 from integrations.kubernetes.rollouts import differences
-from integrations.kubernetes.snapshot import NAMESPACED, NODES
+from integrations.kubernetes.snapshot import CLUSTER_WIDE, NAMESPACED
 from scoring.observations import (
     Change,
     ChangeKind,
@@ -112,7 +113,7 @@ def test_what_a_real_server_answered_becomes_observations(captured: Captured) ->
     )
     assert {(one.entity.owner or one.entity.name, one.condition) for one in found if isinstance(one, State)} == {
         ("checkout", "NotReady"), ("checkout", "CrashLoopBackOff"), ("checkout", "OOMKilled"), ("checkout", "ReplicasUnavailable"),
-        ("checkout", "FailedScheduling"),
+        ("checkout", "UntoleratedTaint"),
     }  # fmt: skip
 
 
@@ -126,21 +127,25 @@ def test_what_a_real_server_answered_becomes_observations(captured: Captured) ->
         ("pod-running-not-ready.yaml", {"NotReady"}),
         ("pod-running-restart-always.yaml", set()),
         ("pod-succeeded.yaml", set()),
-        ("pod-deletion.yaml", set()),
+        ("pod-deletion.yaml", {"StuckTerminating"}),
         ("deployment-degraded.yaml", {"ProgressDeadlineExceeded"}),
-        ("hpa-v2-degraded.yaml", {"FailedGetScale"}),
-        ("hpa-v1-healthy.yaml", set()),
-        ("job-failed.yaml", set()),
-        ("pvc-pending.yaml", set()),
+        ("hpa-v2-degraded.yaml", {"ScaleTargetMissing"}),
+        ("hpa-v1-healthy.yaml", {"ScaleTargetMissing"}),
+        ("job-failed.yaml", {"BackoffLimitExceeded"}),
+        ("pvc-pending.yaml", {"StorageClassMissing"}),
     ],
 )
 def test_recorded_object_states_are_told_by_their_own_words(shared: Path, file: str, conditions: set[str]) -> None:
     path = shared / "vendor/payloads/kubernetes/argo-health" / file
     one = yaml.safe_load(path.read_text().replace("\t", "  "))
     one = json.loads(json.dumps(one, default=lambda at: at.isoformat()))
-    plural = {"Pod": "pods", "Deployment": "deployments", "HorizontalPodAutoscaler": "horizontalpodautoscalers"}.get(
-        one["kind"], "x"
-    )
+    plural = {
+        "Pod": "pods",
+        "Deployment": "deployments",
+        "HorizontalPodAutoscaler": "horizontalpodautoscalers",
+        "Job": "jobs",
+        "PersistentVolumeClaim": "persistentvolumeclaims",
+    }.get(one["kind"], "x")
     namespace = one["metadata"].setdefault("namespace", "default")
     window = Window(start=0, end=END, alert_at=END)
 
@@ -191,7 +196,7 @@ def test_it_asks_for_each_kind_once_with_limit_token_and_no_more() -> None:
     gather(Cluster({}), door=door)
 
     listed = {asked.path.rpartition("/")[2] for asked in door.asked}
-    assert listed == {one.plural for one in (*NAMESPACED, NODES)}
+    assert listed == {one.plural for one in (*NAMESPACED, *CLUSTER_WIDE)}
     assert len(door.asked) == len(listed) + 1  # events twice: warnings, and what the autoscaler did
     assert {asked.parameters["limit"] for asked in door.asked} == {"500"}
     assert {asked.headers["authorization"] for asked in door.asked} == {"Bearer t0ken"}
@@ -242,6 +247,12 @@ def test_an_older_server_is_asked_for_older_versions() -> None:
     def cluster(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         if "/autoscaling/v2" in url:
             return 404, {}, "404 page not found"
+        if "/deployments" in url:
+            return (
+                200,
+                {},
+                {"items": [{"metadata": {"name": "checkout", "namespace": "default"}, "spec": {"replicas": 0}}]},
+            )
         return 200, {}, {"items": [hpa] if "/autoscaling/v1/" in url else []}
 
     found = gather(cluster)
@@ -320,6 +331,51 @@ def test_check_names_the_permissions_that_are_missing() -> None:
 
     assert not health.works
     assert health.detail == "Kubernetes v1.37.1 answers, but grant `list nodes`, `get pods/log`"
+
+
+def test_a_service_that_selects_nothing_is_said_of_the_service_that_people_know() -> None:
+    one = pod()
+    one["metadata"]["labels"] = {"app": "checkout"}
+    service = {"metadata": {"name": "checkout", "namespace": "default"}, "spec": {"selector": {"app": "chekout"}}}
+
+    (state,) = [found for found in gather(Cluster({"pods": [one], "services": [service]})) if isinstance(found, State)]
+
+    assert (state.entity, state.condition, state.detail) == (
+        Entity(EntityKind.SERVICE, "checkout"),
+        "SelectorMismatch",
+        "service checkout selects app=chekout, no pod has it; nearest: app=checkout (1 pod)",
+    )
+
+
+def test_a_kind_that_may_not_be_listed_makes_nothing_missing() -> None:
+    one = {
+        **workload("checkout", {}),
+        "spec": {"template": {"spec": {"serviceAccountName": "payer", "containers": []}}},
+    }
+    one["status"] = {"availableReplicas": 1}
+    accounts = [{"metadata": {"name": "default", "namespace": "default"}}]
+    objects = {"deployments": [one], "serviceaccounts": accounts}
+
+    listed = [found.condition for found in gather(Cluster(objects)) if isinstance(found, State)]
+    refused = gather(Cluster(objects, refuse={"serviceaccounts": (403, {}, REFUSED)}))
+
+    assert listed == ["MissingServiceAccount"]
+    assert [found for found in refused if isinstance(found, State)] == []
+    assert [found.reason for found in refused if isinstance(found, Gap)] == [
+        "cannot list serviceaccounts: grant `list` of them, as k8s/rbac.yaml does"
+    ]
+
+
+def test_a_pod_that_waits_for_what_is_not_read_leaves_a_gap() -> None:
+    waiting = {"reason": "CreateContainerConfigError", "message": "it will not do"}
+    one = pod(containerStatuses=[{"name": "app", "ready": False, "restartCount": 0, "state": {"waiting": waiting}}])
+
+    (gap,) = [found for found in gather(Cluster({"pods": [one]})) if isinstance(found, Gap)]
+
+    assert (gap.question, gap.reason) == (
+        "what checkout-7f65d78dcf-xv6cx lacks",
+        "config maps and secrets are not read: look at the pod's events",
+    )
 
 
 # --- reading ------------------------------------------------------------------------------------------------------------
@@ -446,7 +502,9 @@ def test_both_events_apis_say_the_same() -> None:
     }  # fmt: skip
 
     assert read(core) == read(newer)
-    assert read({**core, "firstTimestamp": None, "lastTimestamp": None}) is None
+    timeless = read({**core, "firstTimestamp": None, "lastTimestamp": None})
+    assert timeless is not None
+    assert timeless.last is None
 
 
 def test_a_sick_or_cordoned_node_is_told() -> None:
@@ -479,6 +537,7 @@ def test_a_sick_or_cordoned_node_is_told() -> None:
 
     assert [(one.condition, one.at, one.detail) for one in states] == [
         ("NotReady", 1_795_215_720.0, "state unknown: Kubelet stopped posting"),
+        ("KubeletDown", 1_795_215_720.0, "node n1: Kubelet stopped posting"),
         ("DiskPressure", 1_795_215_780.0, "disk is full"),
         ("SchedulingDisabled", 1_795_215_660.0, "cordoned: no new pods are placed here"),
     ]

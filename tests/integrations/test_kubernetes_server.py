@@ -86,17 +86,17 @@ def test_first_rollouts_in_the_window_are_changes_too(found: list[Observation]) 
 def test_a_failing_pod_says_what_it_waits_for_and_how_it_ended(found: list[Observation], world: World) -> None:
     states = {one.condition: one for one in found if isinstance(one, State) and one.entity.name == world.failing}
 
-    assert sorted(states) == ["CrashLoopBackOff", "NotReady", "OOMKilled", "Unhealthy"]
+    assert sorted(states) == ["CrashLoopBackOff", "NotReady", "OOMKilled", "ReadinessProbeFailing"]
     killed = states["OOMKilled"]
     assert killed.entity == Entity(EntityKind.POD, world.failing, SHOP, "payments")
-    assert (killed.active, killed.attributes["exit_code"], killed.attributes["restarts"]) == (False, "137", "3")
+    assert (killed.active, killed.attributes["exit_code"], killed.attributes["restarts"]) == (True, "137", "3")
     assert killed.attributes["node"] == "worker-1"
     assert killed.query == f"kubectl -n shop describe pod {world.failing}"
     assert states["CrashLoopBackOff"].active
 
 
 def test_events_of_one_reason_are_one_state_with_their_counts_added(found: list[Observation], world: World) -> None:
-    (unhealthy,) = [one for one in found if isinstance(one, State) and one.condition == "Unhealthy"]
+    (unhealthy,) = [one for one in found if isinstance(one, State) and one.condition == "ReadinessProbeFailing"]
 
     assert unhealthy.count == 7
     assert unhealthy.detail == "Readiness probe failed: HTTP probe failed with statuscode: 502"
@@ -111,7 +111,7 @@ def test_unavailable_replicas_and_a_used_up_quota_are_told(found: list[Observati
     }
 
     assert states["payments", "ReplicasUnavailable"] == "deployment payments: 1 of 2 replicas unavailable"
-    assert states["quota small", "QuotaExhausted"] == "quota small of shop: services is used up (3 of 3)"
+    assert states["quota small", "ServiceQuotaExceeded"] == "quota small of shop: services is used up (3 of 3)"
 
 
 def test_an_autoscaler_without_metrics_is_told_on_its_workload(control_plane: ControlPlane, world: World) -> None:
@@ -128,7 +128,7 @@ def test_an_autoscaler_without_metrics_is_told_on_its_workload(control_plane: Co
     (state,) = [
         one
         for one in gather(control_plane, world)
-        if isinstance(one, State) and one.condition == "FailedGetResourceMetric"
+        if isinstance(one, State) and one.condition == "AutoscalerWithoutMetrics"
     ]
 
     assert state.entity == Entity(EntityKind.SERVICE, "checkout")
@@ -226,14 +226,17 @@ def test_an_account_with_less_gets_gaps_that_name_what_to_grant(control_plane: C
         "nodes": "cannot list nodes: grant `list nodes`",
         "events in shop": "cannot list events in shop: grant `list events`",
         "logs in shop": "cannot read logs in shop: grant `get pods/log`",
+        "further kinds of objects": "cannot list endpointslices, persistentvolumeclaims, jobs, cronjobs, ingresses, "
+        "networkpolicies, poddisruptionbudgets, serviceaccounts, httproutes, gateways, persistentvolumes, storageclasses, "
+        "ingressclasses, validatingwebhookconfigurations, mutatingwebhookconfigurations: grant `list` of them, as "
+        "k8s/rbac.yaml does",
     }
     assert [one.title for one in found if isinstance(one, Change) and one.version == "2.14.0"] == [
         "payments 2.13.4 → 2.14.0 rolled out"
     ]
     assert not health.works
-    assert health.detail.endswith(
-        "answers, but grant `list events` in shop, `list nodes` in shop, `get pods/log` in shop"
-    )
+    assert "answers, but grant `list events` in shop, `list endpointslices` in shop, " in health.detail
+    assert health.detail.endswith("`list mutatingwebhookconfigurations` in shop, `get pods/log` in shop")
 
 
 def test_a_wrong_token_is_refused_and_said(control_plane: ControlPlane, world: World) -> None:
