@@ -10,6 +10,7 @@ from scoring.case import TOLERANCE, Case, about, began
 from scoring.confidence import total
 from scoring.evidence import Evidence, EvidenceKind, Ranking, RankInputs, Score, Verdict
 from scoring.factors import factors
+from scoring.indicators import family_of, fired_families
 from scoring.standing import stand
 from scoring.units import format_lead
 from scoring.version import VERSION
@@ -82,8 +83,9 @@ def _order(one: _Scored) -> tuple[object, ...]:
 
 
 def _verdict(scored: list[_Scored], case: Case, missing: tuple[str, ...]) -> tuple[Verdict, str]:
-    if case.relieved and not case.standing and not _still_wrong(case):
-        return Verdict.NO_FAULT, f"{case.relieved[0].statement}."
+    measured = _measured_well(case)
+    if measured and not case.standing and not _still_wrong(case):
+        return Verdict.NO_FAULT, f"{measured[0].statement}."
     if not scored:
         lacking = f" Missing: {missing[0]}." if missing else ""
         return Verdict.INCONCLUSIVE, f"Nothing that was seen points to a cause.{lacking}"
@@ -95,6 +97,11 @@ def _verdict(scored: list[_Scored], case: Case, missing: tuple[str, ...]) -> tup
     rival = next((one for one in scored[1:] if _service(one) != _service(first)), None)
     clear = rival is None or first.score.confidence - rival.score.confidence >= _CLEAR
     sound = all(value[factor] >= least for factor, least in _LIKELY_FACTORS.items() if factor in value)
+    if first.score.confidence >= _LIKELY and clear and sound and not (case.standing or case.disturbances(case.subject)):
+        return (
+            Verdict.POSSIBLE,
+            f"{name} leads, but nothing that was seen of {case.subject} shows a symptom that it explains.",
+        )
     if first.score.confidence >= _LIKELY and clear and sound:
         ahead = (
             f" ({first.score.confidence:.2f} against {rival.score.confidence:.2f} for {_name(rival)})" if rival else ""
@@ -103,6 +110,12 @@ def _verdict(scored: list[_Scored], case: Case, missing: tuple[str, ...]) -> tup
     if not clear and rival is not None:
         return Verdict.POSSIBLE, f"{name} and {_name(rival)} are too close to tell apart."
     return Verdict.POSSIBLE, f"{name} leads, but {_weakest(first.score.factors)}."
+
+
+def _measured_well(case: Case) -> list[Evidence]:
+    """Return what shows that users are well: that all replicas stand does so only where the alert was about replicas."""
+    fired = fired_families(item.statement for item in case.evidence if item.kind is EvidenceKind.NOTE)
+    return [item for item in case.relieved if family_of(item) != "availability" or "availability" in fired]
 
 
 def _still_wrong(case: Case) -> bool:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 
 from copilot.knowledge.briefing import SimilarIncident
 from copilot.models import Confirmation, EvidenceRecord, Feedback, FeedbackValue, Hypothesis, Incident
@@ -139,7 +139,7 @@ def precedents(incident: Incident, signature: Signature) -> tuple[Precedent, ...
 def acceptances(incident: Incident) -> tuple[Acceptance, ...]:
     """Return how often people of this tenant accepted and rejected each cause, by service and kind, by kind, and in all.
 
-    A person counts once a hypothesis; a confirmation counts as one more acceptance. This incident's own are left out: its
+    A person counts once a hypothesis, whether they pressed 👍, confirmed it, or both. This incident's own are left out: its
     ranking must not feed on what people said of it.
     """
     counts: dict[tuple[str, CauseKind | None], list[int]] = defaultdict(lambda: [0, 0])
@@ -164,6 +164,9 @@ def acceptances(incident: Incident) -> tuple[Acceptance, ...]:
     confirmed = (
         Confirmation.objects.exclude(incident=incident)
         .filter(hypothesis__isnull=False)
+        .exclude(
+            Exists(Feedback.objects.filter(hypothesis=OuterRef("hypothesis"), person=OuterRef("person"), value="up"))
+        )
         .values("hypothesis__service", "hypothesis__cause_kind")
         .annotate(times=Count("id"))
         .order_by()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from scoring.evidence import EvidenceKind, Verdict
-from scoring.indicators import family_of
+from scoring.evidence import Direction, EvidenceKind, Verdict
+from scoring.indicators import describe, family_of
 from slackbot.wording import clip, duration
 
 if TYPE_CHECKING:
@@ -126,10 +126,22 @@ def notable_changes(briefing: Briefing, most: int = 3) -> list[list[Evidence]]:
 
 
 def telling_symptoms(briefing: Briefing, most: int = 3) -> list[Evidence]:
-    """Return the symptoms that say most together: the worst of each family (latency, errors, traffic) before a second of one."""
+    """Return the symptoms that say most together: the worst of each family (latency, errors, traffic) before a second of one.
+
+    What else is measurably wrong at the paged service stands beside them: slow and failing says more than slow thrice.
+    """
     ranked = sorted(briefing.symptoms, key=lambda one: -one.severity)
+    own = (
+        one
+        for one in briefing.evidence
+        if one.kind is EvidenceKind.METRIC
+        and one.direction is Direction.FOR
+        and one.peer is None
+        and one.entity.service == briefing.service
+        and describe(one.indicator).golden
+    )
     first: dict[str, Evidence] = {}
-    for one in ranked:
+    for one in (*ranked, *(sorted(own, key=lambda one: -one.severity) if ranked else ())):
         first.setdefault(family_of(one), one)
     chosen = [*first.values(), *(one for one in ranked if one not in first.values())]
     return chosen[:most]

@@ -44,7 +44,9 @@ def connect(tenant_id: UUID, values: Mapping[str, str], *, actor: str) -> Connec
         given = _install_locally(tenant_id, values["local"], address, str(before.get("signing_secret") or ""))
     else:
         given = {name: values[name].strip() for name in ("bot_token", "signing_secret", "base_url") if values.get(name)}
-        given = {**{k: str(v) for k, v in before.items() if k in {"bot_token", "signing_secret", "base_url"}}, **given}
+        # A new token is of Slack itself unless it says otherwise, whatever workspace was connected before.
+        kept = {"signing_secret"} if "bot_token" in given else {"bot_token", "signing_secret", "base_url"}
+        given = {**{k: str(v) for k, v in before.items() if k in kept}, **given}
     token, secret, base_url = (
         given.get("bot_token", ""),
         given.get("signing_secret", ""),

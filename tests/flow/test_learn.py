@@ -214,11 +214,11 @@ def test_acceptance_counts_by_service_by_kind_and_in_all_without_the_incident_it
     with tenant_scope(tenant.id):
         counts = acceptances(Incident.objects.get(id=now))
     assert counts == (
-        Acceptance("", None, 3, 1),
+        Acceptance("", None, 2, 1),
         Acceptance("", CauseKind.BAD_DEPLOY, 0, 1),
-        Acceptance("", CauseKind.CONNECTION_SATURATION, 3, 0),
+        Acceptance("", CauseKind.CONNECTION_SATURATION, 2, 0),
         Acceptance("catalog", CauseKind.BAD_DEPLOY, 0, 1),
-        Acceptance("payments", CauseKind.CONNECTION_SATURATION, 3, 0),
+        Acceptance("payments", CauseKind.CONNECTION_SATURATION, 2, 0),
     )
 
 
