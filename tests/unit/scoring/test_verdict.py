@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from scoring.evidence import Verdict
-from scoring.observations import Series, State
+from scoring.observations import Observation, Series, State
 from tests.unit.scoring import shop
 from tests.unit.scoring.made import ranked
 
 
 def test_standing_replicas_alone_do_not_show_that_users_are_well() -> None:
-    only = [shop.alert("Is checkout well?"), shop.series("checkout", "replicas_unavailable", "count", 0.0)]
+    only: list[Observation] = [
+        shop.alert("Is checkout well?"),
+        shop.series("checkout", "replicas_unavailable", "count", 0.0),
+    ]
 
     assert ranked(only).verdict is Verdict.INCONCLUSIVE
 
