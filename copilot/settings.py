@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from psycopg_pool import ConnectionPool
-
 from copilot.config import config
 
 _config = config()
@@ -21,13 +19,7 @@ def _database(url: str) -> dict[str, Any]:
     options: dict[str, Any] = dict(parse_qsl(parts.query))
     host = options.pop("host", None) or unquote(parts.hostname or "")
     if _config.database_pool:
-        # A connection that the server has closed is replaced when it is taken, not after a request has failed on it.
-        options["pool"] = {
-            "min_size": 1,
-            "max_size": _config.database_pool,
-            "timeout": 3,
-            "check": ConnectionPool.check_connection,
-        }
+        options["pool"] = {"min_size": 1, "max_size": _config.database_pool, "timeout": 3}
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.lstrip("/")) or "copilot",
@@ -37,6 +29,8 @@ def _database(url: str) -> dict[str, Any]:
         "PORT": str(parts.port or options.pop("port", "")),
         "OPTIONS": options,
         "CONN_MAX_AGE": 0,
+        # A pooled connection that the server has closed is replaced when it is taken, not after a request has failed on it.
+        "CONN_HEALTH_CHECKS": bool(_config.database_pool),
         "DISABLE_SERVER_SIDE_CURSORS": True,
     }
 

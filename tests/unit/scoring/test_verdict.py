@@ -18,7 +18,7 @@ def test_standing_replicas_alone_do_not_show_that_users_are_well() -> None:
 
 
 def test_they_do_where_the_alert_was_about_replicas() -> None:
-    only = [
+    only: list[Observation] = [
         shop.alert("checkout has unavailable replicas"),
         shop.series("checkout", "replicas_unavailable", "count", 0.0),
     ]
@@ -27,7 +27,7 @@ def test_they_do_where_the_alert_was_about_replicas() -> None:
 
 
 def test_a_cause_elsewhere_is_not_likely_where_the_paged_service_shows_nothing() -> None:
-    seen = [
+    seen: list[Observation] = [
         one
         for one in shop.incident()
         if not (isinstance(one, Series | State) and one.entity.service in {"checkout", "web"})
