@@ -62,6 +62,15 @@ def build(plane: ControlPlane, kubelet: Kubelet) -> dict[str, tuple[str, ...]]:
         )
 
     until(available, seconds=60, what="available deployments")
+
+    def reachable() -> bool:
+        found = {
+            one["metadata"]["name"]: sum(len(part.get("addresses") or ()) for part in one.get("subsets") or ())
+            for one in plane.objects("Endpoints", NAMESPACE)
+        }
+        return all(found.get(name) == traffic.replicas for name, traffic in SERVICES.items())
+
+    until(reachable, seconds=60, what="endpoints of every service")
     plane.call("DELETE", f"api/v1/namespaces/{NAMESPACE}/events")
     pods: dict[str, list[str]] = {}
     for pod in plane.objects("Pod", NAMESPACE):
