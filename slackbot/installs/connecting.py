@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from uuid import UUID
 
+LOCAL_CHANNEL = "#incidents"
 KNOWN = ("bot_token", "signing_secret", "default_channel", "base_url", "local", "name")
 
 
@@ -63,8 +64,10 @@ def connect(tenant_id: UUID, values: Mapping[str, str], *, actor: str) -> Connec
     guard_address(base_url)
     who = who_am_i(token, base_url)
     sealed = {"bot_token": token, "signing_secret": secret, "base_url": base_url, "endpoint_key": key}
+    # Every local team has this channel; without one, incidents of services that nobody set up would show nowhere.
+    usual = LOCAL_CHANNEL if values.get("local") else ""
     connection_id = _store(
-        tenant_id, name, sealed, who, channel=values.get("default_channel", ""), actor=actor, shared=shared
+        tenant_id, name, sealed, who, channel=values.get("default_channel", ""), usual=usual, actor=actor, shared=shared
     )
     lines = [
         f"connected to the Slack workspace {who.get('team') or who.get('team_id')} as {who.get('user') or who.get('user_id')}"
@@ -119,7 +122,15 @@ def _verify_locally(address: str, tenant_id: UUID) -> None:
 
 
 def _store(
-    tenant_id: UUID, name: str, sealed: dict[str, str], who: dict[str, Any], *, channel: str, actor: str, shared: bool
+    tenant_id: UUID,
+    name: str,
+    sealed: dict[str, str],
+    who: dict[str, Any],
+    *,
+    channel: str,
+    usual: str,
+    actor: str,
+    shared: bool,
 ) -> UUID:
     enterprise, team = str(who.get("enterprise_id") or ""), str(who.get("team_id") or "")
     if who.get("is_enterprise_install"):
@@ -141,7 +152,7 @@ def _store(
         row.team_name, row.team_url = str(who.get("team") or ""), str(who.get("url") or "")
         row.bot_user_id, row.bot_id = str(who.get("user_id") or ""), str(who.get("bot_id") or "")
         row.scopes = who["scopes"]
-        row.default_channel = channel.strip() or row.default_channel
+        row.default_channel = channel.strip() or row.default_channel or usual
         row.status, row.status_detail = InstallationStatus.ACTIVE, ""
         row.history = [*row.history, {"at": now.isoformat(), "what": "connected", "by": actor}][-HISTORY:]
         row.save()
