@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     """Answer all cases, then judge and print."""
     from rich.console import Console
 
-    from copilot.evaluation import cases, evaluation, report
+    from copilot.evaluation import cases, evaluation, history, report
 
     try:
         places = cases.find(options.directory, only=options.set, limit=None if options.explain else options.limit)
@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
             raise Problem(f"{options.directory}: no truth beside the cases; --rankings FILE writes the rankings alone")
         print(f"{options.rankings}: {len(solved)} rankings; no truth beside the cases, so nothing is measured")
         return 1 if failures else 0
-    found = report.summary(graded, evaluation.quiet(verdicts, solved))
+    found = report.summary(graded, evaluation.quiet(verdicts, solved), history.replay(solved, places))
     if options.json:
         print_json(found)
     else:

@@ -12,16 +12,30 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from copilot.evaluation.history import Replayed
     from copilot.evaluation.measures import Graded, Quiet
 
-_COLUMNS = ("AC@1", "AC@3", "Avg@5", "MRR", "kind", "indicator")
+_COLUMNS = ("AC@1", "AC@3", "Avg@5", "MRR", "kind", "indicator", "with history AC@1/Avg@5")
 
 
-def summary(graded: Sequence[Graded], quiet: Quiet | None) -> dict[str, Any]:
-    """Return all measures as plain values."""
+def summary(graded: Sequence[Graded], quiet: Quiet | None, replayed: Replayed | None = None) -> dict[str, Any]:
+    """Return all measures as plain values; each row has beside it what the same cases reach with history."""
+    after = groups(replayed.graded) if replayed is not None else {}
     found: dict[str, Any] = {
-        name: {key: measure(ones) for key, ones in group.items()} for name, group in groups(graded).items()
+        name: {
+            key: measure(ones) | {"with_history": _history(after.get(name, {}).get(key, ()))}
+            for key, ones in group.items()
+        }
+        for name, group in groups(graded).items()
     }
+    if replayed is not None:
+        found["history"] = {
+            "cases": len(replayed.graded),
+            "confirmed": replayed.confirmed,
+            "with_precedents": replayed.preceded,
+            "lifted": _moved(graded, replayed.graded, 1),
+            "lowered": _moved(graded, replayed.graded, -1),
+        }
     found["with_metrics"] = _with_metrics(graded)
     found["calibration"] = calibration(graded)
     found["peers"] = {name: PEERS[name] for name in found["set"] if name in PEERS}
@@ -57,6 +71,13 @@ def show(console: Console, found: dict[str, Any]) -> None:
     for key, row in found["set"].items():
         if row.get("commits_right") is not None:
             console.print(f"{key}: the right commit, or rightly none, in {row['commits_right']} of {row['cases']}")
+    if "history" in found:
+        past = found["history"]
+        console.print(
+            f"with history: {past['cases']} cases in order of time, each with what was confirmed in earlier ones of its system"
+            f" ({past['confirmed']} causes confirmed, {past['with_precedents']} cases with a similar one before them); the true"
+            f" entity is higher in {past['lifted']} cases and lower in {past['lowered']}"
+        )
     if "healthy" in found:
         quiet = found["healthy"]
         by_set = ", ".join(f"{name} {said} of {windows}" for name, (windows, said) in quiet["by_set"].items())
@@ -74,12 +95,29 @@ def show(console: Console, found: dict[str, Any]) -> None:
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
-    chance = row["random"]
+    chance, after = row["random"], row.get("with_history") or {}
     return [
-        str(row["cases"]), _share(row["ac1"]), _share(row["ac3"]), _share(row["avg5"]), _share(row["mrr"]),
-        _share(row["kind"]), _share(row["indicator"]), f"{_share(chance['ac1'])} / {_share(chance['avg5'])}",
+        str(row["cases"]), *(_share(row[name]) for name in ("ac1", "ac3", "avg5", "mrr", "kind", "indicator")),
+        f"{_share(after.get('ac1'))} / {_share(after.get('avg5'))}", f"{_share(chance['ac1'])} / {_share(chance['avg5'])}",
         f"{row['median_seconds']:.3f}", f"{row['p95_seconds']:.3f}",
     ]  # fmt: skip
+
+
+def _history(graded: Sequence[Graded]) -> dict[str, Any] | None:
+    if not graded:
+        return None
+    found = measure(graded)
+    return {name: found[name] for name in ("ac1", "ac3", "avg5", "mrr", "kind", "commits_right")}
+
+
+def _moved(before: Sequence[Graded], after: Sequence[Graded], way: int) -> int:
+    """Return in how many cases the true entity's place went up (`way` 1) or down (-1)."""
+    first = {(one.solved.set, one.solved.case): one.place for one in before}
+
+    def height(place: int) -> float:
+        return 1 / place if place else 0.0
+
+    return sum(1 for one in after if (height(one.place) - height(first[one.solved.set, one.solved.case])) * way > 0.0)
 
 
 def _with_metrics(graded: Sequence[Graded]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from copilot.evaluation import vocabulary
@@ -12,14 +12,16 @@ from scoring.candidates import candidates
 from scoring.case import about
 from scoring.detect import detect
 from scoring.evidence import Direction, EvidenceKind, RankInputs
-from scoring.observations import Series
+from scoring.observations import Note, Series, State
 from scoring.rank import rank
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from copilot.evaluation.cases import Place
     from integrations.recorded import RecordedCase
     from scoring.detect import Detection
-    from scoring.evidence import Evidence, Ranking, Score
+    from scoring.evidence import Evidence, Precedent, Ranking, Score
 
 # A ranking names so many entities where there are as many.
 LEAST_ENTRIES = 5
@@ -41,6 +43,14 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """Hold what is needed to rank a case again with a history: what was detected, and of the case what its words need."""
+
+    case: RecordedCase
+    detection: Detection
+
+
+@dataclass(frozen=True, slots=True)
 class Solved:
     """Hold the answer to one case; `seconds` is the time from observations to the ranking."""
 
@@ -55,6 +65,7 @@ class Solved:
     commits: int
     kinds: tuple[str, ...]
     has_metrics: bool
+    kept: Kept | None = None
 
     def line(self) -> dict[str, Any]:
         """Return what `--rankings` writes of a case."""
@@ -73,18 +84,24 @@ def run(case: RecordedCase) -> tuple[Detection, Ranking, RankInputs, float]:
     """Return what is found in a case and its ranking, with the seconds that took."""
     began = time.perf_counter()
     detection = detect(case.observations, case.window, subject=case.subject)
-    made = candidates(detection, window=case.window, subject=case.subject)
+    ranking, inputs = weigh(case, detection)
+    return detection, ranking, inputs, time.perf_counter() - began
+
+
+def weigh(case: RecordedCase, detection: Detection, precedents: Iterable[Precedent] = ()) -> tuple[Ranking, RankInputs]:
+    """Return the ranking of what was detected, in the light of similar past incidents."""
+    precedents = tuple(precedents)
     inputs = RankInputs(
         window=case.window,
         subject=case.subject,
         evidence=detection.evidence,
-        candidates=made,
+        candidates=candidates(detection, window=case.window, subject=case.subject, precedents=precedents),
         dependencies=detection.dependencies,
         gaps=detection.gaps,
+        precedents=precedents,
         sources_asked=case.sources,
     )
-    ranking = rank(inputs)
-    return detection, ranking, inputs, time.perf_counter() - began
+    return rank(inputs), inputs
 
 
 def solve(place: Place) -> Solved:
@@ -108,7 +125,27 @@ def solve(place: Place) -> Solved:
         commits=len(case.commits),
         kinds=vocabulary.labels(case.dataset),
         has_metrics=any(isinstance(one, Series) for one in case.observations),
+        kept=_kept(case, detection),
     )
+
+
+def again(solved: Solved, precedents: Iterable[Precedent]) -> tuple[Solved, Ranking]:
+    """Return the answer to the same case in the light of similar past incidents.
+
+    :raises ValueError: where nothing of the case was kept.
+    """
+    if solved.kept is None:
+        raise ValueError(f"{solved.case}: nothing was kept to rank it again")
+    case, detection = solved.kept.case, solved.kept.detection
+    ranking, _ = weigh(case, detection, precedents)
+    return replace(solved, verdict=ranking.verdict.value, entries=entries(case, detection, ranking)), ranking
+
+
+def _kept(case: RecordedCase, detection: Detection) -> Kept:
+    # Series and their plots are what is large; ranking and spelling need neither.
+    words = tuple(one for one in case.observations if isinstance(one, State | Note))
+    evidence = tuple(replace(item, plot=None) for item in detection.evidence)
+    return Kept(replace(case, observations=words), replace(detection, evidence=evidence))
 
 
 def entries(case: RecordedCase, detection: Detection, ranking: Ranking) -> tuple[Entry, ...]:
@@ -120,16 +157,16 @@ def entries(case: RecordedCase, detection: Detection, ranking: Ranking) -> tuple
     for score in ranking.scores:
         cited = [by_id[one] for one in score.candidate.supporting if one in by_id]
         name = vocabulary.entity(case, score.candidate, cited)
-        commit = _commit(case, score, cited)
-        if name is None or (name, commit) in seen:
+        blamed = commit(case, score, cited)
+        if name is None or (name, blamed) in seen:
             continue
-        seen.add((name, commit))
+        seen.add((name, blamed))
         found.append(
             Entry(
                 entity=name,
                 cause_kind=score.candidate.cause_kind.value,
                 label=vocabulary.label(case, score.candidate, cited, name),
-                commit=commit,
+                commit=blamed,
                 indicator=_indicator(score, cited),
                 confidence=score.confidence,
                 low=score.low,
@@ -142,8 +179,7 @@ def entries(case: RecordedCase, detection: Detection, ranking: Ranking) -> tuple
             break
         if name not in named:
             named.add(name)
-            commit = "none" if case.commits else None
-            found.append(Entry(name, None, None, commit, None, 0.0, 0.0, 0.0))
+            found.append(Entry(name, None, None, "none" if case.commits else None, None, 0.0, 0.0, 0.0))
     return tuple(found[:_MOST_ENTRIES])
 
 
@@ -157,13 +193,14 @@ def _by_severity(case: RecordedCase, detection: Detection) -> list[str]:
     return sorted(worst, key=lambda name: (-worst[name], name))
 
 
-def _commit(case: RecordedCase, score: Score, cited: list[Evidence]) -> str | None:
+def commit(case: RecordedCase, score: Score, cited: list[Evidence]) -> str | None:
+    """Return the commit that a candidate blames, `none` for any other cause, None where no commits are given."""
     if not case.commits:
         return None
     if score.candidate.cause_kind not in vocabulary.CHANGES:
         return "none"
     keys = [item.change_key for item in cited if item.kind is EvidenceKind.CHANGE]
-    return next((commit for key in keys for commit in case.commits if commit in key), "none")
+    return next((one for key in keys for one in case.commits if one in key), "none")
 
 
 def _indicator(score: Score, cited: list[Evidence]) -> str | None:

@@ -11,6 +11,7 @@ from django.db.models import Count, Exists, OuterRef, Q
 from copilot.knowledge.briefing import SimilarIncident
 from copilot.models import Confirmation, EvidenceRecord, Feedback, FeedbackValue, Hypothesis, Incident
 from scoring.evidence import Acceptance, CauseKind, Precedent
+from scoring.similarity import ALIKE, COMPARED, similarity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,13 +19,9 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from copilot.models import Run
+    from scoring.similarity import Signature
 
-# How many past incidents are compared, and how alike one must be to count at all.
-COMPARED = 300
-ALIKE = 0.35
 SHOWN = 3
-
-Signature = frozenset[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +29,6 @@ class _Past:
     incident: Incident
     similarity: float
     why: str
-
-
-def similarity(
-    *, same_service: bool, same_symptom: bool, signature: Signature, other: Signature
-) -> tuple[float, tuple[str, ...]]:
-    """Return how alike two incidents are, in [0, 1], and why: service 0.4, symptom 0.3, evidence signature 0.3 (Jaccard).
-
-    A signature is the set of (service, indicator) pairs that spoke for a fault.
-    """
-    overlap = len(signature & other) / len(signature | other) if signature | other else 0.0
-    reasons = (
-        *(("same service",) if same_service else ()),
-        *(("same symptom",) if same_symptom else ()),
-        *((f"{len(signature & other)} of {len(signature | other)} signals in common",) if signature & other else ()),
-    )
-    return 0.4 * same_service + 0.3 * same_symptom + 0.3 * overlap, reasons
 
 
 def _signatures(runs: Iterable[UUID]) -> dict[UUID, Signature]:

@@ -12,6 +12,7 @@ from copilot.stages.claim import Claim, Outcome, Progress
 from scoring.candidates import admit, candidates
 from scoring.detect import Detection
 from scoring.frozen import plain, thaw_dependency, thaw_entity, thaw_evidence, thaw_gap, thaw_window
+from scoring.similarity import signature
 
 if TYPE_CHECKING:
     from scoring.evidence import Evidence
@@ -44,12 +45,7 @@ def propose(claim: Claim, progress: Progress) -> Outcome:
     with tenant_scope(claim.tenant_id):
         detection, window, subject, _ = load_detection(claim)
         incident = Incident.objects.select_related("service").get(id=claim.incident_id)
-        signature = frozenset(
-            (one.entity.service, one.indicator)
-            for one in detection.evidence
-            if one.direction.value == "for" and one.kind.value != "change"
-        )
-        history = precedents(incident, signature)
+        history = precedents(incident, signature(detection.evidence))
         accepted = acceptances(incident)
     by_rules = candidates(detection, window=window, subject=subject, precedents=history)
     proposed = llm.propose(

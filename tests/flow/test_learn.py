@@ -10,13 +10,14 @@ import pytest
 
 from copilot.guard.tenancy import tenant_scope
 from copilot.knowledge import incident_reader
-from copilot.knowledge.precedents import acceptances, precedents, similarity
+from copilot.knowledge.precedents import acceptances, precedents
 from copilot.models import AuditEntry, Confirmation, EvidenceRecord, Feedback, Hypothesis, Incident, Run
 from copilot.stages import learn
 from integrations.base import Action
 from scoring.evidence import Acceptance, CauseKind, Direction, Evidence, EvidenceKind, Precedent
 from scoring.frozen import plain
 from scoring.observations import Entity, EntityKind
+from scoring.similarity import similarity
 from tests.flow.test_correlate import event, happen
 
 if TYPE_CHECKING:
@@ -226,9 +227,9 @@ def test_acceptance_counts_by_service_by_kind_and_in_all_without_the_incident_it
     ("same_service", "same_symptom", "signature", "other", "expected"),
     [
         (True, True, {("a", "x")}, {("a", "x")}, 1.0),
-        (True, False, {("a", "x")}, {("a", "x")}, 0.7),
-        (True, True, set(), set(), 0.7),
-        (False, False, {("a", "x"), ("b", "y")}, {("a", "x")}, 0.15),
+        (True, False, {("a", "x")}, {("a", "x")}, 0.8),
+        (True, True, set(), set(), 0.4),
+        (False, False, {("a", "x"), ("b", "y")}, {("a", "x")}, 0.3),
         (False, False, set(), set(), 0.0),
     ],
 )
