@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 TELLING: Final = 0.2
 # A departure that is over counts less than one that lasts.
 _OVER: Final = 0.7
+# … and half as much for each so many seconds that it was over before anything fired: what is long past broke nothing now.
+_OVER_HALF_LIFE: Final = 600.0
 # At this share of a hard limit a resource is nearly, and at the second fully, used up.
 _NEARLY_FULL: Final = 0.85
 _FULL: Final = 0.97
@@ -86,7 +88,8 @@ def from_series(
     what = f"{series.entity} {known.words}" + (f" to {series.peer.service}" if series.peer else "")
     fired = symptoms.is_symptom(base, subject=subject, families=families)
     over = shift.recovered is not None
-    severity *= _OVER if over and not fired else 1.0
+    if over and not fired:
+        severity *= _OVER * math.pow(0.5, max(0.0, window.alert_at - window.alert_for - shift.last) / _OVER_HALF_LIFE)
     if shift.onset is None or severity < TELLING:
         quiet[about(base)] += 1
         if not fired:

@@ -36,6 +36,8 @@ class Indicator:
 _LATENCY: Final = (CauseKind.FAILING_DEPENDENCY,)
 # Half a millisecond: timers and scheduling alone move a percentile by as much.
 _LATENCY_FLOOR: Final = 0.0005
+# Two milliseconds: clocks, queues in the kernel and a hop between zones make as much.
+_GAP_FLOOR: Final = 0.002
 # A fifth of a percent: below it, one failed request among a few hundred would count.
 _RATIO_FLOOR: Final = 0.002
 # One percent of a resource is the grain of most exporters.
@@ -91,6 +93,15 @@ INDICATORS: Final[dict[str, Indicator]] = {
     "node_ready": Indicator("node readiness", "node", (_K.NODE_FAILURE,)),
     "node_memory_available": Indicator("node memory available", "node", (_K.MEMORY_SATURATION, _K.NODE_FAILURE)),
     "node_disk_available": Indicator("node disk available", "node", (_K.DISK_SATURATION, _K.NODE_FAILURE)),
+    # Between what a caller waited and what the called one took lies the way: nothing that is further down lengthens it.
+    "network_gap": Indicator("time on the network per call", "network", (_K.NETWORK_LATENCY,), _GAP_FLOOR),
+    # What a service sees of its own calls is about those that it calls: for itself it says nothing.
+    "client_latency_p95": Indicator("p95 latency of its own calls", "calls", (), _LATENCY_FLOOR, inherited=True),
+    "client_latency_p99": Indicator("p99 latency of its own calls", "calls", (), _LATENCY_FLOOR, inherited=True),
+    "client_latency_p50": Indicator("median latency of its own calls", "calls", (), _LATENCY_FLOOR, inherited=True),
+    "client_error_ratio": Indicator("error ratio of its own calls", "calls", (), _RATIO_FLOOR, inherited=True),
+    "client_request_rate": Indicator("rate of its own calls", "calls", (), 0.05, inherited=True),
+    "fan_out": Indicator("calls made for each request", "calls", (_K.FAILING_DEPENDENCY,), 0.05, inherited=True),
 }
 
 # What an alert's words are about. Order does not matter: an alert may be about several families.

@@ -83,7 +83,9 @@ class Series:
     `indicator` is one of the standard words below where one fits: latency_p50, latency_p95, latency_p99, error_ratio,
     request_rate, cpu_usage, cpu_utilisation, cpu_throttling, memory_usage, memory_utilisation, disk_utilisation, disk_io,
     network_in, network_out, network_errors, restarts, replicas_unavailable, ready, connections, connection_wait,
-    pool_utilisation, threads, queue_depth, saturation, node_ready, node_memory_available, node_disk_available.
+    pool_utilisation, threads, queue_depth, saturation, node_ready, node_memory_available, node_disk_available, network_gap (what
+    a call took for its caller less what it took where it was answered), fan_out (calls made for each that came in), and with
+    client_ before latency, error_ratio and request_rate what a service sees of all its own calls.
     `limit` is the hard limit of the indicator in the same unit, where one is known.
     """
 

@@ -1,0 +1,58 @@
+"""What the calls between services tell: who is slow itself, who only waits, and what lies on the network."""
+
+from __future__ import annotations
+
+from scoring.evidence import CauseKind, Direction
+from scoring.observations import Observation
+
+from . import shop
+from .made import at_service, inputs_of, ranked
+
+
+def test_time_on_the_network_is_a_network_fault_of_the_called_service() -> None:
+    slow: list[Observation] = [
+        *shop.quiet_day(),
+        shop.series("checkout", "latency_p95", "seconds", 0.18, then=2.4, since=shop.SYMPTOM_AT, seed=1),
+        shop.series("orders", "network_gap", "seconds", 0.001, then=0.5, since=shop.SYMPTOM_AT),
+    ]
+    first = ranked(slow).scores[0].candidate
+
+    assert (first.entity.name, first.cause_kind) == ("orders", CauseKind.NETWORK_LATENCY)
+    assert first.statement.startswith(
+        "Network latency at orders: time on the network per call 481 ms, was 997 µs (×482)"
+    )
+
+
+def test_a_network_as_slow_as_clocks_and_kernels_make_it_is_no_fault() -> None:
+    near: list[Observation] = [
+        *shop.quiet_day(),
+        shop.series("orders", "network_gap", "seconds", 0.0005, then=0.003, since=shop.SYMPTOM_AT),
+    ]
+
+    assert [item for item in inputs_of(near).evidence if item.indicator == "network_gap"] == []
+
+
+def test_who_waits_for_others_is_not_suspected_for_it() -> None:
+    waiting: list[Observation] = [
+        *shop.incident(changes=False),
+        shop.series("cart", "client_latency_p95", "seconds", 0.05, then=3.0, since=shop.CAUSE_AT - 600),
+    ]
+    made = inputs_of(waiting)
+
+    assert [(item.direction, item.cause_kinds) for item in made.evidence if item.indicator == "client_latency_p95"] == [
+        (Direction.CONTEXT, ())
+    ]
+    assert "cart" not in {candidate.entity.name for candidate in made.candidates}
+
+
+def test_what_was_over_long_before_the_alert_is_no_evidence() -> None:
+    def spike(minutes: float) -> Observation:
+        return shop.series(
+            "orders", "cpu_utilisation", "ratio", 0.3, then=0.95, noise=0.05,
+            since=shop.ALERT_AT - shop.ALERT_FOR - 60 * (minutes + 5), until=shop.ALERT_AT - shop.ALERT_FOR - 60 * minutes,
+        )  # fmt: skip
+
+    assert [
+        item for item in inputs_of([*shop.incident(), spike(30)]).evidence if item.indicator == "cpu_utilisation"
+    ] == []
+    assert at_service(ranked([*shop.incident(changes=False), spike(1)]), "orders").candidate.cause_kind is CauseKind.CPU_SATURATION  # fmt: skip
