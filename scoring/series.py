@@ -141,8 +141,8 @@ def examine(
     away, first, last = found.away, found.first, found.last
     baseline, spread = found.baseline, found.spread
     # A chance sample just before raises the sum early: the onset is the first sample that is clearly out.
-    out = np.abs(away[first : last + 1])
-    first += int(np.argmax(out >= max(AWAY, _CLEARLY_OUT * _median(out))))
+    whole = np.abs(away[first : last + 1])
+    first += int(np.argmax(whole >= max(AWAY, _CLEARLY_OUT * _median(whole))))
     out = np.abs(away[first : last + 1])
     recovered = None
     after = values[last + 1 :]
@@ -156,7 +156,7 @@ def examine(
         baseline=baseline,
         spread=spread,
         value=_median(values[first : last + 1]),
-        deviation=_median(out),
+        deviation=_lower_median(out if out.size > 1 or event else whole),
         sustained=float(np.count_nonzero(out > AWAY)) / out.size,
         onset=float(times[first]),
         last=float(times[last]),
@@ -246,6 +246,11 @@ def _centre(values: NDArray[np.float64]) -> tuple[float, float]:
         # More than half of the samples are equal: the mean deviation still sees the others.
         sigma = _MEAN_TO_SIGMA * float(apart.mean())
     return middle, sigma
+
+
+def _lower_median(values: NDArray[np.float64]) -> float:
+    """Return the lower of the two middle values: of two samples the loud one alone must not decide."""
+    return float(np.sort(values)[(values.size - 1) // 2])
 
 
 def _median(values: NDArray[np.float64]) -> float:

@@ -209,3 +209,12 @@ def test_it_drops_what_is_no_number_and_joins_samples_of_one_moment() -> None:
 def test_samples_outside_the_window_are_left_out() -> None:
     times, _ = clean(np.array([-60.0, 0.0, 3600.0, 3660.0]), np.ones(4), WINDOW)
     assert times.tolist() == [0.0, 3600.0]
+
+
+def test_an_outlier_beside_a_chance_sample_is_as_far_out_as_the_chance_sample() -> None:
+    values = np.full(60, 100.0) + np.tile([1.0, -1.0], 30)
+    values[40:42] = 115.0, 175.0
+    shift = look(values)
+
+    assert shift.onset == 40 * 60.0
+    assert shift.deviation == pytest.approx(5.0, abs=0.5)
