@@ -86,9 +86,9 @@ class Case:
         where it began no later and is of comparable strength.
         """
         mine = self.disturbances(service)
-        if not mine or any(_is_own(item) for item in mine):
+        loudest = max((item.severity for item in mine), default=0.0)
+        if not mine or any(_is_own(item) and item.severity >= _COMPARABLE * loudest for item in mine):
             return ()
-        loudest = max(item.severity for item in mine)
         since = earliest(mine)
         found: list[Evidence] = []
         for below in self.graph.reach(service):
@@ -103,7 +103,7 @@ class Case:
     def symptomatic(self) -> dict[str, float]:
         """Return the services whose users feel something, with how much; the one that fired counts double."""
         weights = {
-            service: max((item.severity for item in items if describe(item.indicator).golden), default=0.0)
+            service: max((item.severity for item in items if _is_felt(item)), default=0.0)
             for service, items in self._disturbances.items()
         }
         weights = {service: weight for service, weight in weights.items() if weight >= _EFFECT}
@@ -122,6 +122,11 @@ def about(item: Evidence) -> str:
 def _is_own(item: Evidence) -> bool:
     """Say whether a sign names a cause that nothing further down could have brought about."""
     return bool(item.cause_kinds) and item.cause_kinds != (CauseKind.FAILING_DEPENDENCY,) and not is_inherited(item)
+
+
+def _is_felt(item: Evidence) -> bool:
+    """Say whether users feel a sign: latency, errors, or an object of a service that does not work."""
+    return describe(item.indicator).golden or (item.kind is EvidenceKind.STATE and is_inherited(item))
 
 
 def began(items: Iterable[Evidence]) -> float:

@@ -156,7 +156,8 @@ def _from_state(state: State, window: Window, *, end: float) -> Evidence | None:
         indicator=state.condition.strip() or "condition",
         statement=text,
         severity=round(severity, 6),
-        direction=Direction.FOR,
+        # What is known to be well again sets the scene: most things fail once or twice while they start.
+        direction=Direction.CONTEXT if state.attributes.get("settled") == "yes" else Direction.FOR,
         source=state.source,
         onset=at,
         query=state.query,

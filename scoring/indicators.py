@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from scoring.evidence import CauseKind, EvidenceKind
+from scoring.meanings import CONDITIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -130,6 +131,9 @@ _FIRED: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
 
 _PLACES: Final = {name: place for place, name in enumerate(INDICATORS)}
 
+# Lines with these words tell of another service.
+_OTHERS: Final = frozenset({CauseKind.FAILING_DEPENDENCY, CauseKind.DNS_FAULT})
+
 
 def place_of(indicator: str) -> int:
     """Return the indicator's place in the order of reading; unknown ones come last."""
@@ -158,8 +162,11 @@ def is_inherited(evidence: Evidence) -> bool:
     if evidence.kind is EvidenceKind.METRIC:
         return describe(evidence.indicator).inherited
     if evidence.kind is EvidenceKind.STATE:
-        # Probes fail, and processes give up, when what they need is gone; exhaustion and missing images are one's own.
-        return evidence.cause_kinds == (CauseKind.CRASH_LOOP,)
+        # Probes fail, and processes give up, when what they need is gone; exhaustion and missing images are one's own. What
+        # the detail said more exactly has other kinds than the word.
+        known = CONDITIONS.get(evidence.indicator)
+        return known is not None and known.inherited and known.kinds == evidence.cause_kinds
+    # A name that does not resolve may be the fault of who bears it.
     return evidence.kind is EvidenceKind.LOG and (
-        not evidence.cause_kinds or CauseKind.FAILING_DEPENDENCY in evidence.cause_kinds
+        not evidence.cause_kinds or not _OTHERS.isdisjoint(evidence.cause_kinds)
     )

@@ -12,18 +12,23 @@ _K = CauseKind
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Describe a condition: what it means in words, its severity in [0, 1] and the cause kinds it hints at, best first."""
+    """Describe a condition: what it means in words, its severity in [0, 1] and the cause kinds it hints at, best first.
+
+    `inherited` says that an object shows it because something that it needs fails: a node, a volume, the scheduler, a quota, a
+    service that it calls. It tells that the object is unwell, not that the fault is its own.
+    """
 
     words: str
     severity: float
     kinds: tuple[CauseKind, ...] = ()
+    inherited: bool = False
 
 
 # Severities: 0.9 and above, it does not run; 0.7, it is breaking; 0.5, it limps; 0.3, worth a line; 0, part of normal life.
 CONDITIONS: Final[dict[str, Condition]] = {
     # containers
     "OOMKilled": Condition("was killed: out of memory", 0.95, (_K.MEMORY_SATURATION,)),
-    "CrashLoopBackOff": Condition("keeps crashing", 0.95, (_K.CRASH_LOOP,)),
+    "CrashLoopBackOff": Condition("keeps crashing", 0.95, (_K.CRASH_LOOP,), inherited=True),
     "ImagePullBackOff": Condition("cannot pull its image", 0.95, (_K.IMAGE,)),
     "ErrImagePull": Condition("cannot pull its image", 0.95, (_K.IMAGE,)),
     "ErrImageNeverPull": Condition("may not pull its image, and the node does not have it", 0.95, (_K.IMAGE,)),
@@ -37,34 +42,34 @@ CONDITIONS: Final[dict[str, Condition]] = {
     "RunContainerError": Condition("cannot be started", 0.9, (_K.CONFIG_CHANGE,)),
     "ContainerCannotRun": Condition("cannot be started", 0.9, (_K.CONFIG_CHANGE,)),
     "StartError": Condition("cannot be started", 0.9, (_K.CONFIG_CHANGE,)),
-    "Error": Condition("ended with an error", 0.7, (_K.CRASH_LOOP,)),
-    "BackOff": Condition("is restarted with growing pauses", 0.8, (_K.CRASH_LOOP,)),
+    "Error": Condition("ended with an error", 0.7, (_K.CRASH_LOOP,), inherited=True),
+    "BackOff": Condition("is restarted with growing pauses", 0.8, (_K.CRASH_LOOP,), inherited=True),
     "DeadlineExceeded": Condition("ran past its deadline", 0.6, (_K.HUMAN_OR_JOB,)),
-    "FailedPostStartHook": Condition("failed in its start hook", 0.7, (_K.CRASH_LOOP,)),
+    "FailedPostStartHook": Condition("failed in its start hook", 0.7, (_K.CRASH_LOOP,), inherited=True),
     "FailedPreStopHook": Condition("failed in its stop hook", 0.3),
     # pods
     "FailedScheduling": Condition("finds no node to run on", 0.85, (_K.SCHEDULING,)),
     "Unschedulable": Condition("finds no node to run on", 0.85, (_K.SCHEDULING,)),
-    "Unhealthy": Condition("fails its probe", 0.7, (_K.CRASH_LOOP,)),
-    "ProbeError": Condition("cannot be probed", 0.6, (_K.CRASH_LOOP,)),
-    "ContainersNotReady": Condition("has containers that are not ready", 0.5, (_K.CRASH_LOOP,)),
-    "NotReady": Condition("is not ready", 0.6, (_K.CRASH_LOOP,)),
-    "Evicted": Condition("was evicted", 0.8, (_K.NODE_FAILURE, _K.MEMORY_SATURATION)),
+    "Unhealthy": Condition("fails its probe", 0.7, (_K.CRASH_LOOP,), inherited=True),
+    "ProbeError": Condition("cannot be probed", 0.6, (_K.CRASH_LOOP,), inherited=True),
+    "ContainersNotReady": Condition("has containers that are not ready", 0.5, (_K.CRASH_LOOP,), inherited=True),
+    "NotReady": Condition("is not ready", 0.6, (_K.CRASH_LOOP,), inherited=True),
+    "Evicted": Condition("was evicted", 0.8, (_K.NODE_FAILURE, _K.MEMORY_SATURATION), inherited=True),
     "Preempted": Condition("gave way to a pod of higher priority", 0.6, (_K.SCHEDULING,)),
     "Preempting": Condition("pushes out a pod of lower priority", 0.3, (_K.SCHEDULING,)),
-    "NodeLost": Condition("is on a node that is lost", 0.9, (_K.NODE_FAILURE,)),
-    "PodFailed": Condition("failed", 0.7, (_K.CRASH_LOOP,)),
-    "PodUnknown": Condition("is in an unknown state", 0.6, (_K.NODE_FAILURE,)),
-    "Failed": Condition("failed", 0.7, (_K.CRASH_LOOP,)),
-    "Pending": Condition("waits to be started", 0.5, (_K.SCHEDULING,)),
-    "Unknown": Condition("is in an unknown state", 0.6, (_K.NODE_FAILURE,)),
-    "FailedCreatePodSandBox": Condition("gets no sandbox (network or runtime)", 0.8, (_K.NETWORK_PARTITION,)),
-    "NetworkNotReady": Condition("has no network on its node", 0.85, (_K.NODE_FAILURE, _K.NETWORK_PARTITION)),
-    "FailedKillPod": Condition("cannot be stopped", 0.4, (_K.NODE_FAILURE,)),
+    "NodeLost": Condition("is on a node that is lost", 0.9, (_K.NODE_FAILURE,), inherited=True),
+    "PodFailed": Condition("failed", 0.7, (_K.CRASH_LOOP,), inherited=True),
+    "PodUnknown": Condition("is in an unknown state", 0.6, (_K.NODE_FAILURE,), inherited=True),
+    "Failed": Condition("failed", 0.7, (_K.CRASH_LOOP,), inherited=True),
+    "Pending": Condition("waits to be started", 0.5, (_K.SCHEDULING,), inherited=True),
+    "Unknown": Condition("is in an unknown state", 0.6, (_K.NODE_FAILURE,), inherited=True),
+    "FailedCreatePodSandBox": Condition("gets no sandbox (network or runtime)", 0.8, (_K.NETWORK_PARTITION,), inherited=True),
+    "NetworkNotReady": Condition("has no network on its node", 0.85, (_K.NODE_FAILURE, _K.NETWORK_PARTITION), inherited=True),
+    "FailedKillPod": Condition("cannot be stopped", 0.4, (_K.NODE_FAILURE,), inherited=True),
     "ExceededGracePeriod": Condition("did not stop in its grace period", 0.3),
     # volumes
     "FailedMount": Condition("cannot mount a volume", 0.85, (_K.STORAGE, _K.CONFIG_CHANGE)),
-    "FailedAttachVolume": Condition("cannot attach a volume", 0.85, (_K.STORAGE,)),
+    "FailedAttachVolume": Condition("cannot attach a volume", 0.85, (_K.STORAGE,), inherited=True),
     "FailedMapVolume": Condition("cannot map a volume", 0.85, (_K.STORAGE,)),
     "VolumeResizeFailed": Condition("cannot grow a volume", 0.6, (_K.STORAGE,)),
     "ProvisioningFailed": Condition("gets no volume", 0.85, (_K.STORAGE,)),
@@ -72,14 +77,14 @@ CONDITIONS: Final[dict[str, Condition]] = {
     "Lost": Condition("lost its volume", 0.9, (_K.STORAGE,)),
     # workloads
     "ProgressDeadlineExceeded": Condition("has a rollout that does not get on", 0.85, (_K.BAD_DEPLOY,)),
-    "ReplicaFailure": Condition("cannot create its replicas", 0.85, (_K.SCHEDULING,)),
+    "ReplicaFailure": Condition("cannot create its replicas", 0.85, (_K.SCHEDULING,), inherited=True),
     "FailedCreate": Condition("cannot create its pods", 0.85, (_K.SCHEDULING,)),
-    "MinimumReplicasUnavailable": Condition("has fewer replicas than it needs", 0.7, (_K.CRASH_LOOP,)),
-    "ReplicasUnavailable": Condition("has fewer replicas than it needs", 0.7, (_K.CRASH_LOOP,)),
+    "MinimumReplicasUnavailable": Condition("has fewer replicas than it needs", 0.7, (_K.CRASH_LOOP,), inherited=True),
+    "ReplicasUnavailable": Condition("has fewer replicas than it needs", 0.7, (_K.CRASH_LOOP,), inherited=True),
     "ScaledToZero": Condition("is scaled to zero", 0.8, (_K.HUMAN_OR_JOB, _K.CONFIG_CHANGE)),
-    "BackoffLimitExceeded": Condition("failed as often as it may", 0.8, (_K.HUMAN_OR_JOB, _K.CRASH_LOOP)),
-    "FailedDaemonPod": Condition("has a daemon pod that fails", 0.6, (_K.CRASH_LOOP,)),
-    "NoEndpoints": Condition("has no ready endpoints", 0.85, (_K.CONFIG_CHANGE, _K.CRASH_LOOP)),
+    "BackoffLimitExceeded": Condition("failed as often as it may", 0.8, (_K.HUMAN_OR_JOB, _K.CRASH_LOOP), inherited=True),
+    "FailedDaemonPod": Condition("has a daemon pod that fails", 0.6, (_K.CRASH_LOOP,), inherited=True),
+    "NoEndpoints": Condition("has no ready endpoints", 0.85, (_K.CONFIG_CHANGE, _K.CRASH_LOOP), inherited=True),
     "FailedToUpdateEndpoint": Condition("has endpoints that cannot be updated", 0.4),
     # autoscalers and quota
     "ScalingLimited": Condition("is at the limit of its autoscaler", 0.6, (_K.CPU_SATURATION, _K.TRAFFIC_SURGE)),
@@ -90,8 +95,8 @@ CONDITIONS: Final[dict[str, Condition]] = {
     "QuotaExhausted": Condition("is used up", 0.5, (_K.SCHEDULING,)),
     "ExceededQuota": Condition("went over its quota", 0.85, (_K.SCHEDULING,)),
     # nodes
-    "NodeNotReady": Condition("is not ready", 0.95, (_K.NODE_FAILURE,)),
-    "NodeStatusUnknown": Condition("stopped reporting", 0.95, (_K.NODE_FAILURE,)),
+    "NodeNotReady": Condition("is not ready", 0.95, (_K.NODE_FAILURE,), inherited=True),
+    "NodeStatusUnknown": Condition("stopped reporting", 0.95, (_K.NODE_FAILURE,), inherited=True),
     "KubeletNotReady": Condition("has a kubelet that is not ready", 0.9, (_K.NODE_FAILURE,)),
     "MemoryPressure": Condition("runs out of memory", 0.85, (_K.MEMORY_SATURATION, _K.NODE_FAILURE)),
     "DiskPressure": Condition("runs out of disk", 0.85, (_K.DISK_SATURATION, _K.NODE_FAILURE)),
@@ -110,8 +115,8 @@ CONDITIONS: Final[dict[str, Condition]] = {
     "CertificateExpired": Condition("has an expired certificate", 0.95, (_K.CREDENTIALS,)),
     "FailedToRetrieveImagePullSecret": Condition("has no pull secret", 0.4, (_K.IMAGE, _K.CREDENTIALS)),
     # what was tried from outside, and what does not agree
-    "Unreachable": Condition("cannot be reached", 0.8, (_K.NETWORK_PARTITION, _K.CRASH_LOOP)),
-    "PartlyUnreachable": Condition("cannot always be reached", 0.5, (_K.NETWORK_LOSS, _K.CRASH_LOOP)),
+    "Unreachable": Condition("cannot be reached", 0.8, (_K.NETWORK_PARTITION, _K.CRASH_LOOP), inherited=True),
+    "PartlyUnreachable": Condition("cannot always be reached", 0.5, (_K.NETWORK_LOSS, _K.CRASH_LOOP), inherited=True),
     "CredentialsDiffer": Condition("signs in with other credentials than its database knows", 0.9, (_K.CREDENTIALS, _K.CONFIG_CHANGE)),
     # scheduling, told apart
     "InsufficientCpu": Condition("finds no node with enough CPU left", 0.9, (_K.SCHEDULING, _K.CPU_SATURATION)),
@@ -126,10 +131,10 @@ CONDITIONS: Final[dict[str, Condition]] = {
     "UntoleratedTaint": Condition("finds only nodes with a taint that it does not tolerate", 0.95, (_K.SCHEDULING, _K.CONFIG_CHANGE)),
     "NodesCordoned": Condition("finds only cordoned nodes", 0.95, (_K.SCHEDULING, _K.HUMAN_OR_JOB)),
     "HostPortTaken": Condition("finds its host port taken on every node", 0.9, (_K.SCHEDULING, _K.CONFIG_CHANGE)),
-    "VolumeUnbound": Condition("waits for a volume", 0.85, (_K.STORAGE,)),
+    "VolumeUnbound": Condition("waits for a volume", 0.85, (_K.STORAGE,), inherited=True),
     "VolumeElsewhere": Condition("has a volume on another node or in another zone", 0.9, (_K.STORAGE, _K.SCHEDULING)),
     "NodeMissing": Condition("is assigned to a node that does not exist", 0.95, (_K.NODE_FAILURE, _K.SCHEDULING)),
-    "NotScheduled": Condition("is looked at by no scheduler", 0.85, (_K.SCHEDULING, _K.NODE_FAILURE)),
+    "NotScheduled": Condition("is looked at by no scheduler", 0.85, (_K.SCHEDULING, _K.NODE_FAILURE), inherited=True),
     "SchedulingGated": Condition("waits behind a scheduling gate", 0.8, (_K.SCHEDULING, _K.HUMAN_OR_JOB)),
     # images, told apart
     "ImageNotFound": Condition("names an image that its registry does not have", 0.95, (_K.IMAGE, _K.BAD_DEPLOY)),
@@ -143,15 +148,15 @@ CONDITIONS: Final[dict[str, Condition]] = {
     "CommandNotFound": Condition("has a command that its image does not have", 0.95, (_K.CONFIG_CHANGE, _K.BAD_DEPLOY)),
     "CommandNotExecutable": Condition("has a command that may not be executed", 0.95, (_K.CONFIG_CHANGE, _K.BAD_DEPLOY)),
     "MemoryLimitTooLow": Condition("has a memory limit too low to start in", 0.95, (_K.MEMORY_SATURATION, _K.CONFIG_CHANGE)),
-    "StuckStarting": Condition("does not get beyond starting", 0.8, (_K.STORAGE, _K.NODE_FAILURE)),
-    "StuckTerminating": Condition("does not go", 0.5, (_K.NODE_FAILURE,)),
+    "StuckStarting": Condition("does not get beyond starting", 0.8, (_K.STORAGE, _K.NODE_FAILURE), inherited=True),
+    "StuckTerminating": Condition("does not go", 0.5, (_K.NODE_FAILURE,), inherited=True),
     "PortConflict": Condition("has two containers on one port", 0.9, (_K.CONFIG_CHANGE,)),
     "VolumePermissionDenied": Condition("may not write to its volume", 0.9, (_K.STORAGE, _K.CONFIG_CHANGE)),
     "DnsOverridden": Condition("asks other name servers than the cluster's", 0.7, (_K.DNS_FAULT, _K.CONFIG_CHANGE)),
     # probes
-    "LivenessProbeFailing": Condition("fails its liveness probe", 0.75, (_K.CRASH_LOOP,)),
-    "ReadinessProbeFailing": Condition("fails its readiness probe", 0.7, (_K.CRASH_LOOP,)),
-    "StartupProbeFailing": Condition("fails its startup probe", 0.7, (_K.CRASH_LOOP,)),
+    "LivenessProbeFailing": Condition("fails its liveness probe", 0.75, (_K.CRASH_LOOP,), inherited=True),
+    "ReadinessProbeFailing": Condition("fails its readiness probe", 0.7, (_K.CRASH_LOOP,), inherited=True),
+    "StartupProbeFailing": Condition("fails its startup probe", 0.7, (_K.CRASH_LOOP,), inherited=True),
     **{
         f"{kind.title()}Probe{fault}": Condition(f"has a {kind} probe {words}", 0.95, (_K.CONFIG_CHANGE, _K.CRASH_LOOP))
         for kind in ("liveness", "readiness", "startup")
@@ -163,7 +168,7 @@ CONDITIONS: Final[dict[str, Condition]] = {
     "MissingSecret": Condition("names a Secret that does not exist", 0.95, (_K.CREDENTIALS, _K.CONFIG_CHANGE)),
     "MissingKey": Condition("names a key that its ConfigMap or Secret does not have", 0.95, (_K.CONFIG_CHANGE, _K.CREDENTIALS)),
     "MissingServiceAccount": Condition("names a service account that does not exist", 0.95, (_K.CONFIG_CHANGE, _K.CREDENTIALS)),
-    "MissingClaim": Condition("names a volume claim that does not exist", 0.9, (_K.STORAGE, _K.CONFIG_CHANGE)),
+    "MissingClaim": Condition("names a volume claim that does not exist", 0.9, (_K.STORAGE, _K.CONFIG_CHANGE), inherited=True),
     "MissingPriorityClass": Condition("names a priority class that does not exist", 0.9, (_K.CONFIG_CHANGE, _K.SCHEDULING)),
     # workloads and jobs
     "RolloutPaused": Condition("has a rollout that is paused", 0.4, (_K.HUMAN_OR_JOB, _K.BAD_DEPLOY)),
@@ -171,7 +176,7 @@ CONDITIONS: Final[dict[str, Condition]] = {
     "GoverningServiceMissing": Condition("names a governing service that does not exist", 0.8, (_K.CONFIG_CHANGE, _K.DNS_FAULT)),
     "PodSecurityViolated": Condition("has pods that the namespace's security level refuses", 0.9, (_K.CONFIG_CHANGE,)),
     "CreationForbidden": Condition("may not create its pods", 0.85, (_K.CONFIG_CHANGE, _K.CREDENTIALS)),
-    "JobFailed": Condition("failed", 0.7, (_K.HUMAN_OR_JOB,)),
+    "JobFailed": Condition("failed", 0.7, (_K.HUMAN_OR_JOB,), inherited=True),
     "JobSuspended": Condition("is suspended", 0.4, (_K.HUMAN_OR_JOB,)),
     "CronJobSuspended": Condition("is suspended", 0.3, (_K.HUMAN_OR_JOB,)),
     "BadSchedule": Condition("has a schedule that cannot be read", 0.7, (_K.CONFIG_CHANGE, _K.HUMAN_OR_JOB)),
@@ -180,12 +185,12 @@ CONDITIONS: Final[dict[str, Condition]] = {
     "SelectorMismatch": Condition("has a service that selects no pod", 0.95, (_K.CONFIG_CHANGE,)),
     "ServiceWithoutPods": Condition("has a service for pods that are not there", 0.4, (_K.CONFIG_CHANGE,)),
     "SelectorElsewhere": Condition("has a service that selects other pods", 0.85, (_K.CONFIG_CHANGE,)),
-    "EndpointsStale": Condition("has endpoints that nobody keeps up", 0.8, (_K.NODE_FAILURE,)),
-    "NoReadyEndpoints": Condition("has a service without a ready pod", 0.6, (_K.CRASH_LOOP,)),
+    "EndpointsStale": Condition("has endpoints that nobody keeps up", 0.8, (_K.NODE_FAILURE,), inherited=True),
+    "NoReadyEndpoints": Condition("has a service without a ready pod", 0.6, (_K.CRASH_LOOP,), inherited=True),
     "TargetPortMismatch": Condition("has a service that sends to a port nobody listens on", 0.9, (_K.CONFIG_CHANGE,)),
     "ServiceProtocolMismatch": Condition("has a service of another protocol than its pods", 0.9, (_K.CONFIG_CHANGE,)),
     "LoadBalancerPending": Condition("gets no address from its load balancer", 0.5, (_K.NETWORK_PARTITION, _K.THIRD_PARTY)),
-    "HostUnknown": Condition("calls a service that does not exist", 0.5, (_K.CONFIG_CHANGE, _K.DNS_FAULT)),
+    "HostUnknown": Condition("calls a service that does not exist", 0.3, (_K.CONFIG_CHANGE, _K.DNS_FAULT)),
     "HostPortUnknown": Condition("calls a port that the service does not have", 0.85, (_K.CONFIG_CHANGE,)),
     "RouteMisdirected": Condition("is reached by no route: that of its name leads elsewhere", 0.85, (_K.CONFIG_CHANGE,)),
     "BackendMissing": Condition("leads to a service that does not exist", 0.85, (_K.CONFIG_CHANGE,)),
@@ -211,7 +216,7 @@ CONDITIONS: Final[dict[str, Condition]] = {
     "ScaleTargetMissing": Condition("has an autoscaler whose target does not exist", 0.5, (_K.CONFIG_CHANGE,)),
     "AutoscalerWithoutMetrics": Condition("has an autoscaler without metrics", 0.4, (_K.CONFIG_CHANGE,)),
     "AutoscalerWithoutRequests": Condition("has an autoscaler that cannot tell its use", 0.4, (_K.CONFIG_CHANGE,)),
-    "DisruptionBlocked": Condition("has fewer healthy pods than its disruption budget wants", 0.4, (_K.CRASH_LOOP,)),
+    "DisruptionBlocked": Condition("has fewer healthy pods than its disruption budget wants", 0.4, (_K.CRASH_LOOP,), inherited=True),
     "BudgetSelectsNothing": Condition("selects no pod", 0.2, (_K.CONFIG_CHANGE,)),
     # nodes and the control plane
     "NodeTainted": Condition("takes only pods that tolerate its taint", 0.25, (_K.HUMAN_OR_JOB, _K.SCHEDULING)),
@@ -234,8 +239,12 @@ CONDITIONS: Final[dict[str, Condition]] = {
     "PolicySelectsNothing": Condition("selects no pod", 0.2, (_K.CONFIG_CHANGE,)),
     # admission, quota and access
     "WebhookServiceMissing": Condition("calls a service that does not exist", 0.7, (_K.CONFIG_CHANGE,)),
-    "WebhookWithoutEndpoints": Condition("calls a service without a ready pod", 0.7, (_K.FAILING_DEPENDENCY, _K.CONFIG_CHANGE)),
-    "AdmissionWebhookUnavailable": Condition("is refused: an admission webhook is silent", 0.85, (_K.FAILING_DEPENDENCY, _K.CONFIG_CHANGE)),
+    "WebhookWithoutEndpoints": Condition(
+        "calls a service without a ready pod", 0.7, (_K.FAILING_DEPENDENCY, _K.CONFIG_CHANGE), inherited=True
+    ),
+    "AdmissionWebhookUnavailable": Condition(
+        "is refused: an admission webhook is silent", 0.85, (_K.FAILING_DEPENDENCY, _K.CONFIG_CHANGE), inherited=True
+    ),
     "AdmissionDenied": Condition("is refused by an admission rule", 0.85, (_K.CONFIG_CHANGE,)),
     **{
         f"{what}QuotaExceeded": Condition(f"is held back by a quota of {words}", 0.92, (_K.SCHEDULING, _K.CONFIG_CHANGE))
