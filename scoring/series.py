@@ -44,6 +44,8 @@ _RECOVERED_POINTS: Final = 3
 _GUARD: Final = 60.0
 # Numbers beyond this are broken exporters, and their squares would overflow.
 _ABSURD: Final = 1e100
+# No source samples more often than each millisecond; a shorter step would make a rate of a rounding error.
+_SHORTEST: Final = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,7 +107,7 @@ def rate(times: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[NDArr
         return times[:0], values[:0]
     grown = np.diff(values)
     grown = np.where(grown < 0, np.maximum(values[1:], 0.0), grown)
-    return times[1:], grown / np.diff(times)
+    return times[1:], grown / np.maximum(np.diff(times), _SHORTEST)
 
 
 def examine(
