@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
-from scoring.calibrate import Judged, brier, expected_calibration_error, fit, reliability
 from scoring.evidence import Verdict
 
 if TYPE_CHECKING:
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from copilot.evaluation.truth import Truth
 
 DEPTH: Final = 5
-# Confidence is mapped by what the other folds showed.
-FOLDS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,40 +109,6 @@ class Quiet:
     def recall(self) -> float | None:
         """Return the share of healthy windows that were told as such."""
         return self.said / self.windows if self.windows else None
-
-
-def calibration(graded: Sequence[Graded]) -> dict[str, Any]:
-    """Return Brier score, its base and expected calibration error of the first line, raw and by the other folds' map."""
-    pairs = [
-        (one.solved.case, Judged(one.solved.entries[0].confidence, one.right)) for one in graded if one.solved.entries
-    ]
-    # Dealt in the order of names, so that a set does not fall into one fold.
-    folds: dict[int, list[Judged]] = defaultdict(list)
-    for number, (_, judged) in enumerate(sorted(pairs, key=lambda pair: pair[0])):
-        folds[number % FOLDS].append(judged)
-    mapped: list[Judged] = []
-    for number, held in folds.items():
-        others = [one for other, ones in folds.items() if other != number for one in ones]
-        found = fit(others)
-        mapped += [Judged(found.apply(one.confidence), one.accepted) for one in held]
-    raw = [judged for _, judged in pairs]
-    share = sum(one.accepted for one in raw) / len(raw) if raw else 0.0
-    base = share * (1.0 - share)
-    after = brier(mapped)
-    return {
-        "judged": len(raw),
-        "right": share,
-        "brier_base": base,
-        "brier_raw": brier(raw),
-        "brier": after,
-        "better_than_base": None if after is None or base == 0.0 else 1.0 - after / base,
-        "ece_raw": expected_calibration_error(raw),
-        "ece": expected_calibration_error(mapped),
-        "reliability": [
-            {"low": one.low, "high": one.high, "cases": one.count, "said": one.confidence, "right": one.accepted}
-            for one in reliability(mapped)
-        ],
-    }
 
 
 def groups(graded: Iterable[Graded]) -> dict[str, dict[str, list[Graded]]]:

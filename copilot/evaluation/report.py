@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from copilot.evaluation.measures import calibration, groups, measure
+from copilot.evaluation import constants
+from copilot.evaluation.calibration import calibration
+from copilot.evaluation.measures import groups, measure
 from copilot.evaluation.peers import PEERS
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ def summary(graded: Sequence[Graded], quiet: Quiet | None, replayed: Replayed | 
         }
     found["with_metrics"] = _with_metrics(graded)
     found["calibration"] = calibration(graded)
+    found["constants"] = constants.count()
     found["peers"] = {name: PEERS[name] for name in found["set"] if name in PEERS}
     if quiet is not None:
         found["healthy"] = {
@@ -86,11 +89,47 @@ def show(console: Console, found: dict[str, Any]) -> None:
             f" {quiet['wrongly_on_faults']} cases with a fault: precision {_share(quiet['precision'])},"
             f" recall {_share(quiet['recall'])} ({by_set})"
         )
-    sure = found["calibration"]
+    _show_calibration(console, found["calibration"])
+    console.print(
+        f"scoring/ holds {sum(found['constants'].values())} numbers in named constants; people set them, looking at the shared cases."
+        " The only thing that a program fitted is the map from raw confidence."
+    )
+
+
+def _show_calibration(console: Console, sure: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    for key, title in (
+        ("reliability_raw", "reliability of the raw confidence"),
+        ("reliability", "reliability after cross-validated calibration"),
+    ):
+        table = Table(title=title, title_justify="left")
+        for name in ("confidence", "cases", "said", "right"):
+            table.add_column(name, justify="right")
+        for row in sure[key]:
+            table.add_row(
+                f"{row['low']:.1f}–{row['high']:.1f}", str(row["cases"]), _share(row["said"]), _share(row["right"])
+            )
+        console.print(table)
     console.print(
         f"confidence of the first line, {sure['judged']} cases, {_share(sure['right'])} right: Brier raw {_share(sure['brier_raw'])},"
         f" calibrated (cross-validated) {_share(sure['brier'])}, always the base rate {_share(sure['brier_base'])}"
         f" ({_percent(sure['better_than_base'])} better); ECE raw {_share(sure['ece_raw'])}, calibrated {_share(sure['ece'])}"
+    )
+    out = sure["systems_out"]
+    if out is None:
+        return
+    table = Table(title="calibration fitted on all other systems", title_justify="left")
+    table.add_column("system", overflow="fold")
+    for name in ("cases", "said", "right", "Brier", "others' base rate", "ECE"):
+        table.add_column(name, justify="right")
+    for system, row in out["systems"].items():
+        shares = (row[name] for name in ("said", "right", "brier", "brier_base", "ece"))
+        table.add_row(system, str(row["cases"]), *map(_share, shares))
+    console.print(table)
+    console.print(
+        f"leaving one system out: Brier {_share(out['brier'])} ({_percent(out['better_than_base'])} better than the base rate),"
+        f" ECE {_share(out['ece'])}"
     )
 
 

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copilot.cli import main
-from copilot.evaluation import cases, evaluation, solving, truth, vocabulary
-from copilot.evaluation.measures import Graded, Quiet, calibration, grade, measure, random_ranking
+from copilot.evaluation import cases, constants, evaluation, solving, truth, vocabulary
+from copilot.evaluation.calibration import calibration
+from copilot.evaluation.measures import Graded, Quiet, grade, measure, random_ranking
 from copilot.evaluation.solving import Entry, Solved
 from copilot.evaluation.truth import Truth
 from copilot.evaluation.vocabulary_kubernetes import CONDITIONS, KINDS
@@ -251,6 +252,39 @@ def test_calibration_never_maps_a_case_by_itself() -> None:
     found = calibration(pairs)
     assert found["brier_base"] == pytest.approx(0.25)
     assert found["brier"] >= 0.24
+
+
+def test_a_system_left_out_is_mapped_by_the_others_alone() -> None:
+    # What is always right here is never right there: who knew one system only would be wholly wrong about the other.
+    pairs = [
+        Graded(replace(one.solved, case=f"{system}-{number:03}", system=system), one.truth, one.place, None, None, None)
+        for system, wanted in (("here", "a"), ("there", "b"))
+        for number in range(40)
+        for one in [graded("a", "b", wanted=wanted, confidence=0.8)]
+    ]
+    found = calibration(pairs)
+    assert found["brier"] == pytest.approx(0.25, abs=0.01)
+    out = found["systems_out"]
+    assert (out["brier"], out["better_than_base"], out["ece"]) == (1.0, -3.0, 1.0)
+    assert out["systems"]["set · here"] == {
+        "cases": 40,
+        "right": 1.0,
+        "said": 0.0,
+        "brier": 1.0,
+        "brier_base": 1.0,
+        "ece": 1.0,
+    }
+
+
+def test_one_system_alone_cannot_be_left_out() -> None:
+    assert calibration([graded("a", wanted="a")])["systems_out"] is None
+
+
+def test_the_numbers_that_people_set_are_counted() -> None:
+    found = constants.count()
+    # Five weights, two ends of an interval, and how many decimals are kept.
+    assert found["confidence"] == 8
+    assert "observations" not in found
 
 
 def test_no_fault_seen_has_a_precision_and_a_recall(tmp_path: Path) -> None:
