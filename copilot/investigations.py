@@ -15,11 +15,14 @@ from copilot.guard.tenancy import tenant_scope
 from copilot.hints import Work, hint_after_commit
 from copilot.models import AuditEntry, Incident, IncidentStatus, Run
 from copilot.stages.correlate import lock_tenant, next_number, start_run
-from copilot.stages.services import match_service
-from integrations.base import ServiceReference
+from copilot.stages.services import named_service
 
 if TYPE_CHECKING:
     from uuid import UUID
+
+
+# The source of an incident that no alert opened.
+BY_HAND = "asked"
 
 
 class Refused(ValueError):
@@ -55,8 +58,7 @@ def investigate(tenant_id: UUID, *, words: str, asked_by: str) -> UUID:
     now = timezone.now()
     with tenant_scope(tenant_id):
         lock_tenant(tenant_id)
-        named = (match_service(ServiceReference(name=word.strip(".,:;!?`"))) for word in words.split())
-        service = next((found for found in named if found), None)
+        service = named_service(words)
         is_name_only = service is not None and words.casefold() == service.name.casefold()
         incident = Incident.objects.create(
             number=next_number(),
@@ -64,7 +66,7 @@ def investigate(tenant_id: UUID, *, words: str, asked_by: str) -> UUID:
             service_name="" if service else words[:200],
             title=f"Is {words} well?" if is_name_only else words[:500],
             status=IncidentStatus.ACKNOWLEDGED,
-            source="asked",
+            source=BY_HAND,
             dedupe_key=f"asked/{now.timestamp()}/{asked_by}"[:300],
             started_at=now,
             alert_at=now,
@@ -77,6 +79,65 @@ def investigate(tenant_id: UUID, *, words: str, asked_by: str) -> UUID:
         run = start_run(incident, asked_by=asked_by)
         hint_after_commit(Work.ADVANCE, tenant_id, run.id)
     return incident.id
+
+
+def resolve(tenant_id: UUID, incident_id: UUID, *, by: str, anyway: bool = False) -> None:
+    """Close an incident that was opened by hand; one that follows an alert is closed where the alert is, or here `anyway`.
+
+    :raises LookupError: where there is no such incident.
+    :raises Refused: where it is closed already, or follows an alert.
+    """
+    now = timezone.now()
+    with tenant_scope(tenant_id):
+        lock_tenant(tenant_id)
+        incident = Incident.objects.filter(id=incident_id).first()
+        if incident is None:
+            raise LookupError("there is no such incident")
+        name = f"INC-{incident.number}"
+        if incident.status == IncidentStatus.RESOLVED:
+            raise Refused(f"{name} is resolved already.")
+        if incident.source != BY_HAND and not anyway:
+            raise Refused(
+                f"{name} follows its alert in {incident.source}: resolve it there, and it is resolved here, too."
+                f" If the alert is gone there: `/sre resolve {incident.number} anyway`."
+            )
+        Incident.objects.filter(id=incident_id).update(
+            status=IncidentStatus.RESOLVED,
+            resolved_at=now,
+            resolved_by=by[:200],
+            last_event_at=now,
+            publish_wanted_at=now,
+            publish_not_before=Now(),
+        )
+        AuditEntry.objects.create(actor=by, action="resolve", target=name, detail={"anyway": anyway})
+
+
+def reopen(tenant_id: UUID, incident_id: UUID, *, by: str) -> UUID:
+    """Open a resolved incident again and look once more; return the run's id.
+
+    :raises LookupError: where there is no such incident.
+    :raises Refused: where it is open.
+    """
+    now = timezone.now()
+    with tenant_scope(tenant_id):
+        lock_tenant(tenant_id)
+        incident = Incident.objects.filter(id=incident_id).first()
+        if incident is None:
+            raise LookupError("there is no such incident")
+        if incident.status != IncidentStatus.RESOLVED:
+            raise Refused(f"INC-{incident.number} is open.")
+        Incident.objects.filter(id=incident_id).update(
+            status=IncidentStatus.ACKNOWLEDGED if incident.acknowledged_at else IncidentStatus.TRIGGERED,
+            resolved_at=None,
+            resolved_by="",
+            last_event_at=now,
+            publish_wanted_at=now,
+            publish_not_before=Now(),
+        )
+        AuditEntry.objects.create(actor=by, action="reopen", target=f"INC-{incident.number}")
+        run = incident.runs.exclude(stage__in=ENDED).first() or start_run(incident, asked_by=by[:200])
+        hint_after_commit(Work.ADVANCE, tenant_id, run.id)
+        return run.id
 
 
 def mute(tenant_id: UUID, incident_id: UUID, *, seconds: float, by: str) -> None:

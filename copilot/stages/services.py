@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.db.models import Q
+from rapidfuzz import fuzz
 
 from copilot.models import Service
-
-if TYPE_CHECKING:
-    from integrations.base import ServiceReference
+from integrations.base import ServiceReference
 
 # Labels that name a service, the most telling first (Kubernetes' recommended labels, common Prometheus practice).
 SERVICE_LABELS = ("service", "app_kubernetes_io_name", "app.kubernetes.io/name", "app", "deployment", "workload", "job")
+
+# What stands around a name in a sentence.
+_AROUND_NAMES = ".,:;!?`'\"“”()"
 
 
 def match_service(reference: ServiceReference) -> Service | None:
@@ -34,6 +34,29 @@ def match_service(reference: ServiceReference) -> Service | None:
         # A repository of several services says nothing about which one was meant.
         return of_repository[0] if len(of_repository) == 1 else None
     return None
+
+
+def named_service(words: str) -> Service | None:
+    """Return the first service that one of the words names, or that all of them together do."""
+    for name in (words, *words.split()):
+        if found := match_service(ServiceReference(name=name.strip(_AROUND_NAMES))):
+            return found
+    return None
+
+
+def closest_services(words: str, *, most: int = 4) -> list[tuple[Service, float]]:
+    """Return the services whose names are most like one of the words, each with its likeness in [0, 100], the best first.
+
+    The likeness is the normalised Indel similarity (rapidfuzz's `ratio`); what is less than half alike is left out.
+    """
+    said = [word.strip(_AROUND_NAMES).casefold() for word in (words, *words.split())]
+    found = [
+        (one, max((fuzz.ratio(word, one.name.casefold()) for word in said if word), default=0.0))
+        for one in Service.objects.all()
+    ]
+    return sorted(
+        ((one, likeness) for one, likeness in found if likeness >= 50), key=lambda pair: (-pair[1], pair[0].name)
+    )[:most]
 
 
 def reference_name(reference: ServiceReference) -> str:

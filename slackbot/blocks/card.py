@@ -20,6 +20,7 @@ from slackbot.blocks.parts import (
     header,
     line,
     link,
+    link_button,
     ours,
     plain,
     rich,
@@ -42,7 +43,10 @@ STAGES = {
     "post": "Weighing the evidence",
 }
 SOURCE_SIGNS = {"asking": "hourglass_flowing_sand", "answered": "white_check_mark", "partial": "warning", "failed": "x"}
-VENDORS = {"pagerduty": "PagerDuty", "alertmanager": "Alertmanager", "slack": "Slack", "manual": "the request"}
+VENDORS = {"pagerduty": "PagerDuty", "alertmanager": "Alertmanager", "slack": "Slack", "asked": "the request"}
+# The source of incidents that no alert opened, and the label by which alerts name their runbook.
+BY_HAND = "asked"
+RUNBOOK = "runbook_url"
 ORIGINS = {"precedent": "seen before", "model": "proposed by the model"}
 
 
@@ -362,7 +366,12 @@ def _incident_buttons(briefing: Briefing) -> list[Block]:
     if words.has_ranking(briefing) or not briefing.is_working:
         label = f"Investigate {words.name(briefing)} again"
         buttons.append(button("Investigate again", "investigate_again", value, label=label))
+    runbook = safe_link(dict(briefing.labels).get(RUNBOOK, ""))
+    if runbook:
+        buttons.append(link_button("Runbook", "runbook", runbook, label=f"Open the runbook of {words.name(briefing)}"))
     if briefing.status != "resolved":
+        if briefing.source == BY_HAND:
+            buttons.append(button("Resolve", "resolve", value, label=f"Resolve {words.name(briefing)}"))
         if briefing.muted_until:
             buttons.append(button("Unmute", "unmute", value, label=f"Unmute {words.name(briefing)}"))
         else:

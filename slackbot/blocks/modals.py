@@ -12,6 +12,7 @@ from slackbot.blocks.parts import (
     bullets,
     context,
     divider,
+    label,
     line,
     link,
     ours,
@@ -32,18 +33,14 @@ if TYPE_CHECKING:
 WORDS_LIMIT = 2000
 
 
-def _title(title: str) -> Element:
-    return {"type": "plain_text", "text": title or "–", "emoji": True}
-
-
 def why_modal(briefing: Briefing, hypothesis: HypothesisLine) -> Block:
     """Return the window that takes a score apart."""
     return {
         "type": "modal",
         "callback_id": "why",
         "private_metadata": str(hypothesis.id),
-        "title": _title(clip(f"{words.name(briefing)}: why #{hypothesis.rank}", 24)),
-        "close": _title("Close"),
+        "title": label(clip(f"{words.name(briefing)}: why #{hypothesis.rank}", 24)),
+        "close": label("Close"),
         "blocks": why_blocks(briefing, hypothesis),
     }
 
@@ -144,7 +141,7 @@ def reason_modal(
     hypothesis_id: UUID, statement: str, reasons: Sequence[tuple[str, str]], *, chosen: str = "", said: str = ""
 ) -> Block:
     """Return the window that asks why a hypothesis was turned down; the 👎 is recorded before it opens."""
-    options = [{"text": _title(label), "value": value} for value, label in reasons]
+    options = [{"text": label(shown), "value": value} for value, shown in reasons]
     chips: Block = {"type": "radio_buttons", "action_id": "reason", "options": options}
     initial = next((one for one in options if one["value"] == chosen), None)
     if initial:
@@ -154,7 +151,7 @@ def reason_modal(
         "action_id": "words",
         "multiline": True,
         "max_length": WORDS_LIMIT,
-        "placeholder": _title("What was it instead? What did we miss?"),
+        "placeholder": label("What was it instead? What did we miss?"),
     }
     if said:
         box["initial_value"] = said[:WORDS_LIMIT]
@@ -162,13 +159,13 @@ def reason_modal(
         "type": "modal",
         "callback_id": "reason",
         "private_metadata": str(hypothesis_id),
-        "title": _title("What is wrong with it?"),
-        "submit": _title("Save"),
-        "close": _title("Skip"),
+        "title": label("What is wrong with it?"),
+        "submit": label("Save"),
+        "close": label("Skip"),
         "blocks": [
             rich(line(text("Your 👎 is recorded for: "), text(clip(statement, 300), italic=True))),
-            {"type": "input", "block_id": "reason", "optional": True, "label": _title("Reason"), "element": chips},
-            {"type": "input", "block_id": "words", "optional": True, "label": _title("In your words"), "element": box},
+            {"type": "input", "block_id": "reason", "optional": True, "label": label("Reason"), "element": chips},
+            {"type": "input", "block_id": "words", "optional": True, "label": label("In your words"), "element": box},
         ],
     }
 
@@ -180,7 +177,7 @@ def other_cause_modal(briefing: Briefing) -> Block:
         "action_id": "words",
         "multiline": True,
         "max_length": WORDS_LIMIT,
-        "placeholder": _title("e.g. the payment provider was down for 12 minutes"),
+        "placeholder": label("e.g. the payment provider was down for 12 minutes"),
     }
     if briefing.confirmed_words:
         box["initial_value"] = briefing.confirmed_words[:WORDS_LIMIT]
@@ -188,12 +185,12 @@ def other_cause_modal(briefing: Briefing) -> Block:
         "type": "modal",
         "callback_id": "other_cause",
         "private_metadata": str(briefing.incident_id),
-        "title": _title("What was the cause?"),
-        "submit": _title("Save"),
-        "close": _title("Cancel"),
+        "title": label("What was the cause?"),
+        "submit": label("Save"),
+        "close": label("Cancel"),
         "blocks": [
             rich(line(text(f"{words.name(briefing)} {clip(briefing.service, 60)}: {clip(briefing.title, 200)}"))),
-            {"type": "input", "block_id": "words", "label": _title("The cause, in a sentence or two"), "element": box},
+            {"type": "input", "block_id": "words", "label": label("The cause, in a sentence or two"), "element": box},
         ],
     }
 
@@ -203,8 +200,8 @@ def notice_modal(title: str, said: str) -> Block:
     return {
         "type": "modal",
         "callback_id": "notice",
-        "title": _title(clip(title, 24)),
-        "close": _title("Close"),
+        "title": label(clip(title, 24)),
+        "close": label("Close"),
         "blocks": [rich(line(text(clip(said, 600))))],
     }
 

@@ -20,6 +20,8 @@ Element = dict[str, Any]
 HEADER_LIMIT = 150
 CONTEXT_LIMIT = 2000
 BUTTON_LIMIT = 75
+OPTION_LIMIT = 75
+TITLE_LIMIT = 24
 LINK_LIMIT = 2000
 
 
@@ -98,6 +100,54 @@ def rich(*parts: Element, block_id: str = "") -> Block:
     return {"type": "rich_text", "elements": list(parts), **({"block_id": block_id} if block_id else {})}
 
 
+# Windows -------------------------------------------------------------------------------------------------------------
+
+
+def label(words: str, limit: int = 2000) -> Element:
+    """Return the plain text of a title, a label or an option."""
+    return {"type": "plain_text", "text": clip(words, limit) or "–", "emoji": True}
+
+
+def option(words: str, value: str, description: str = "") -> Element:
+    """Return one choice of a menu or of radio buttons; `value` holds an id or a word of ours."""
+    made: Element = {"text": label(words, OPTION_LIMIT), "value": value}
+    if description:
+        made["description"] = label(description, OPTION_LIMIT)
+    return made
+
+
+def entry(block_id: str, asked: str, element: Element, *, optional: bool = False, hint: str = "") -> Block:
+    """Return a field to fill in; its element's `action_id` is the block's."""
+    made: Block = {
+        "type": "input",
+        "block_id": block_id,
+        "label": label(asked),
+        "element": {**element, "action_id": block_id},
+        "optional": optional,
+    }
+    if hint:
+        made["hint"] = label(hint)
+    return made
+
+
+def modal(
+    callback_id: str, title: str, blocks: list[Block], *, submit: str = "", close: str = "Cancel", private: str = ""
+) -> Block:
+    """Return a window; with `submit` it is a form. `private` comes back with what is entered."""
+    made: Block = {
+        "type": "modal",
+        "callback_id": callback_id,
+        "title": label(title, TITLE_LIMIT),
+        "close": label(close, TITLE_LIMIT),
+        "blocks": blocks,
+    }
+    if submit:
+        made["submit"] = label(submit, TITLE_LIMIT)
+    if private:
+        made["private_metadata"] = private
+    return made
+
+
 # Other blocks --------------------------------------------------------------------------------------------------------
 
 
@@ -150,6 +200,17 @@ def button(words: str, action_id: str, value: str, *, style: str = "", label: st
     if label:
         made["accessibility_label"] = clip(label, BUTTON_LIMIT)
     return made
+
+
+def link_button(words: str, action_id: str, url: str, *, label: str) -> Element:
+    """Return a button that opens a web address; the caller has checked it with `safe_link`."""
+    return {
+        "type": "button",
+        "action_id": action_id,
+        "text": {"type": "plain_text", "text": clip(words, BUTTON_LIMIT), "emoji": True},
+        "url": url,
+        "accessibility_label": clip(label, BUTTON_LIMIT),
+    }
 
 
 def actions(*elements: Element, block_id: str) -> Block:

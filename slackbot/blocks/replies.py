@@ -25,15 +25,19 @@ from slackbot.blocks.parts import (
     rich,
     text,
 )
-from slackbot.wording import clip
+from slackbot.blocks.thread import similar_message
+from slackbot.wording import clip, duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
+    from copilot.knowledge.alert_runbooks import AlertRunbook
     from copilot.knowledge.briefing import Briefing
+    from copilot.knowledge.recent_changes import ChangeLine
 
 BLOCKS_IN_MESSAGE = 50
+MOST_CHANGES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,3 +152,63 @@ def feedback_reply(number: int, rank: int, value: str, statement: str) -> tuple[
     sign = "👍" if value == "up" else "👎"
     elements = (text(f"{sign} recorded for INC-{number} #{rank}: "), text(clip(statement, 300), italic=True))
     return [rich(line(*elements))], fallback(f"{sign} recorded for INC-{number} #{rank}")
+
+
+def unchosen_reply(said_: str, closest: str) -> tuple[list[Block], str]:
+    """Return that no service is called so, and the command that was probably meant; nothing was opened."""
+    elements = [text("No service is called “"), text(clip(said_, 200)), text("”, so nothing was opened yet.")]
+    if closest:
+        elements.extend((text(" Did you mean "), text(f"/sre investigate {clip(closest, 80)}", code=True), text("?")))
+    return [rich(line(*elements))], fallback(f"No service is called “{clip(said_, 200)}”; nothing was opened yet.")
+
+
+def similar_reply(briefing: Briefing) -> tuple[list[Block], str]:
+    """Return past incidents like this one."""
+    if not briefing.similar:
+        return said(f"{words.name(briefing)}: no past incident is like it.")
+    return similar_message(briefing)
+
+
+def changes_reply(service: str, span: timedelta, found: Sequence[ChangeLine]) -> tuple[list[Block], str]:
+    """Return what changed at a service, the newest first."""
+    over = duration(span.total_seconds())
+    if not found:
+        return said(f"Nothing is known to have changed at {clip(service, 80)} in the last {over}.")
+    count = f"{len(found)} change{'' if len(found) == 1 else 's'} at {clip(service, 80)} in the last {over}"
+    parts: list[Element] = [line(text(count, bold=True)), bullets(*(_change(one) for one in found[:MOST_CHANGES]))]
+    if len(found) > MOST_CHANGES:
+        parts.append(line(text(f"and {len(found) - MOST_CHANGES} older ones")))
+    return [rich(*parts)], fallback(count)
+
+
+def _change(one: ChangeLine) -> Element:
+    elements = [
+        moment(one.at, "{date_short_pretty} {time}"),
+        text("  "),
+        link(one.link, clip(one.title, 160), bold=True),
+    ]
+    if one.detail and one.detail not in one.title:
+        elements.append(text(f" ({clip(one.detail, 160)})"))
+    if one.author:
+        elements.append(text(f" by {clip(one.author, 60)}"))
+    if one.status:
+        elements.append(text(f", {clip(one.status, 30)}"))
+    elements.append(text(f"  ·  {clip(one.source, 40)}", italic=True))
+    if one.incident:
+        elements.append(text(f"  ·  looked at in INC-{one.incident}"))
+    return line(*elements)
+
+
+def runbooks_reply(asked: str, found: Sequence[AlertRunbook]) -> tuple[list[Block], str]:
+    """Return the runbooks that alerts named."""
+    if not found:
+        about = f" for “{clip(asked, 120)}”" if asked else ""
+        return said(f"No alert named a runbook{about}. Alerts bring one along in the annotation `runbook_url`.")
+    lines = [
+        line(
+            link(one.url, clip(one.alert, 120) or "runbook", bold=True),
+            text(f" — {clip(one.service, 60)}, last in INC-{one.incident}"),
+        )
+        for one in found
+    ]
+    return [rich(line(text("Runbooks", bold=True)), bullets(*lines))], fallback(f"{len(found)} runbooks")

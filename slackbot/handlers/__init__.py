@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 def register(app: App) -> None:
     """Attach all listeners to the Bolt app."""
-    actions.register(app)
+    # The first that fits is called, and the buttons' last listener fits all.
     commands.register(app)
+    actions.register(app)
     events.register(app)
     views.register(app)

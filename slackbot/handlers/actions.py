@@ -9,9 +9,10 @@ from uuid import UUID
 from copilot import investigations
 from copilot.guard.tenancy import tenant_scope
 from copilot.knowledge import incident_reader
-from copilot.models import Confirmation, Feedback, FeedbackValue, Hypothesis, Reason, Role
+from copilot.models import Confirmation, Feedback, FeedbackValue, Hypothesis, Role
 from copilot.stages import learn
 from slackbot import blocks
+from slackbot.handlers.deeds import REASONS
 from slackbot.handlers.visitor import Visitor, visitor
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 HOUR = 3600.0
 GONE = "This hypothesis is gone: the incident was investigated again. Look at the message as it is now."
-REASONS = tuple((reason.value, reason.value.capitalize()) for reason in Reason)
 
 
 def register(app: App) -> None:
@@ -34,6 +34,7 @@ def register(app: App) -> None:
     app.action("investigate_again")(_handler(_again))
     app.action("mute")(_handler(_mute))
     app.action("unmute")(_handler(_unmute))
+    app.action("resolve")(_handler(_resolve))
     # Buttons that only open a link, and those of older messages, are acknowledged and do nothing.
     app.action(re.compile(".*"))(_acknowledge)
 
@@ -49,6 +50,9 @@ def _handler(act: Callable[[Visitor, UUID, Ack], None]) -> Callable[..., None]:
         who = visitor(body, context)
         try:
             act(who, UUID(str(_first(body).get("value") or "")), ack)
+        except investigations.Refused as refused:
+            ack()
+            who.tell(str(refused))
         except ValueError:
             ack()
             who.tell("This button carries nothing that we know; the message may be of an older version.")
@@ -182,5 +186,16 @@ def _unmute(who: Visitor, incident_id: UUID, ack: Ack) -> None:
     if _refused(who, ack):
         return
     investigations.mute(who.tenant_id, incident_id, seconds=0.0, by=who.name)
+    ack()
+    who.publish(incident_id)
+
+
+def _resolve(who: Visitor, incident_id: UUID, ack: Ack) -> None:
+    """Close what was opened by hand."""
+    if _refused(who, ack):
+        return
+    with who.once("action", who.trigger_id, "resolve", str(incident_id)) as is_new:
+        if is_new:
+            investigations.resolve(who.tenant_id, incident_id, by=who.name)
     ack()
     who.publish(incident_id)

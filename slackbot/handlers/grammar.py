@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from datetime import timedelta
 
 from rapidfuzz import fuzz, process
 
@@ -11,11 +13,20 @@ COMMANDS = {
     "status": "open incidents, yours first",
     "incident": "one incident: `/sre incident 42`",
     "why": "how its hypotheses were scored: `/sre why 42`",
+    "similar": "past incidents like it, and what fixed them: `/sre similar 42`",
+    "changes": "what changed at a service: `/sre changes checkout 2h`",
+    "runbook": "runbooks that alerts named: `/sre runbook checkout latency`",
     "investigate": "look at a service, or at what you describe: `/sre investigate checkout`",
-    "feedback": "judge a hypothesis: `/sre feedback 42 up`, `/sre feedback 42 down 2 it was the cache`",
+    "feedback": "judge a hypothesis: `/sre feedback 42`, `/sre feedback 42 down 2 it was the cache`",
+    "resolve": "close what was opened by hand: `/sre resolve 42`",
+    "link": "post a service's incidents in a channel (admins): `/sre link checkout #shop`",
+    "connect": "connect PagerDuty, Prometheus, Kubernetes, GitHub … (admins)",
 }
 SHARE = "--share"
 CLOSE_ENOUGH = 55
+_SPAN = re.compile(r"(\d{1,4})(m|min|h|d)")
+_SECONDS = {"m": 60, "min": 60, "h": 3600, "d": 86_400}
+_CHANNEL = re.compile(r"<#([CG][A-Z0-9]+)(?:\|[^>]*)?>|#?([^\s<>#]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +64,18 @@ def number(words: str) -> tuple[int | None, str]:
     first, _, rest = words.partition(" ")
     digits = first.lower().removeprefix("#").removeprefix("inc-").removeprefix("inc")
     return (int(digits), rest.strip()) if digits.isascii() and digits.isdigit() and len(digits) < 10 else (None, words)
+
+
+def span(words: str, *, usual: timedelta, most: timedelta) -> tuple[str, timedelta]:
+    """Return the words without the length of time at their end (`30m`, `2h`, `7d`), and that length, at most `most`."""
+    front, _, last = words.strip().rpartition(" ")
+    found = _SPAN.fullmatch(last.lower())
+    if found is None or not found.group(1).isascii():
+        return words.strip(), usual
+    return front.strip(), min(timedelta(seconds=int(found.group(1)) * _SECONDS[found.group(2)]), most)
+
+
+def channel(word: str) -> str:
+    """Return the channel that a word means, `#shop` or Slack's own `<#C1|shop>`: its id or its name; nothing for neither."""
+    found = _CHANNEL.fullmatch(word.strip())
+    return (found.group(1) or found.group(2)) if found else ""

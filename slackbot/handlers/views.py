@@ -8,7 +8,7 @@ from uuid import UUID
 
 from copilot.models import FeedbackValue, Role
 from copilot.stages import learn
-from slackbot.handlers.visitor import visitor
+from slackbot.handlers.visitor import entered, visitor
 
 if TYPE_CHECKING:
     from slack_bolt import Ack, App, BoltContext
@@ -26,13 +26,6 @@ def _acknowledge(ack: Ack) -> None:
     ack()
 
 
-def _entered(view: dict[str, Any], block_id: str, action_id: str) -> str:
-    """Return what was typed or chosen in one field."""
-    state = (view.get("state") or {}).get("values", {}).get(block_id, {}).get(action_id) or {}
-    chosen = state.get("selected_option") or {}
-    return str(chosen.get("value") or state.get("value") or "").strip()
-
-
 def _reason(ack: Ack, body: dict[str, Any], view: dict[str, Any], context: BoltContext) -> None:
     """Add reason and words to the 👎 that is recorded already."""
     who = visitor(body, context)
@@ -40,7 +33,7 @@ def _reason(ack: Ack, body: dict[str, Any], view: dict[str, Any], context: BoltC
     if refused:
         ack(response_action="errors", errors={"words": refused})
         return
-    reason, words = _entered(view, "reason", "reason"), _entered(view, "words", "words")
+    reason, words = entered(view, "reason"), entered(view, "words")
     try:
         with who.once("view", str(view.get("id")), str(view.get("hash"))) as is_new:
             if not is_new:
@@ -80,7 +73,7 @@ def _other_cause(ack: Ack, body: dict[str, Any], view: dict[str, Any], context: 
                 hypothesis_id=None,
                 person=who.person,
                 person_name=who.name,
-                words=_entered(view, "words", "words"),
+                words=entered(view, "words"),
             )
     except (LookupError, ValueError) as problem:
         ack(response_action="errors", errors={"words": str(problem)})

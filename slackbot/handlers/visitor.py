@@ -93,6 +93,14 @@ class Visitor:
             log.warning("slack view not opened", error=str(failure.response.get("error")))
             self.tell("Slack did not open the window in time; please press again.")
 
+    def replace(self, view: Mapping[str, Any], made: Block) -> None:
+        """Put another content into a window that the person has open."""
+        try:
+            self.client.views_update(view_id=str(view.get("id")), view=made)
+        except SlackApiError as failure:
+            # Closed meanwhile: what was done is done.
+            log.info("slack view not updated", error=str(failure.response.get("error")))
+
     def publish(self, incident_id: UUID) -> None:
         """Show what was changed; where that fails now, the wish is in the rows and the sweeper does it."""
         try:
@@ -121,6 +129,19 @@ def _mapping(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """Return a nested object, empty where there is none: requests of different kinds are shaped differently."""
     found = body.get(name)
     return found if isinstance(found, dict) else {}
+
+
+def entered(view: Mapping[str, Any], name: str) -> str:
+    """Return what was typed or chosen in a window's field, whose block and action bear the same name."""
+    state = _mapping(_mapping(_mapping(_mapping(view, "state"), "values"), name), name)
+    chosen = _mapping(state, "selected_option")
+    return str(chosen.get("value") or state.get("value") or state.get("selected_conversation") or "").strip()
+
+
+def ticked(view: Mapping[str, Any], name: str) -> bool:
+    """Return whether a window's only box of that name is ticked."""
+    state = _mapping(_mapping(_mapping(_mapping(view, "state"), "values"), name), name)
+    return bool(state.get("selected_options"))
 
 
 def visitor(body: Mapping[str, Any], context: Mapping[str, Any]) -> Visitor:

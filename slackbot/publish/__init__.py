@@ -13,11 +13,11 @@ from django.utils import timezone
 
 from copilot.knowledge import incident_reader
 from copilot.observe import logger
-from slackbot import installs
+from slackbot import installs, troubles
 from slackbot.models import InstallationStatus
-from slackbot.publish import lease, troubles
+from slackbot.publish import lease
 from slackbot.publish.posting import Publication
-from slackbot.publish.troubles import Trouble
+from slackbot.troubles import Trouble
 
 if TYPE_CHECKING:
     from uuid import UUID

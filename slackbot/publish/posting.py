@@ -14,11 +14,11 @@ from slack_sdk.errors import SlackApiError
 from copilot.guard.tenancy import tenant_scope
 from copilot.models import Stage
 from copilot.observe import logger
-from slackbot import blocks, charts, installs
+from slackbot import blocks, channels, charts, installs, troubles
 from slackbot.blocks import words
 from slackbot.models import SlackPost
-from slackbot.publish import channels, lease, troubles
-from slackbot.publish.troubles import Trouble
+from slackbot.publish import lease
+from slackbot.troubles import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,12 +14,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from copilot.knowledge.alert_runbooks import AlertRunbook
 from copilot.knowledge.briefing import Briefing, HypothesisLine, SimilarIncident, SourceLine, Verdicts
+from copilot.knowledge.recent_changes import ChangeLine
 from scoring.evidence import CauseKind, Direction, Evidence, EvidenceKind, Factor
 from scoring.observations import Entity, EntityKind
 from slackbot import blocks
-from slackbot.blocks import replies, words
+from slackbot.blocks import asking, connecting, replies, words
 from slackbot.blocks.parts import fallback, safe_link
+from slackbot.handlers import grammar
 from slackbot.local.blocks import check_message_blocks, check_view
 from slackbot.plain_text import message_text
 from tests.unit.slackbot import briefings
@@ -29,7 +32,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Made = list[dict[str, Any]]
-COMMANDS = {"help": "what I can do", "status": "open incidents, yours first"}
 
 
 def all_messages(briefing: Briefing) -> Iterator[tuple[str, Made, str]]:
@@ -41,6 +43,7 @@ def all_messages(briefing: Briefing) -> Iterator[tuple[str, Made, str]]:
         blocks.resolution_message,
         replies.incident_reply,
         replies.why_reply,
+        replies.similar_reply,
     ):
         yield (build.__name__, *build(briefing))
     open_incident = replies.OpenIncident(
@@ -59,7 +62,28 @@ def all_messages(briefing: Briefing) -> Iterator[tuple[str, Made, str]]:
     yield ("opened_reply", *replies.opened_reply(briefing.number, briefing.channel, briefing.url))
     yield ("said", *replies.said(briefing.title))
     yield ("feedback_reply", *replies.feedback_reply(briefing.number, 1, "up", briefing.explanation))
-    yield ("help_reply", *replies.help_reply(COMMANDS))
+    yield ("help_reply", *replies.help_reply(grammar.COMMANDS))
+    yield ("unchosen_reply", *replies.unchosen_reply(briefing.title, briefing.service))
+    for count in (0, 30):
+        changes = [change_line(briefing)] * count
+        yield ("changes_reply", *replies.changes_reply(briefing.service, timedelta(hours=2), changes))
+    runbook = AlertRunbook(briefing.url, briefing.service, briefing.title, briefing.number)
+    for found in ([], [runbook] * 5):
+        yield ("runbooks_reply", *replies.runbooks_reply(briefing.title, found))
+
+
+def change_line(briefing: Briefing) -> ChangeLine:
+    """A change in which outsiders chose every word."""
+    return ChangeLine(
+        at=briefing.started_at,
+        title=briefing.title,
+        author=briefing.acknowledged_by,
+        link=briefing.url,
+        status=briefing.severity,
+        source=briefing.model,
+        detail=briefing.explanation,
+        incident=briefing.number,
+    )
 
 
 def all_views(briefing: Briefing) -> Iterator[dict[str, Any]]:
@@ -72,6 +96,39 @@ def all_views(briefing: Briefing) -> Iterator[dict[str, Any]]:
         )
     yield blocks.other_cause_modal(briefing)
     yield blocks.notice_modal(briefing.title, briefing.explanation)
+    services = [(place, briefing.service) for place in range(120)]
+    for few in ([], services[:4]):
+        yield asking.which_service_modal(briefing.title, few)
+    for some in ([], services):
+        yield asking.investigate_modal(some)
+    yield asking.link_modal(services, chosen=3, here="C0123456")
+    if briefing.hypotheses:
+        yield asking.feedback_modal(briefing, reasons)
+    choices = [connecting.Choice(f"kind{n}", briefing.service, briefing.title if n % 2 else "") for n in range(20)]
+    yield connecting.choose_modal(choices)
+    shapes = ("text", "list", "lines", "secret", "secret lines", "number", "flag")
+    fields = [
+        connecting.Field(
+            name=f"field_{shape.replace(' ', '_')}",
+            title=briefing.service,
+            hint=briefing.explanation,
+            shape=shape,
+            is_required=bool(place % 2),
+            value={"number": "30", "flag": connecting.TRUE}.get(shape, briefing.title),
+            is_stored=shape.startswith("secret"),
+        )
+        for place, shape in enumerate(shapes)
+    ]
+    yield connecting.form_modal("prometheus", briefing.service, fields, "http://127.0.0.1:8002/admin/")
+    made = connecting.connected_modal(
+        briefing.service,
+        str(briefing.incident_id),
+        webhook_url="https://copilot.example.com/hooks/pagerduty/KEY",
+        generated={"bearer_token": "s3cret"},
+    )
+    yield made
+    for works in (None, True, False):
+        yield connecting.with_result({**made, "id": "V1", "hash": "1.2"}, works=works, detail=briefing.explanation)
 
 
 def card(state: str) -> str:
@@ -185,6 +242,22 @@ def test_a_resolved_card_says_when_by_whom_and_how_long() -> None:
     assert "Mute" not in said
 
 
+def test_only_what_was_opened_by_hand_is_resolved_here() -> None:
+    assert "[ Resolve ]" not in card("likely")
+    by_hand = replace(briefings.LIKELY, source="asked")
+    assert "[ Resolve ]" in message_text({"blocks": blocks.root_card(by_hand)[0]})
+    over = replace(briefings.RESOLVED, source="asked")
+    assert "[ Resolve ]" not in message_text({"blocks": blocks.root_card(over)[0]})
+
+
+def test_the_alerts_own_runbook_is_a_button_where_it_is_a_web_address() -> None:
+    def buttons(url: str) -> str:
+        return message_text({"blocks": blocks.root_card(replace(briefings.LIKELY, labels=(("runbook_url", url),)))[0]})
+
+    assert "[ Runbook ]" in buttons("https://wiki.example/runbooks/latency")
+    assert "[ Runbook ]" not in buttons("javascript:alert(1)")
+
+
 def test_an_unknown_service_is_said_to_be_unknown() -> None:
     assert "No service is set up for “mystery-api”" in card("unknown service")
 
@@ -263,7 +336,7 @@ def test_buttons_carry_ids_and_nothing_else() -> None:
         for _, made, _ in all_messages(briefing):
             for block in made:
                 for element in block.get("elements", []):
-                    if element.get("type") == "button":
+                    if element.get("type") == "button" and "url" not in element:
                         UUID(element["value"])
 
 

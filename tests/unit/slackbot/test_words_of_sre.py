@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from slack_sdk.errors import SlackApiError, SlackRequestError
 from slack_sdk.web import SlackResponse
 
-from slackbot.handlers.grammar import Asked, number, understand
-from slackbot.publish.troubles import backoff, understood
+from slackbot.handlers.grammar import Asked, channel, number, span, understand
+from slackbot.troubles import backoff, understood
 from slackbot.wording import clip, duration
 
 
@@ -47,6 +48,30 @@ def test_sre_is_understood(typed: str, asked: Asked) -> None:
 )
 def test_an_incidents_number_is_read(words: str, found: tuple[int | None, str]) -> None:
     assert number(words) == found
+
+
+@pytest.mark.parametrize(
+    ("words", "rest", "length"),
+    [
+        ("checkout", "checkout", timedelta(hours=2)),
+        ("checkout 30m", "checkout", timedelta(minutes=30)),
+        ("checkout 45min", "checkout", timedelta(minutes=45)),
+        ("checkout 6h", "checkout", timedelta(hours=6)),
+        ("checkout 9999d", "checkout", timedelta(days=7)),
+        ("2h", "", timedelta(hours=2)),
+        ("checkout two", "checkout two", timedelta(hours=2)),
+    ],
+)
+def test_a_length_of_time_is_read_at_the_end(words: str, rest: str, length: timedelta) -> None:
+    assert span(words, usual=timedelta(hours=2), most=timedelta(days=7)) == (rest, length)
+
+
+@pytest.mark.parametrize(
+    ("word", "found"),
+    [("#shop", "shop"), ("<#C0123|shop>", "C0123"), ("<#C0123>", "C0123"), ("shop", "shop"), ("<!channel>", "")],
+)
+def test_a_channel_is_read_as_typed_and_as_slack_escapes_it(word: str, found: str) -> None:
+    assert channel(word) == found
 
 
 def refusal(error: str, *, status: int = 200, headers: dict[str, str] | None = None, **more: Any) -> SlackApiError:

@@ -1,0 +1,143 @@
+"""The `/sre` commands that only look: incidents, why, similar ones, changes, runbooks."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.utils import timezone
+
+from copilot.guard.tenancy import tenant_scope
+from copilot.knowledge import incident_reader
+from copilot.knowledge.alert_runbooks import LABEL, AlertRunbook, alert_runbooks
+from copilot.knowledge.recent_changes import recent_changes
+from copilot.models import Hypothesis, Incident, IncidentStatus
+from copilot.stages.services import closest_services, named_service
+from slackbot.blocks import replies
+from slackbot.handlers import grammar
+from slackbot.models import SlackPost
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from slackbot.blocks.parts import Block
+    from slackbot.handlers.visitor import Visitor
+
+    Reply = tuple[list[Block], str]
+
+SHOWN = 15
+CHANGES_SPAN, LONGEST_SPAN = timedelta(hours=2), timedelta(days=7)
+
+
+class Misunderstood(ValueError):
+    """Say in words what a command lacks."""
+
+
+def numbered(who: Visitor, words: str, example: str) -> tuple[int, UUID, str]:
+    """Return the incident's number and id, and the rest of the words.
+
+    :raises Misunderstood: where no number is given.
+    :raises LookupError: where there is no such incident.
+    """
+    number, rest = grammar.number(words)
+    if number is None:
+        raise Misunderstood(f"Say which incident, e.g. `{example}`. `/sre status` lists the open ones.")
+    return number, incident_reader.find(who.tenant_id, number), rest
+
+
+def status(who: Visitor, _rest: str, _body: dict[str, Any]) -> Reply:
+    """Answer `/sre status`: the open incidents, the asker's first."""
+    with tenant_scope(who.tenant_id):
+        rows = Incident.objects.exclude(status=IncidentStatus.RESOLVED).select_related("service")
+        total = rows.count()
+        found = list(rows.order_by("-started_at")[:200])
+        mine = {one.id for one in found if _is_mine(who, one)}
+        found = sorted(found, key=lambda one: (one.id not in mine, -one.number))[:SHOWN]
+        posts = {
+            post.incident_id: post for post in SlackPost.objects.filter(incident__in=found, key="root").exclude(ts="")
+        }
+        leads = {
+            row.run.incident_id: row
+            for row in Hypothesis.objects.filter(run__incident__in=found, rank=1)
+            .select_related("run")
+            .order_by("run__sequence")
+        }
+    lines = [
+        replies.OpenIncident(
+            number=one.number,
+            title=one.title,
+            service=one.display_service,
+            status=one.status,
+            severity=one.severity,
+            started_at=one.started_at,
+            assignees=tuple(one.assignees),
+            is_mine=one.id in mine,
+            lead=f"Lead: {leads[one.id].statement}" if one.id in leads else "",
+            link=permalink(who, posts.get(one.id)) or one.url,
+        )
+        for one in found
+    ]
+    return replies.status_reply(lines, total)
+
+
+def _is_mine(who: Visitor, incident: Incident) -> bool:
+    """Return whether the incident is the asker's: assigned to, or acknowledged by them, or of a service they own."""
+    names = {who.person.lower(), who.name.lower()} - {""}
+    owners = incident.service.owners if incident.service else []
+    people = [*incident.assignees, incident.acknowledged_by, *owners]
+    # An assignee is named as PagerDuty does it: in full, or by e-mail address.
+    known = {part for one in people for part in (str(one).lower(), str(one).lower().partition("@")[0])}
+    return bool(names & known)
+
+
+def permalink(who: Visitor, post: SlackPost | None) -> str:
+    """Return the web address of a posted message."""
+    base = who.installation.team_url
+    return f"{base.rstrip('/')}/archives/{post.channel}/p{post.ts.replace('.', '')}" if post and base else ""
+
+
+def incident(who: Visitor, rest: str, _body: dict[str, Any]) -> Reply:
+    """Answer `/sre incident 42`."""
+    _, incident_id, _ = numbered(who, rest, "/sre incident 42")
+    return replies.incident_reply(incident_reader.read(who.tenant_id, incident_id))
+
+
+def why(who: Visitor, rest: str, _body: dict[str, Any]) -> Reply:
+    """Answer `/sre why 42`."""
+    _, incident_id, _ = numbered(who, rest, "/sre why 42")
+    return replies.why_reply(incident_reader.read(who.tenant_id, incident_id))
+
+
+def similar(who: Visitor, rest: str, _body: dict[str, Any]) -> Reply:
+    """Answer `/sre similar 42`."""
+    _, incident_id, _ = numbered(who, rest, "/sre similar 42")
+    return replies.similar_reply(incident_reader.read(who.tenant_id, incident_id))
+
+
+def changes(who: Visitor, rest: str, _body: dict[str, Any]) -> Reply:
+    """Answer `/sre changes checkout 2h`."""
+    words, span = grammar.span(rest, usual=CHANGES_SPAN, most=LONGEST_SPAN)
+    if not words:
+        raise Misunderstood("Say of which service: `/sre changes checkout`, or `/sre changes checkout 6h`.")
+    with tenant_scope(who.tenant_id):
+        service = named_service(words)
+        closest = [] if service else closest_services(words, most=1)
+    if service is None:
+        more = f" Did you mean `/sre changes {closest[0][0].name}`?" if closest else ""
+        raise Misunderstood(f"I know no service “{words}”.{more}")
+    now = timezone.now()
+    return replies.changes_reply(
+        service.name, span, recent_changes(who.tenant_id, service, since=now - span, until=now)
+    )
+
+
+def runbook(who: Visitor, rest: str, _body: dict[str, Any]) -> Reply:
+    """Answer `/sre runbook checkout latency`, or `/sre runbook 42`."""
+    number, _ = grammar.number(rest)
+    if number is None:
+        return replies.runbooks_reply(rest, alert_runbooks(who.tenant_id, rest))
+    briefing = incident_reader.read(who.tenant_id, incident_reader.find(who.tenant_id, number))
+    url = dict(briefing.labels).get(LABEL, "")
+    if url:
+        return replies.runbooks_reply(rest, [AlertRunbook(url, briefing.service, briefing.title, number)])
+    return replies.runbooks_reply(briefing.service, alert_runbooks(who.tenant_id, briefing.service))

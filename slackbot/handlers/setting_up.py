@@ -1,0 +1,288 @@
+"""The `/sre` commands of admins: connect a vendor, and link a service to its channel; each with its windows."""
+
+from __future__ import annotations
+
+from types import NoneType
+from typing import TYPE_CHECKING, Any, get_args, get_origin
+from uuid import UUID
+
+from pydantic import SecretStr
+from slack_sdk.errors import SlackApiError, SlackClientError
+
+from copilot import connections
+from copilot.config import config
+from copilot.guard import vault
+from copilot.guard.tenancy import tenant_scope
+from copilot.models import AuditEntry, Connection, ConnectionHealth, Role, Service
+from copilot.observe import logger
+from copilot.stages.services import closest_services, named_service
+from integrations import registry
+from slackbot import channels, troubles
+from slackbot.blocks import asking, connecting, notice_modal, replies
+from slackbot.handlers import grammar
+from slackbot.handlers.deeds import allowed
+from slackbot.handlers.lookups import Misunderstood
+from slackbot.handlers.visitor import entered, ticked, visitor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pydantic.fields import FieldInfo
+    from slack_bolt import Ack, App, BoltContext
+
+    from integrations.base import Integration
+    from slackbot.handlers.lookups import Reply
+    from slackbot.handlers.visitor import Visitor
+
+log = logger(__name__)
+# What a description begins with where the value has many lines.
+LONG_TEXTS = ("YAML", "PEM")
+ABBREVIATIONS = {"url", "tls", "ca", "api", "id"}
+HEALTH = {
+    ConnectionHealth.WORKS: "works",
+    ConnectionHealth.FAILING: "does not work",
+    ConnectionHealth.UNKNOWN: "not tested yet",
+}
+
+
+def register(app: App) -> None:
+    """Attach the windows."""
+    app.action("connect_kind")(_chosen)
+    app.action("connect_test")(_tested)
+    app.view("connect")(_connected)
+    app.view("link")(_linked)
+
+
+# connect -------------------------------------------------------------------------------------------------------------
+
+
+def connect(who: Visitor, _rest: str, _body: dict[str, Any]) -> Reply | None:
+    """Answer `/sre connect`: a window that asks what to connect."""
+    allowed(who, Role.ADMIN)
+    with tenant_scope(who.tenant_id):
+        known = {one.kind: one for one in Connection.objects.filter(name="default")}
+    choices = [
+        connecting.Choice(kind, one.title, _health(known[kind]) if kind in known else "")
+        for kind, one in _connectable()
+    ]
+    who.show(connecting.choose_modal(choices))
+    return None
+
+
+def _connectable() -> Iterable[tuple[str, Integration]]:
+    return sorted(registry.integrations().items(), key=lambda pair: pair[1].title.casefold())
+
+
+def _health(row: Connection) -> str:
+    said = HEALTH.get(ConnectionHealth(row.health), row.health)
+    if not row.is_enabled:
+        said = "switched off"
+    return f"{said}: {row.health_detail}" if row.health == ConnectionHealth.FAILING and row.health_detail else said
+
+
+def _chosen(ack: Ack, body: dict[str, Any], context: BoltContext) -> None:
+    """Put the form of the chosen kind in the window."""
+    who = visitor(body, context)
+    ack()
+    view = body.get("view") or {}
+    if who.refusal(Role.ADMIN):
+        who.replace(view, notice_modal("Connect", who.refusal(Role.ADMIN)))
+        return
+    kind = str(((body.get("actions") or [{}])[0].get("selected_option") or {}).get("value") or "")
+    integration = registry.integrations().get(kind)
+    if integration is None:
+        who.replace(view, notice_modal("Connect", "There is nothing of this kind to connect."))
+        return
+    admin = f"{config().ops_url.rstrip('/')}/admin/"
+    who.replace(view, connecting.form_modal(kind, integration.title, list(_fields(who, integration)), admin))
+
+
+def _fields(who: Visitor, integration: Integration) -> Iterable[connecting.Field]:
+    with tenant_scope(who.tenant_id):
+        row = Connection.objects.filter(kind=integration.slug, name="default").first()
+    try:
+        stored = vault.unseal(row.tenant_id, row.sealed) if row else {}
+    except vault.SealBroken:
+        stored = {}
+    for name, field in integration.Credentials.model_fields.items():
+        shape = _shape(field)
+        value = (
+            ""
+            if shape.startswith("secret")
+            else _shown(stored.get(name, None if field.is_required() else field.default))
+        )
+        yield connecting.Field(
+            name=name,
+            title=field.title or _title(name),
+            hint=_hint(integration, name, field),
+            shape=shape,
+            is_required=field.is_required(),
+            value=value,
+            is_stored=shape.startswith("secret") and bool(stored.get(name)),
+        )
+
+
+def _hint(integration: Integration, name: str, field: FieldInfo) -> str:
+    made = " Leave empty to have one made." if name in integration.generated else ""
+    return f"{field.description or ''}{made}".strip()
+
+
+def _title(name: str) -> str:
+    words = " ".join(word.upper() if word in ABBREVIATIONS else word for word in name.split("_"))
+    return words[:1].upper() + words[1:]
+
+
+def _shape(field: FieldInfo) -> str:
+    inner = [one for one in get_args(field.annotation) if one is not NoneType]
+    kind = inner[0] if NoneType in get_args(field.annotation) and len(inner) == 1 else field.annotation
+    if kind is bool:
+        return "flag"
+    if kind is int:
+        return "number"
+    if (field.description or "").startswith(LONG_TEXTS):
+        return "secret lines" if kind is SecretStr else "lines"
+    if kind is SecretStr:
+        return "secret"
+    return "list" if (get_origin(kind) or kind) is tuple else "text"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return connecting.TRUE if value else ""
+    if isinstance(value, (list, tuple)):
+        return ", ".join(str(one) for one in value)
+    return "" if value is None else str(value)
+
+
+def _values(integration: Integration, view: dict[str, Any]) -> dict[str, Any]:
+    """Return what was entered; an empty field leaves its value as it is, or at its default."""
+    values: dict[str, Any] = {}
+    for name, field in integration.Credentials.model_fields.items():
+        shape = _shape(field)
+        if shape == "flag":
+            values[name] = ticked(view, name)
+            continue
+        said = entered(view, name)
+        if said:
+            values[name] = [one.strip() for one in said.split(",") if one.strip()] if shape == "list" else said
+        elif not shape.startswith("secret") and not field.is_required():
+            values[name] = field.default
+    return values
+
+
+def _connected(ack: Ack, body: dict[str, Any], view: dict[str, Any], context: BoltContext) -> None:
+    """Seal what was entered, say what to do with it, and test it."""
+    who = visitor(body, context)
+    integration = registry.integrations().get(str(view.get("private_metadata") or ""))
+    first = next((str(one["block_id"]) for one in view.get("blocks") or [] if one.get("type") == "input"), "")
+    refused = who.refusal(Role.ADMIN)
+    if refused or integration is None:
+        ack(response_action="errors", errors={first: refused or "There is nothing of this kind to connect."})
+        return
+    try:
+        opened = connections.connect(
+            who.tenant_id, integration.slug, _values(integration, view), actor=f"slack: {who.name}"
+        )
+    except connections.WrongValue as problem:
+        known = set(integration.Credentials.model_fields)
+        errors = {field if field in known else first: message for field, message in problem.problems}
+        ack(response_action="errors", errors=errors or {first: str(problem)})
+        return
+    made = connecting.connected_modal(
+        integration.title,
+        str(opened.connection_id),
+        webhook_url=opened.webhook_url,
+        generated=opened.generated,
+    )
+    ack(response_action="update", view=made)
+    _test(who, {**made, "id": view.get("id")}, opened.connection_id)
+
+
+def _tested(ack: Ack, body: dict[str, Any], context: BoltContext) -> None:
+    """Test the connection again."""
+    who = visitor(body, context)
+    ack()
+    view = body.get("view") or {}
+    if who.refusal(Role.ADMIN):
+        return
+    try:
+        connection_id = UUID(str((body.get("actions") or [{}])[0].get("value") or ""))
+    except ValueError:
+        return
+    who.replace(view, connecting.with_result(view, works=None))
+    _test(who, view, connection_id)
+
+
+def _test(who: Visitor, view: dict[str, Any], connection_id: UUID) -> None:
+    try:
+        health = connections.check(who.tenant_id, connection_id)
+        works, detail = health.works, health.detail
+    except LookupError as gone:
+        works, detail = False, str(gone)
+    who.replace(view, connecting.with_result(view, works=works, detail=detail))
+
+
+# link ----------------------------------------------------------------------------------------------------------------
+
+
+def link(who: Visitor, rest: str, _body: dict[str, Any]) -> Reply | None:
+    """Answer `/sre link checkout #shop`; what is not said is asked in a window."""
+    allowed(who, Role.ADMIN)
+    name, _, last = rest.rpartition(" ")
+    wanted = grammar.channel(last) if name and last.startswith(("#", "<#")) else ""
+    words = name if wanted else rest
+    with tenant_scope(who.tenant_id):
+        services = [(one.id, one.name) for one in Service.objects.order_by("name")]
+        service = named_service(words) if words else None
+        closest = [] if service or not words else closest_services(words, most=1)
+    if not services:
+        raise Misunderstood(
+            "No services are set up yet: an admin adds them on the admin page, or `copilot service add`."
+        )
+    if words and service is None:
+        # Slack's own way of writing a channel, `<#C1|shop>`, is none that a person types.
+        there = f"#{last.rpartition('|')[2].strip('<#>')}" if wanted else "#channel"
+        more = f" Did you mean `/sre link {closest[0][0].name} {there}`?" if closest else ""
+        raise Misunderstood(f"I know no service “{words}”.{more}")
+    if service is None or not wanted:
+        who.show(asking.link_modal(services, chosen=service.id if service else None, here=who.channel))
+        return None
+    shown = _link(who, service.id, wanted)
+    return replies.said(f"{service.name}'s incidents come in {shown} from now on.")
+
+
+def _link(who: Visitor, service_id: int, channel: str) -> str:
+    """Let a service's incidents be shown in a channel; return the channel's name.
+
+    :raises Misunderstood: where the channel or the service is not to be had.
+    """
+    try:
+        found = channels.find(who.client, channel)
+        if found is None:
+            raise Misunderstood(f"I see no channel #{channel}. If it is private, invite me to it first.")
+        about = who.client.conversations_info(channel=found).get("channel") or {}
+    except (SlackApiError, SlackClientError, OSError) as failure:
+        trouble = troubles.understood(failure)
+        raise Misunderstood(trouble.words if trouble else "Slack did not answer; please try again.") from failure
+    if about.get("is_archived"):
+        raise Misunderstood(f"#{about.get('name') or channel} is archived.")
+    name = f"#{about.get('name') or found}"[:100]
+    with tenant_scope(who.tenant_id):
+        service = Service.objects.filter(id=service_id).first()
+        if service is None:
+            raise Misunderstood("This service is gone; choose another.")
+        Service.objects.filter(id=service_id).update(channel=name)
+        AuditEntry.objects.create(actor=who.name, action="link channel", target=service.name, detail={"channel": name})
+    return name
+
+
+def _linked(ack: Ack, body: dict[str, Any], view: dict[str, Any], context: BoltContext) -> None:
+    """Link what was chosen."""
+    who = visitor(body, context)
+    try:
+        allowed(who, Role.ADMIN)
+        _link(who, int(entered(view, "service") or 0), entered(view, "channel"))
+    except Misunderstood as problem:
+        ack(response_action="errors", errors={"channel": str(problem)})
+        return
+    ack()
