@@ -67,7 +67,8 @@ def read(directory: Path) -> RecordedCase:
     for graph in graphs:
         if isinstance(graph, dict):
             entities.learn(topology.types(graph))
-    table = _table(folder, references)
+    fault = number(case.get("anomaly_time"))
+    table = _table(folder, references, fault)
     window = _window(folder, case, table)
     alert = case.get("alert") if isinstance(case.get("alert"), dict) else {}
     found = list(_observed(folder, case, entities, window, references, graphs, table))
@@ -107,7 +108,7 @@ def _references(case: Mapping[str, Any]) -> tuple[str, ...]:
     return (named,) if isinstance(named, str) else tuple(str(one) for one in named or ())
 
 
-def _table(folder: Folder, references: Iterable[str]) -> Table | None:
+def _table(folder: Folder, references: Iterable[str], fault: float) -> Table | None:
     own = folder.table("metrics.csv.gz") or folder.table("metrics.csv")
     if own is None:
         return None
@@ -117,7 +118,7 @@ def _table(folder: Folder, references: Iterable[str]) -> Table | None:
         if name.endswith((".csv.gz", ".csv")) and "trace_stats" not in name and "templates" not in name
         and (found := folder.table(name)) is not None
     ]  # fmt: skip
-    return metrics.joined(own, normal)
+    return metrics.joined(own, normal, quiet_until=fault - QUIET_GUARD)
 
 
 def _window(folder: Folder, case: Mapping[str, Any], table: Table | None) -> Window:
@@ -252,7 +253,8 @@ def quiet(directory: Path, *, share: float = 0.75) -> RecordedCase | None:
     if not isinstance(case, dict):
         raise BadCase(f"{folder.directory / 'case.json'}: expected a JSON object that describes the case")
     entities, references = _entities(case), _references(case)
-    table, fault = _table(folder, references), number(case.get("anomaly_time"))
+    fault = number(case.get("anomaly_time"))
+    table = _table(folder, references, fault)
     if table is None or not math.isfinite(fault):
         return None
     kept = table.times < fault - QUIET_GUARD

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,9 @@ _NOT_SECONDS = 60.0
 _NOT_A_SHARE = 1.5
 # A container seldom has more cores than this: larger numbers are percent of one.
 _NOT_CORES = 64.0
+# A reference's level is out of date where all quiet rows of the case itself are so many spreads away from it.
+_ELSEWHERE = 3.0
+_MAD_TO_SIGMA = 1.4826
 # A column without any number, or with so few, tells nothing.
 _LEAST = 4
 
@@ -41,8 +45,12 @@ class _Read:
     values: NDArray[np.float64]
 
 
-def joined(own: Table, references: list[Table]) -> Table:
-    """Return a table with the rows of normal periods before its own, moved in time so that they end one step before."""
+def joined(own: Table, references: list[Table], *, quiet_until: float = -math.inf) -> Table:
+    """Return a table with the rows of normal periods before its own, moved in time so that they end one step before.
+
+    A normal period of another day lends its spread. Its level holds unless all of the table's own rows before `quiet_until`
+    contradict it: then what was the case just before the incident is the level, not what was the case then.
+    """
     useful = [one for one in references if set(one.columns) & set(own.columns)]
     if not useful:
         return own
@@ -50,18 +58,33 @@ def joined(own: Table, references: list[Table]) -> Table:
     places = {name: place for place, name in enumerate(own.columns)}
     times, values = [own.times], [own.values]
     first = own.times[0]
+    quiet = own.values[own.times < quiet_until]
     for one in useful:
         rows = one.values[-REFERENCE_ROWS:]
         moved = np.full((len(rows), len(own.columns)), np.nan)
         for place, name in enumerate(one.columns):
             if name in places:
-                moved[:, places[name]] = rows[:, place]
+                moved[:, places[name]] = rows[:, place] + _drift(rows[:, place], quiet[:, places[name]])
         stamps = one.times[-REFERENCE_ROWS:]
         stamps = stamps - stamps[-1] + first - step
         first = stamps[0]
         times.insert(0, stamps)
         values.insert(0, moved)
     return Table(np.concatenate(times), own.columns, np.concatenate(values))
+
+
+def _drift(reference: NDArray[np.float64], quiet: NDArray[np.float64]) -> float:
+    """Return by how much at least the quiet rows of a case stand elsewhere than a normal period of another day."""
+    reference, quiet = reference[np.isfinite(reference)], quiet[np.isfinite(quiet)]
+    if not reference.size or not quiet.size:
+        return 0.0
+    level = float(np.median(reference))
+    apart = quiet - level
+    if not (np.all(apart > 0.0) or np.all(apart < 0.0)):
+        return 0.0
+    least = float(apart[np.argmin(np.abs(apart))])
+    spread = _MAD_TO_SIGMA * float(np.median(np.abs(reference - level)))
+    return least if abs(least) > _ELSEWHERE * spread else 0.0
 
 
 def series(table: Table, entities: Entities) -> Iterator[Series]:

@@ -7,11 +7,13 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from integrations import recorded
+from integrations.recorded import metrics
 from integrations.recorded.columns import meaning
-from integrations.recorded.files import Folder, Forbidden
+from integrations.recorded.files import Folder, Forbidden, Table
 from scoring.observations import (
     Change,
     ChangeKind,
@@ -98,6 +100,20 @@ def test_a_normal_period_is_moved_to_before_the_case(tmp_path: Path) -> None:
 CALL = {"parent": "web", "service": "cart", "OperationName": "GET /", "n": 20, "dur_us_p50": 9000.0, "dur_us_p95": 20000.0,
         "gap_ms_p90": 1.0, "n_traces": 10}  # fmt: skip
 ENTRY = {**CALL, "parent": "root", "service": "web", "n": 10, "gap_ms_p90": ""}
+
+
+def test_a_normal_period_of_another_day_lends_its_spread_and_not_its_level() -> None:
+    def column(values: list[float], start: float) -> Table:
+        times = np.arange(len(values), dtype=np.float64) * 60.0 + start
+        return Table(times, ("cart__latency_p95",), np.array(values)[:, None])
+
+    normal = column([0.9, 1.0, 1.1, 1.0, 0.9, 1.1], 0.0)
+    # Two quiet minutes at half of it, then the fault.
+    joined = metrics.joined(column([0.5, 0.55, 3.0], 9000.0), [normal], quiet_until=9100.0)
+    assert joined.values[:6, 0] == pytest.approx([0.45, 0.55, 0.65, 0.55, 0.45, 0.65])
+    # One of the quiet minutes is as it was then: the level holds.
+    joined = metrics.joined(column([0.5, 1.05, 3.0], 9000.0), [normal], quiet_until=9100.0)
+    assert joined.values[:6, 0] == pytest.approx([0.9, 1.0, 1.1, 1.0, 0.9, 1.1])
 
 
 def traced(tmp_path: Path, **changed: object) -> list[Series]:
