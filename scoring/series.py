@@ -42,6 +42,8 @@ _LEAST_POINTS: Final = 4
 _RECOVERED_POINTS: Final = 3
 # The baseline ends this long before the alert began to be pending, since many indicators are means over some minutes.
 _GUARD: Final = 60.0
+# What was over so long before the alert began to be pending is part of what is normal here.
+_BYGONE: Final = 1800.0
 # Numbers beyond this are broken exporters, and their squares would overflow.
 _ABSURD: Final = 1e100
 # No source samples more often than each millisecond; a shorter step would make a rate of a rounding error.
@@ -146,6 +148,7 @@ def examine(
     whole = np.abs(away[first : last + 1])
     first += int(np.argmax(whole >= max(AWAY, _CLEARLY_OUT * _median(whole))))
     out = np.abs(away[first : last + 1])
+    usual = 1.0 if event else _usual(np.sign(found.away[last]) * found.away[:first][:history], out.size)
     recovered = None
     after = values[last + 1 :]
     if not event and after.size >= _RECOVERED_POINTS:
@@ -156,9 +159,9 @@ def examine(
         times=times,
         values=values,
         baseline=baseline,
-        spread=spread,
+        spread=spread * usual,
         value=_median(values[first : last + 1]),
-        deviation=_lower_median(out if out.size > 1 or event else whole),
+        deviation=_lower_median(out if out.size > 1 or event else whole) / usual,
         sustained=float(np.count_nonzero(out > AWAY)) / out.size,
         onset=float(times[first]),
         last=float(times[last]),
@@ -215,10 +218,25 @@ def _excursion(
     if not eligible.any():
         return 0, 0, 0.0
     late = eligible & (times >= after)
+    eligible &= times >= after - _BYGONE
+    if not eligible.any():
+        return 0, 0, 0.0
     last = int(np.argmax(np.where(late if late.any() else eligible, raised, 0.0)))
     grounded = np.flatnonzero(raised[: last + 1] <= 0.0)
     first = int(grounded[-1]) + 1 if grounded.size else 0
     return first, last, float(raised[last])
+
+
+def _usual(away: NDArray[np.float64], length: int) -> float:
+    """Return how much wider than its spread a quiet time is, in which departures so long are usual; 1 where they are not.
+
+    The highest level that the quiet time held for half as long is taken to be no more than just away.
+    """
+    held = (length + 1) // 2
+    if away.size < held:
+        return 1.0
+    level = float(np.max(np.min(np.lib.stride_tricks.sliding_window_view(away, held), axis=1)))
+    return max(1.0, level / AWAY)
 
 
 def _flat(

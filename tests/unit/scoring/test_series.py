@@ -169,6 +169,32 @@ def test_it_prefers_the_departure_at_the_alert_to_an_earlier_longer_one() -> Non
     assert look(values).onset == TIMES[47]
 
 
+def test_a_departure_that_the_quiet_time_knows_says_less_than_one_it_does_not() -> None:
+    known = 100.0 + noise(4)
+    known[47:] = 400.0
+    unknown = look(known)
+    known[5:20] = 400.0
+    # What the quiet time held for as long is just away: three spreads.
+    assert look(known).deviation == pytest.approx(3.0, abs=0.05)
+    assert look(known).strength < 0.5 * unknown.strength
+
+
+def test_a_spike_in_the_quiet_time_takes_nothing_from_a_departure_that_lasts() -> None:
+    values = 100.0 + noise(4)
+    values[47:] = 400.0
+    without = look(values).deviation
+    values[20] = 4000.0
+    assert look(values).deviation == pytest.approx(without, rel=0.1)
+
+
+def test_what_was_over_long_before_the_alert_is_no_departure() -> None:
+    values = 100.0 + noise(4)
+    values[5:15] = 400.0
+    assert look(values).onset is None
+    values[5:15], values[30:40] = 100.0, 400.0
+    assert look(values).onset == TIMES[30]
+
+
 def test_a_counter_is_read_as_its_rate_and_a_reset_is_no_fall() -> None:
     counts = np.cumsum(np.full(60, 120.0))
     counts[30:] -= counts[29]
