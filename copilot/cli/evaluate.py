@@ -30,6 +30,7 @@ def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument("--jobs", type=_count, default=1, metavar="N", help="processes (default 1)")
     parser.add_argument("--json", action="store_true", help="print the measures for machines")
     parser.add_argument("--rankings", type=Path, metavar="FILE", help="write one JSON line a case")
+    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the reliability of the confidence")
     parser.add_argument("--explain", metavar="CASE", help="print one case's evidence, candidates and factors")
     parser.set_defaults(run=run, needs_installation=False)
 
@@ -61,6 +62,8 @@ def run(options: argparse.Namespace) -> int:
         print(f"{options.rankings}: {len(solved)} rankings; no truth beside the cases, so nothing is measured")
         return 1 if failures else 0
     found = report.summary(graded, evaluation.quiet(verdicts, solved), history.replay(solved, places))
+    if options.plot is not None:
+        _plot(options.plot, found["calibration"])
     if options.json:
         print_json(found)
     else:
@@ -114,6 +117,17 @@ def _write(path: Path, solved: list[Solved]) -> None:
             file.writelines(json.dumps(one.line(), ensure_ascii=False) + "\n" for one in solved)
     except OSError as error:
         raise Problem(f"--rankings: {path} cannot be written: {error.strerror}", code=2) from None
+
+
+def _plot(path: Path, sure: dict[str, Any]) -> None:
+    from copilot.evaluation.plot import draw
+
+    try:
+        path.write_bytes(draw(sure))
+    except OSError as error:
+        raise Problem(f"--plot: {path} cannot be written: {error.strerror}", code=2) from None
+    except ValueError as error:
+        raise Problem(f"--plot: {error}") from None
 
 
 def _count(text: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -124,6 +125,22 @@ def test_the_tables_name_the_sets_and_the_peers(tmp_path: Path, capsys: pytest.C
     assert "petshop · shop" in out
     assert "peers on petshop: BARO .15/.27/.25" in out
     assert "healthy windows: 1" in out
+
+
+def test_the_reliability_is_drawn(tmp_path: Path) -> None:
+    root, picture = tmp_path / "world", tmp_path / "reliability.png"
+    shop_case(root / "set", truth=CART)
+    assert main(["eval", str(root), "--json", "--plot", str(picture)]) == 0
+    body = picture.read_bytes()
+    assert body.startswith(b"\x89PNG")
+    assert struct.unpack(">II", body[16:24]) == (1080, 1080)
+
+
+def test_a_picture_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = tmp_path / "world"
+    shop_case(root / "set", truth=CART)
+    assert main(["eval", str(root), "--plot", str(tmp_path / "nowhere" / "one.png")]) == 2
+    assert "--plot" in capsys.readouterr().err
 
 
 def test_a_case_is_explained_with_its_evidence_and_factors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
