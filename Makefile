@@ -87,6 +87,7 @@ lint: install-dev ## ruff, mypy and the import contracts
 bench: install ## Measure what is promised (see docs/benchmarks.md)
 	@$(BIN)/copilot bench ingest $(ARGS)
 	@$(BIN)/copilot bench e2e $(ARGS)
+	@$(BIN)/copilot bench scoring $(ARGS)
 
 .PHONY: format
 format: install-dev ## Format the code

@@ -66,6 +66,9 @@ def quiet(verdicts: Iterable[tuple[Place, str | None]], solved: Iterable[Solved]
 
 
 def _answer(place: Place) -> Solved | Failure:
+    # Scoring imports it where it is needed; the first case is not to be charged for what a worker has long imported.
+    import scipy.special  # noqa: F401
+
     try:
         return solve(place)
     except recorded.BadCase as error:
