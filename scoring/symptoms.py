@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # Symptoms weaker than this share of the strongest do not set the onset: they may be chance.
 _TELLING_SHARE: Final = 0.5
+# A symptom that had been away for longer than this when the alert began to be pending was not what fired.
+_LULL: Final = 300.0
 
 
 def is_symptom(evidence: Evidence, *, subject: str, families: frozenset[str]) -> bool:
@@ -49,10 +51,16 @@ def relieved(evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:
 def onset(evidence: Iterable[Evidence], window: Window) -> float:
     """Return when the incident began: the earliest change point among its symptoms, else the alert's time less its `for`.
 
-    No later than the alert: what fired had begun by then.
+    No later than the alert: what fired had begun by then. What was over before the alert was pending is another incident's.
     """
+    pending = window.alert_at - window.alert_for
     symptoms = [
-        item for item in evidence if item.is_symptom and item.direction is Direction.FOR and item.onset is not None
+        item
+        for item in evidence
+        if item.is_symptom
+        and item.direction is Direction.FOR
+        and item.onset is not None
+        and (item.until is None or item.until >= pending - _LULL)
     ]
     strongest = max((item.severity for item in symptoms), default=0.0)
     onsets = [item.onset for item in symptoms if item.onset is not None and item.severity >= _TELLING_SHARE * strongest]
