@@ -41,6 +41,8 @@ _LATENCY_FLOOR: Final = 0.0005
 _GAP_FLOOR: Final = 0.002
 # A fifth of a percent: below it, one failed request among a few hundred would count.
 _RATIO_FLOOR: Final = 0.002
+# A few pages written a second are no load.
+_DISK_FLOOR: Final = 16384.0
 # One percent of a resource is the grain of most exporters.
 _SHARE_FLOOR: Final = 0.01
 
@@ -62,7 +64,10 @@ INDICATORS: Final[dict[str, Indicator]] = {
         "memory utilisation", "memory", (_K.MEMORY_SATURATION,), _SHARE_FLOOR, saturates=True
     ),
     "disk_utilisation": Indicator("disk in use", "disk", (_K.DISK_SATURATION,), _SHARE_FLOOR, saturates=True),
-    "disk_io": Indicator("disk I/O", "disk", (_K.DISK_SATURATION,), _SHARE_FLOOR),
+    "disk_io": Indicator("disk I/O", "disk", (_K.DISK_SATURATION,), _DISK_FLOOR),
+    "disk_operations": Indicator("disk operations", "disk", (_K.DISK_SATURATION,), 5.0),
+    # Every read and write of a socket is one: they follow the traffic.
+    "system_calls": Indicator("system calls", "calls", (), 10.0, inherited=True),
     "network_in": Indicator("network in", "network", (_K.NETWORK_SATURATION,), 1024.0, inherited=True, saturates=True),
     "network_out": Indicator(
         "network out", "network", (_K.NETWORK_SATURATION,), 1024.0, inherited=True, saturates=True
