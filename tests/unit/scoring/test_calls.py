@@ -56,3 +56,12 @@ def test_what_was_over_long_before_the_alert_is_no_evidence() -> None:
         item for item in inputs_of([*shop.incident(), spike(30)]).evidence if item.indicator == "cpu_utilisation"
     ] == []
     assert at_service(ranked([*shop.incident(changes=False), spike(1)]), "orders").candidate.cause_kind is CauseKind.CPU_SATURATION  # fmt: skip
+
+
+def test_an_episode_that_was_over_before_the_alert_does_not_set_the_onset() -> None:
+    earlier = shop.series(
+        "checkout", "latency_p99", "seconds", 0.2, then=6.0, since=shop.ALERT_AT - 3000, until=shop.ALERT_AT - 2400
+    )
+
+    assert inputs_of([*shop.incident(), earlier]).evidence[0].is_symptom
+    assert ranked([*shop.incident(), earlier]).onset == ranked(shop.incident()).onset
