@@ -134,6 +134,7 @@ CONDITIONS: Final[dict[str, Condition]] = {
     "VolumeUnbound": Condition("waits for a volume", 0.85, (_K.STORAGE,), inherited=True),
     "VolumeElsewhere": Condition("has a volume on another node or in another zone", 0.9, (_K.STORAGE, _K.SCHEDULING)),
     "NodeMissing": Condition("is assigned to a node that does not exist", 0.95, (_K.NODE_FAILURE, _K.SCHEDULING)),
+    "NodesNotReady": Condition("finds only nodes that are not ready", 0.85, (_K.NODE_FAILURE, _K.SCHEDULING), inherited=True),
     "NotScheduled": Condition("is looked at by no scheduler", 0.85, (_K.SCHEDULING, _K.NODE_FAILURE), inherited=True),
     "SchedulingGated": Condition("waits behind a scheduling gate", 0.8, (_K.SCHEDULING, _K.HUMAN_OR_JOB)),
     # images, told apart
@@ -185,6 +186,7 @@ CONDITIONS: Final[dict[str, Condition]] = {
     "SelectorMismatch": Condition("has a service that selects no pod", 0.95, (_K.CONFIG_CHANGE,)),
     "ServiceWithoutPods": Condition("has a service for pods that are not there", 0.4, (_K.CONFIG_CHANGE,)),
     "SelectorElsewhere": Condition("has a service that selects other pods", 0.85, (_K.CONFIG_CHANGE,)),
+    "ServiceMissing": Condition("is called by its name, and no service bears it", 0.85, (_K.CONFIG_CHANGE, _K.DNS_FAULT), inherited=True),
     "EndpointsStale": Condition("has endpoints that nobody keeps up", 0.8, (_K.NODE_FAILURE,), inherited=True),
     "NoReadyEndpoints": Condition("has a service without a ready pod", 0.6, (_K.CRASH_LOOP,), inherited=True),
     "TargetPortMismatch": Condition("has a service that sends to a port nobody listens on", 0.9, (_K.CONFIG_CHANGE,)),

@@ -54,7 +54,7 @@ CONDITIONS: Final[dict[str, str]] = {
     "PullSecretMissing": "missing_image_pull_secret",
     "MissingSecret": "missing_secret_binding",
     "VolumePermissionDenied": "volume_mount_permission_denied",
-    "PolicyDeniesAll": "gateway_misroute",
+    "RouteMisdirected": "gateway_misroute",
 }  # fmt: skip
 KINDS: Final = tuple(
     sorted(

@@ -15,6 +15,7 @@ from integrations.cluster import (
     complaints,
     config_routes,
     jobs,
+    needs,
     nodes,
     pods,
     policies,
@@ -32,11 +33,12 @@ from integrations.cluster import (
 from integrations.cluster.addresses import dependencies
 from integrations.cluster.cluster import Cluster, ServiceOf, by_label
 from integrations.cluster.words import Word
+from scoring.observations import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scoring.observations import Dependency, State
+    from scoring.observations import Dependency
 
 __all__ = ["Cluster", "ServiceOf", "Word", "by_label", "dependencies", "find"]
 
@@ -50,5 +52,10 @@ FINDERS = (
 
 def find(cluster: Cluster) -> Iterator[State | Dependency]:
     """Yield what is wrong in a cluster, and whom a condition makes depend on whom."""
+    states: list[State] = []
     for finder in FINDERS:
-        yield from finder(cluster)
+        for one in finder(cluster):
+            if isinstance(one, State):
+                states.append(one)
+            yield one
+    yield from needs.find(states)

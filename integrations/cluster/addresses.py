@@ -47,6 +47,7 @@ class Address:
 
 def find(cluster: Cluster) -> Iterator[State]:
     """Yield the variables that point at a Service or a port of it that does not exist."""
+    unborne: dict[tuple[str, str, str], list[str]] = {}
     for kind, workload in cluster.workloads("Deployment", "StatefulSet", "DaemonSet"):
         namespace, name = fields.namespace(workload), fields.name(workload)
         spec = template(kind, workload)
@@ -58,6 +59,10 @@ def find(cluster: Cluster) -> Iterator[State]:
             told = f"{kind.lower()} {name} has {one.variable} at {one.service}{f':{one.port}' if one.port else ''}"
             if service is None:
                 if not cluster.lacks("Service", one.namespace, one.service):
+                    continue
+                meant = _workload_named(cluster, one.namespace, one.service)
+                if meant:
+                    unborne.setdefault((meant, one.namespace, one.service), []).append(f"{kind.lower()} {name}")
                     continue
                 nearest = cluster.nearest("Service", one.namespace, one.service)
                 word, detail = Word.HOST_UNKNOWN, f"{told}, and there is no service {one.service}"
@@ -74,6 +79,19 @@ def find(cluster: Cluster) -> Iterator[State]:
                 cluster, word, cluster.workload(kind, namespace, name), kind, workload, detail, about=one.service,
                 at=fields.changed(workload), variable=one.variable,
             )  # fmt: skip
+    for (kind, namespace, name), callers in sorted(unborne.items()):
+        yield tell(
+            cluster, Word.SERVICE_MISSING, cluster.workload(kind, namespace, name), kind,
+            cluster.get(kind, namespace, name) or {},
+            f"no service bears the name {name} of {kind.lower()} {name}, which is called by {listed(list(dict.fromkeys(callers)))}",
+            about=name,
+        )  # fmt: skip
+
+
+def _workload_named(cluster: Cluster, namespace: str, name: str) -> str:
+    """Return the kind of the workload that bears a name, "" where none does."""
+    kinds = ("Deployment", "StatefulSet", "DaemonSet")
+    return next((kind for kind in kinds if cluster.get(kind, namespace, name) is not None), "")
 
 
 def dependencies(cluster: Cluster) -> Iterator[Dependency]:
@@ -85,6 +103,8 @@ def dependencies(cluster: Cluster) -> Iterator[Dependency]:
         for one in of(cluster, namespace, template(kind, workload)):
             service = cluster.get("Service", one.namespace, one.service)
             callee = cluster.service(service) if service is not None else None
+            if callee is None and (meant := _workload_named(cluster, one.namespace, one.service)):
+                callee = cluster.workload(meant, one.namespace, one.service)
             if callee is not None and callee.service != caller.service:
                 found.add(Dependency(caller, callee, f"{cluster.source} environment"))
     yield from sorted(found)

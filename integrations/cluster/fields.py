@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Object = dict[str, Any]
-_MAX_MESSAGE = 400
+# As long as the API lets an event be: what matters often stands last.
+_MAX_MESSAGE = 1024
 
 
 def part(value: Object | None, *path: str) -> Object:

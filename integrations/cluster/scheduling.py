@@ -39,6 +39,18 @@ _SAID: tuple[tuple[re.Pattern[str], Word], ...] = tuple(
         (r"unbound|persistentvolumeclaim|persistent volumes? to bind", Word.VOLUME_UNBOUND),
     )
 )
+# With these the cluster itself keeps pods off nodes that are unwell.
+CONDITION_TAINTS = tuple(
+    f"node.kubernetes.io/{condition}"
+    for condition in (
+        "not-ready",
+        "unreachable",
+        "memory-pressure",
+        "disk-pressure",
+        "pid-pressure",
+        "network-unavailable",
+    )
+)
 _PART = re.compile(r"(\d+) ")
 _UNITS = {Word.INSUFFICIENT_CPU: "cpu", Word.INSUFFICIENT_MEMORY: "memory"}
 
@@ -125,7 +137,8 @@ def _told(cluster: Cluster, pod: Object, said: Counter[Word]) -> tuple[Word | No
     if kept_away is not None:
         return kept_away
     later = Counter({word: number for word, number in said.items() if word not in _ASKED_FIRST}) if nodes else said
-    most = later or said
+    # Nodes change: what they do not show any more kept the pod away when the scheduler looked.
+    most = later or (said - Counter(word for node in nodes if (word := _against(spec, node)) is not None)) or said
     if not most:
         return None, "the scheduler does not say why"
     word = max(most, key=lambda one: (most[one], -list(Word).index(one)))
@@ -151,8 +164,28 @@ def _kept_away(spec: Object, nodes: list[Object]) -> tuple[Word, str] | None:
     taints = [taint for node in open_nodes if (taint := untolerated(spec, node)) is not None]
     if len(taints) == len(open_nodes):
         names = listed(list(dict.fromkeys(taint_words(taint) for taint in taints)))
+        unwell = [fields.name(node) for node in open_nodes if is_unwell(spec, node)]
+        if unwell:
+            return Word.NODES_NOT_READY, f"not ready are {len(unwell)} of {among}: {listed(unwell)} ({names})"
         return Word.UNTOLERATED_TAINT, f"taints that it does not tolerate are on {len(taints)} of {among}: {names}"
     return None
+
+
+def is_unwell(spec: Object, node: Object) -> bool:
+    """Return whether nothing but a node's own condition keeps a pod off it, which the cluster itself tells by a taint."""
+    taints = [taint for taint in _shut_out(spec, node) if not fields.text(taint, "key").startswith(CONDITION_TAINTS)]
+    return not taints and any(True for _ in _shut_out(spec, node))
+
+
+def _against(spec: Object, node: Object) -> Word | None:
+    """Return what keeps a pod off a node, the first that a scheduler would name; None where nothing that is looked at does."""
+    if fields.part(node, "spec").get("unschedulable"):
+        return Word.NODES_CORDONED
+    if untolerated(spec, node) is not None:
+        return Word.UNTOLERATED_TAINT
+    wanted = fields.words(spec, "nodeSelector")
+    fits = wanted.items() <= fields.labels(node).items() and has_affinity(spec, node)
+    return None if fits else Word.NODE_AFFINITY_MISMATCH
 
 
 def has_affinity(spec: Object, node: Object) -> bool:
@@ -172,13 +205,16 @@ def has_affinity(spec: Object, node: Object) -> bool:
 
 def untolerated(spec: Object, node: Object) -> Object | None:
     """Return the first taint that keeps a pod off a node, None where it tolerates all."""
+    return next(_shut_out(spec, node), None)
+
+
+def _shut_out(spec: Object, node: Object) -> Iterator[Object]:
     tolerations = list(fields.parts(spec, "tolerations"))
     for taint in fields.parts(node, "spec", "taints"):
         if fields.text(taint, "effect") not in {"NoSchedule", "NoExecute"}:
             continue
         if not any(_tolerates(one, taint) for one in tolerations):
-            return taint
-    return None
+            yield taint
 
 
 def taint_words(taint: Object) -> str:

@@ -49,6 +49,7 @@ class Word(StrEnum):
     HOST_PORT_TAKEN = "HostPortTaken", "the pod is unschedulable: its host port is in use on every node", _YAML
     VOLUME_UNBOUND = "VolumeUnbound", "the pod is unschedulable: a claim of it is not bound to a volume", "kubectl {ns} get pvc"
     VOLUME_ELSEWHERE = "VolumeElsewhere", "the pod is unschedulable: its volume is bound to another node or zone", "kubectl describe pv"
+    NODES_NOT_READY = "NodesNotReady", "the pod is unschedulable: nodes it may run on have a taint of their own condition (not ready, unreachable, under pressure)", "kubectl get nodes"
     NODE_MISSING = "NodeMissing", "the pod is assigned to a node that does not exist", "kubectl get nodes"
     NOT_SCHEDULED = "NotScheduled", "the pod is pending for over a minute, and no scheduler has said anything about it", _SYSTEM
     SCHEDULING_GATED = "SchedulingGated", "the pod has a scheduling gate that nobody has removed", _YAML
@@ -108,6 +109,7 @@ class Word(StrEnum):
     TARGET_PORT_MISMATCH = "TargetPortMismatch", "a Service's targetPort is no port (name or number) of the pods it selects"
     SERVICE_PROTOCOL_MISMATCH = "ServiceProtocolMismatch", "a Service's port has another protocol (TCP, UDP, SCTP) or application protocol than the container's"
     LOAD_BALANCER_PENDING = "LoadBalancerPending", "a Service of type LoadBalancer has had no address for over five minutes"
+    SERVICE_MISSING = "ServiceMissing", "an environment variable holds a Service's name that no Service bears, and a workload does", "kubectl {ns} get services"
     HOST_UNKNOWN = "HostUnknown", "an environment variable holds the address of a Service that does not exist", "kubectl {ns} get services"
     HOST_PORT_UNKNOWN = "HostPortUnknown", "an environment variable holds a Service's address with a port that the Service does not have", "kubectl {ns} describe service {about}"
     # routes

@@ -15,6 +15,8 @@ _FIELD = re.compile(r"^(\S[^:]*(?::[^\s:][^:]*)*?):(?:\s+(\S.*))?$")
 _AGE = re.compile(r"(\d+)(y|d|h|m|s)")
 _UNITS = {"y": 365 * 86400.0, "d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
 _REPEATED = re.compile(r"^(?P<last>\S+)\s+\(x(?P<count>\d+) over (?P<first>\S+)\)$")
+_DATA = re.compile(r"^Data\n====\n(.*?)(?:^BinaryData\n====$|^Events:|\Z)", re.MULTILINE | re.DOTALL)
+_DATA_KEY = re.compile(r"^([\w.-]+):\n----\n", re.MULTILINE)
 _NONE = frozenset({"<none>", "<unset>", "<nil>", "<unknown>"})
 _DATES = ("%a, %d %b %Y %H:%M:%S %z", "%Y-%m-%d %H:%M:%S %z %Z", "%Y-%m-%dT%H:%M:%SZ")
 
@@ -87,6 +89,16 @@ def describe(text: str) -> Section:
         path[-1].below.append(found)
         path.append(found)
     return root
+
+
+def data(text: str) -> dict[str, str]:
+    """Return what a described ConfigMap holds: each key's text as it was; empty where the text is no such description."""
+    found = _DATA.search(text)
+    if found is None:
+        return {}
+    keys = list(_DATA_KEY.finditer(found[1]))
+    ends = [match.start() for match in keys[1:]] + [len(found[1])]
+    return {match[1]: found[1][match.end() : end].strip("\n") for match, end in zip(keys, ends, strict=True)}
 
 
 def table(text: str) -> list[dict[str, str]]:

@@ -57,14 +57,18 @@ class Texts:
                 return
         known.append(value)
 
-    def fill(self, plural: str, value: Object) -> None:
-        """Keep what a manifest tells of an object and its description left out; what was printed runs, and stands."""
+    def fill(self, plural: str, value: Object, *, complete: bool) -> None:
+        """Keep what a manifest tells of an object and its description left out; what was printed runs, and stands.
+
+        `complete` says that all objects of the kind were listed: what was not among them is not there.
+        """
         name = value["metadata"].get("name"), value["metadata"].get("namespace", "")
         for one in self.objects.setdefault(plural, []):
             if (one["metadata"].get("name"), one["metadata"].get("namespace", "")) == name:
                 _fill(one, value)
                 return
-        self.objects[plural].append(value)
+        if not complete:
+            self.objects[plural].append(value)
 
     def date(self, text: str) -> str:
         """Return a printed date as RFC 3339."""
@@ -81,6 +85,8 @@ def read(texts: Mapping[str, Any], *, now: datetime, wall: bool, namespace: str)
         if described:
             plural = described[1]
             maker = _MAKERS.get(plural)
+            if plural == "configmaps":
+                found.add(plural, {"metadata": _named(text), "data": kubectl.data(text)})
             # kubectl prints many objects of one kind below each other.
             if maker is not None and text.strip():
                 root = kubectl.describe(text)
@@ -102,11 +108,20 @@ def read(texts: Mapping[str, Any], *, now: datetime, wall: bool, namespace: str)
                 )
         elif got and got[1] == "pods" and "--show-labels" not in command and "-l " not in command:
             listed += [_listed_pod(row, got[2] or namespace, found) for row in kubectl.table(text)]
-    known = {(one["metadata"]["name"], one["metadata"]["namespace"]) for one in found.objects.get("pods", ())}
-    for pod in listed:
-        if (pod["metadata"]["name"], pod["metadata"]["namespace"]) not in known:
-            found.add("pods", pod)
+    _add_listed(found, listed)
     return found
+
+
+def _add_listed(texts: Texts, pods: list[Object]) -> None:
+    """Keep the pods that were only listed, and of those that were described too, when they were made."""
+    described = {(one["metadata"]["name"], one["metadata"]["namespace"]): one for one in texts.objects.get("pods", ())}
+    for pod in pods:
+        known = described.get((pod["metadata"]["name"], pod["metadata"]["namespace"]))
+        if known is None:
+            texts.add("pods", pod)
+        elif not known["metadata"]["creationTimestamp"]:
+            # A description tells when a pod was started; one that waits has not been.
+            known["metadata"]["creationTimestamp"] = pod["metadata"]["creationTimestamp"]
 
 
 def manifests(documents: Mapping[str, Any], namespace: str) -> Iterator[tuple[str, Object]]:
@@ -147,7 +162,7 @@ def _fill(one: Object, other: Object) -> None:
 
 
 def _metadata(root: Section, texts: Texts) -> Object:
-    made = root.text("CreationTimestamp") or root.text("Start Time")
+    made = root.text("CreationTimestamp") or root.text("Start Time") or root.text("Created on")
     metadata: Object = {
         "name": root.text("Name"),
         "namespace": root.text("Namespace"),
@@ -160,6 +175,12 @@ def _metadata(root: Section, texts: Texts) -> Object:
         kind, _, name = owner.partition("/")
         metadata["ownerReferences"] = [{"kind": kind, "name": name, "controller": True}]
     return metadata
+
+
+def _named(text: str) -> Object:
+    """Return name and namespace of a description whose further text is not kubectl's own."""
+    words = dict(re.findall(r"^(Name|Namespace):\s+(\S+)$", text, re.MULTILINE))
+    return {"name": words.get("Name", ""), "namespace": words.get("Namespace", "")}
 
 
 def _conditions(root: Section, texts: Texts) -> list[Object]:

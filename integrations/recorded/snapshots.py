@@ -35,6 +35,8 @@ _KINDS = {
 _MANIFESTS = frozenset({
     "deployments", "statefulsets", "daemonsets", "services", "persistentvolumeclaims", "persistentvolumes", "networkpolicies",
 })  # fmt: skip
+# A claim that was never made still tells how much was asked for.
+_WISHES = frozenset({"persistentvolumeclaims"})
 
 
 def observations(
@@ -49,16 +51,15 @@ def observations(
     """Yield states and dependencies of a cluster that was printed at one moment."""
     read = objects.read(texts, now=now, wall=wall, namespace=entities.namespace)
     manifests = dict(probes.get("app_yaml") or {})
+    # A description tells of one object; only a list tells that there is no other.
+    listed = {
+        plural for plural in _KINDS if any(re.match(rf"kubectl get {plural[:-1]}s?\b", command) for command in texts)
+    }
     for plural, value in objects.manifests(manifests, entities.namespace):
         if plural in _MANIFESTS:
-            read.fill(plural, value)
+            read.fill(plural, value, complete=plural in listed and plural not in _WISHES)
     by_kind = {_KINDS[plural]: found for plural, found in read.objects.items() if plural in _KINDS}
-    # A description tells of one object; only a list tells that there is no other.
-    unread = {
-        (kind, "")
-        for plural, kind in _KINDS.items()
-        if not any(re.match(rf"kubectl get {plural[:-1]}s?\b", command) for command in texts)
-    }
+    unread = {(kind, "") for plural, kind in _KINDS.items() if plural not in listed}
     by_kind["Event"] = _once(read.events)
     by_kind["NodeService"] = list(_node_services(probes.get("node_services") or {}))
     # The services of the case are known by name; the labels of a workload may name another.

@@ -237,7 +237,40 @@ def test_what_runs_stands_against_what_the_manifest_wished() -> None:
         "metadata": {"name": "cart", "namespace": "shop"},
         "spec": {"replicas": 1, "template": {"spec": {"dnsPolicy": "None"}}},
     }
-    found.fill("deployments", wished)
+    found.fill("deployments", wished, complete=True)
     (deployment,) = found.objects["deployments"]
     assert deployment["spec"]["replicas"] == 0
     assert deployment["spec"]["template"]["spec"]["dnsPolicy"] == "None"
+
+
+def test_what_was_wished_and_is_not_among_what_was_listed_is_not_there() -> None:
+    found = read(deployments=DEPLOYMENT)
+    wished = {"metadata": {"name": "gone", "namespace": "shop"}, "spec": {}}
+    found.fill("deployments", wished, complete=True)
+    assert [one["metadata"]["name"] for one in found.objects["deployments"]] == ["cart"]
+    found.fill("deployments", wished, complete=False)
+    assert [one["metadata"]["name"] for one in found.objects["deployments"]] == ["cart", "gone"]
+
+
+def test_a_pod_that_waits_was_made_when_the_list_says() -> None:
+    texts = {
+        "kubectl describe pods cart-1 -n shop": "Name:    cart-1\nNamespace: shop\nNode:  <none>\nStatus:   Pending\n",
+        "kubectl get pods -n shop -o wide": "NAME     READY   STATUS    RESTARTS   AGE\ncart-1   0/1     Pending   0          82s\n",
+    }
+    (pod,) = objects.read(texts, now=NOW, wall=True, namespace="shop").objects["pods"]
+    assert pod["metadata"]["creationTimestamp"] == "2025-11-11T15:58:38+00:00"
+    assert pod["status"]["phase"] == "Pending"
+
+
+def test_a_described_config_map_has_its_data() -> None:
+    text = (
+        "Name:         edge\nNamespace:    shop\nLabels:       <none>\n\nData\n====\n"
+        "application.yml:\n----\n# routes\nroutes:\n  - id: cart\n    uri: http://cart:80\n\n"
+        "LEVEL:\n----\ninfo\n\n\nBinaryData\n====\n\nEvents:  <none>\n"
+    )
+    (found,) = read(configmaps=text).objects["configmaps"]
+    assert found["metadata"] == {"name": "edge", "namespace": "shop"}
+    assert found["data"] == {
+        "application.yml": "# routes\nroutes:\n  - id: cart\n    uri: http://cart:80",
+        "LEVEL": "info",
+    }

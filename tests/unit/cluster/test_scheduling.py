@@ -355,3 +355,41 @@ def test_without_a_condition_the_scheduler_s_event_tells() -> None:
             "pod payments-5c-new finds no node: too little cpu is left on 2 nodes of 2; it requests 0.1 cores, the largest node offers 4 cores in all (0/2 nodes are available: 2 Insufficient cpu.)",
         )
     ]
+
+
+def test_nodes_that_the_cluster_itself_keeps_pods_off() -> None:
+    shop = Shop()
+    for name, key in (("node-1", "node.kubernetes.io/unreachable"), ("node-2", "node.kubernetes.io/memory-pressure")):
+        shop.get("Node", name)["spec"]["taints"] = [{"key": key, "effect": "NoSchedule"}]
+    shop.unplaced("0/2 nodes are available: 2 node(s) had untolerated taint {node.kubernetes.io/unreachable: }.")
+
+    assert shop.said("NodesNotReady", "UntoleratedTaint") == [
+        (
+            "pod/shop/payments-5c-new",
+            "NodesNotReady",
+            "pod payments-5c-new finds no node: not ready are 2 of all 2 nodes: node-1, node-2 (node.kubernetes.io/unreachable:NoSchedule, node.kubernetes.io/memory-pressure:NoSchedule) (0/2 nodes are available: 2 node(s) had untolerated taint {node.kubernetes.io/unreachable: }.)",
+        )
+    ]
+
+
+def test_a_node_with_a_taint_of_its_own_does_not_wait_to_get_well() -> None:
+    shop = Shop()
+    for name in ("node-1", "node-2"):
+        shop.get("Node", name)["spec"]["taints"] = [
+            {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"},
+            {"key": "dedicated", "value": "batch", "effect": "NoSchedule"},
+        ]
+    shop.unplaced("0/2 nodes are available: 2 node(s) had untolerated taint {dedicated: batch}.")
+
+    assert [word for _, word, _ in shop.said("NodesNotReady", "UntoleratedTaint")] == ["UntoleratedTaint"]
+
+
+def test_what_the_nodes_no_longer_show_kept_the_pod_away_when_the_scheduler_looked() -> None:
+    shop = Shop()
+    shop.get("Node", "node-2")["spec"]["unschedulable"] = True
+    # The cordon is still there, the taint on node-1 has been taken away since.
+    shop.unplaced(
+        "0/2 nodes are available: 1 node(s) had untolerated taint {broken: true}, 1 node(s) were unschedulable."
+    )
+
+    assert [word for _, word, _ in shop.said("NodesCordoned", "UntoleratedTaint")] == ["UntoleratedTaint"]
