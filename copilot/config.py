@@ -79,6 +79,10 @@ class Config(BaseSettings):
     model_max_tokens: int = Field(default=4096, ge=256)
     model_dollars_per_incident: float = Field(default=0.50, ge=0)
     model_dollars_per_day: float = Field(default=20.0, ge=0, description="Per tenant.")
+    answer_seconds: float = Field(
+        default=60.0, gt=0, le=240, description="Time for one answer in a conversation, look-ups included."
+    )
+    model_dollars_per_answer: float = Field(default=0.15, ge=0, description="What one answer may cost at most.")
     model_prices: dict[str, ModelPrice] = Field(
         default_factory=lambda: {
             "claude-sonnet-5-5": ModelPrice(input=3.0, output=15.0, cache_write=6.0, cache_read=0.3),

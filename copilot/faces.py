@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from copilot import connections
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from fastapi import APIRouter
 
+    from copilot.answers import Answer, Line
+
 
 @dataclass(frozen=True, slots=True)
 class Connected:
@@ -20,6 +22,22 @@ class Connected:
 
     connection_id: UUID
     lines: tuple[str, ...]
+
+
+class Telling(Protocol):
+    """Be one answer as it is shown while it grows; whatever goes wrong with the showing is the face's to bear."""
+
+    def step(self, step_id: str, title: str, *, status: str = "in_progress", output: str = "") -> None:
+        """Show what is being looked at; `status` is in_progress, complete or error. Our own words alone."""
+
+    def say(self, line: Line) -> None:
+        """Show one more line."""
+
+    def finish(self, answer: Answer) -> None:
+        """Show the answer as it now stands, and that it is whole.
+
+        :raises Exception: where it may work later; the question is then answered again.
+        """
 
 
 class Face(Protocol):
@@ -52,6 +70,12 @@ class Face(Protocol):
 
     def unfinished(self, tenant_id: UUID) -> Iterable[UUID]:
         """Return incidents whose published state lags behind; the sweeper publishes them again."""
+
+    def telling(self, tenant_id: UUID, question_id: UUID, place: Mapping[str, Any]) -> Telling:
+        """Return where the answer to a question is shown; `place` is what the face said when it was asked.
+
+        :raises Exception: where it cannot be shown now.
+        """
 
     def transcript(self, tenant_id: UUID, incident_id: UUID) -> str:
         """Return what people see of the incident as plain text, as the face itself shows it."""
@@ -93,4 +117,4 @@ def publish_everywhere(tenant_id: UUID, incident_id: UUID) -> None:
         raise failures[0]
 
 
-__all__ = ["Connected", "Face", "face", "faces", "publish_everywhere", "register"]
+__all__ = ["Connected", "Face", "Telling", "face", "faces", "publish_everywhere", "register"]

@@ -28,6 +28,7 @@ class Work(StrEnum):
     TAKE_IN = "copilot.tasks.take_in_deliveries"
     ADVANCE = "copilot.tasks.advance_run"
     PUBLISH = "copilot.tasks.publish_incident"
+    ANSWER = "copilot.tasks.answer_question"
 
 
 def hint(work: Work, tenant_id: UUID, subject: UUID | None = None) -> None:

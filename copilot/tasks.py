@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from copilot import connections, flow
+from copilot import connections, conversation, flow
 from copilot.celery import app
 
 
@@ -27,9 +27,16 @@ def publish_incident(tenant_id: str, incident_id: str) -> None:
 
 
 @app.task
+def answer_question(tenant_id: str, question_id: str) -> None:
+    """Answer a question that no process holds."""
+    conversation.answer(UUID(tenant_id), UUID(question_id))
+
+
+@app.task
 def sweep() -> None:
     """Find work that no worker holds."""
     flow.sweep()
+    conversation.sweep()
 
 
 @app.task

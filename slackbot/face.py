@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from slackbot import installs, publish, transcript
 from slackbot.publish import behind
+from slackbot.publish import telling as tellings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from fastapi import APIRouter
 
-    from copilot.faces import Connected
+    from copilot.faces import Connected, Telling
 
 
 class SlackFace:
@@ -50,6 +51,10 @@ class SlackFace:
     def unfinished(self, tenant_id: UUID) -> Iterable[UUID]:
         """Return incidents whose message lags behind their rows."""
         return behind.unfinished(tenant_id)
+
+    def telling(self, tenant_id: UUID, question_id: UUID, place: Mapping[str, Any]) -> Telling:
+        """Return where the answer to a question is shown."""
+        return tellings.telling(tenant_id, question_id, place)
 
     def transcript(self, tenant_id: UUID, incident_id: UUID) -> str:
         """Return the incident's thread as Slack shows it, as plain text."""

@@ -22,6 +22,7 @@ MENU = {
     "Connection": "Connections",
     "ChangeRecord": "Changes",
     "Delivery": "Deliveries",
+    "Question": "Questions",
     "ModelCall": "Model calls",
     "AuditEntry": "Audit log",
     "Tenant": "Tenants and people",

@@ -10,7 +10,7 @@ from django.utils.html import format_html
 
 from copilot.admin import marks
 from copilot.admin.base import ReadOnlyAdmin, TenantFilter
-from copilot.models import AuditEntry, ModelCall
+from copilot.models import AuditEntry, ModelCall, Question
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -81,12 +81,13 @@ class ModelCallAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the calls with their incidents."""
-        return super().get_queryset(request).select_related("run__incident")
+        return super().get_queryset(request).select_related("run__incident", "question__incident")
 
     @admin.display(description="incident")
     def incident(self, row: ModelCall) -> str:
         """Return the incident that was asked about."""
-        return str(row.run.incident) if row.run else ""
+        about = row.run or row.question
+        return str(about.incident) if about and about.incident else ""
 
     @admin.display(description="cost", ordering="dollars")
     def display_dollars(self, row: ModelCall) -> str:
@@ -97,3 +98,63 @@ class ModelCallAdmin(ReadOnlyAdmin):
     def display_seconds(self, row: ModelCall) -> str:
         """Return the time."""
         return marks.duration(row.seconds)
+
+
+@admin.register(Question)
+class QuestionAdmin(ReadOnlyAdmin):
+    """Be the questions people asked, with their answers."""
+
+    list_display = (
+        "asked_at",
+        "tenant",
+        "incident",
+        "person_name",
+        "text_line",
+        "status",
+        "answered_by",
+        "display_feedback",
+    )
+    list_filter = (TenantFilter, "status", "answered_by", "asked_at")
+    search_fields = ("text", "person_name", "person")
+    fields = (
+        "tenant",
+        "incident",
+        "asked_at",
+        "person_name",
+        "text",
+        "status",
+        "answered_by",
+        "note",
+        "display_answer",
+        "display_sources",
+        "display_feedback",
+        "error",
+        "answered_at",
+    )
+    readonly_fields = ("tenant", "asked_at", "display_answer", "display_sources", "display_feedback")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return the questions with what is shown beside them."""
+        return super().get_queryset(request).select_related("incident").prefetch_related("feedback")
+
+    @admin.display(description="question")
+    def text_line(self, row: Question) -> str:
+        """Return the question's beginning."""
+        return row.text if len(row.text) <= 120 else row.text[:119] + "…"
+
+    @admin.display(description="answer")
+    def display_answer(self, row: Question) -> SafeString:
+        """Return the answer, a line each, with what each cites."""
+        lines = [f"{line['text']} {' '.join(line['cites'])}".rstrip() for line in row.answer]
+        return format_html('<pre class="body">{}</pre>', "\n".join(lines))
+
+    @admin.display(description="rests on")
+    def display_sources(self, row: Question) -> SafeString:
+        """Return what the answer cites, and the queries that were run for it."""
+        lines = [f"{one['id']} {one['text']} {one['query']}".rstrip() for one in row.sources]
+        return format_html('<pre class="body">{}</pre>', "\n".join(lines))
+
+    @admin.display(description="feedback")
+    def display_feedback(self, row: Question) -> str:
+        """Return what people said of the answer."""
+        return ", ".join(str(one) for one in row.feedback.all())

@@ -8,12 +8,15 @@ from copilot.models.evidence import EvidenceRecord
 from copilot.models.feedback import Confirmation, Feedback, FeedbackValue, Reason
 from copilot.models.hypothesis import Hypothesis, RankingRecord
 from copilot.models.incident import Incident, IncidentCounter, IncidentStatus
+from copilot.models.question import AnsweredBy, AnswerFeedback, Question, QuestionStatus
 from copilot.models.run import Run, SourceCall, SourceStatus, Stage, StageResult
 from copilot.models.service import Service, ServiceDependency
 from copilot.models.tenant import Membership, Role, Tenant
 from copilot.models.usage import ModelCall
 
 __all__ = [
+    "AnswerFeedback",
+    "AnsweredBy",
     "AuditEntry",
     "ChangeRecord",
     "Confirmation",
@@ -31,6 +34,8 @@ __all__ = [
     "IncidentStatus",
     "Membership",
     "ModelCall",
+    "Question",
+    "QuestionStatus",
     "RankingRecord",
     "Reason",
     "Role",

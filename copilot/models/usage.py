@@ -11,6 +11,9 @@ class ModelCall(TenantModel):
     """Be one call of the language model, written before its answer is looked at, so that no bill is lost."""
 
     run = models.ForeignKey("copilot.Run", on_delete=models.SET_NULL, null=True, blank=True, related_name="model_calls")
+    question = models.ForeignKey(
+        "copilot.Question", on_delete=models.SET_NULL, null=True, blank=True, related_name="model_calls"
+    )
     purpose = models.CharField(max_length=40)
     model = models.CharField(max_length=80)
     prompt_version = models.CharField(max_length=40)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from slackbot.handlers import actions, commands, events, views
+from slackbot.handlers import actions, commands, conversation, events, views
 
 if TYPE_CHECKING:
     from slack_bolt import App
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 def register(app: App) -> None:
     """Attach all listeners to the Bolt app."""
     # The first that fits is called, and the buttons' last listener fits all.
+    conversation.register(app)
     commands.register(app)
     actions.register(app)
     events.register(app)

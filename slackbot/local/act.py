@@ -9,6 +9,7 @@ from slackbot.local.choosing import action_of, find_element, state_of
 from slackbot.local.delivery import Delivery
 from slackbot.local.errors import LocalError, SlackError
 from slackbot.local.interactions import message_action_payload, slash_fields, view_action_payload
+from slackbot.local.methods.streams import STREAMING, end_stream
 from slackbot.local.model import Channel, Json, Message, User, View
 from slackbot.local.posting import escaped, post_as_bot, post_as_person, with_mentions
 from slackbot.local.reacting import add_reaction, remove_reaction
@@ -253,6 +254,25 @@ async def open_home(act: Act) -> None:
     act.delivery = await events.emit(act.service, act.workspace, event)
 
 
+async def stop(act: Act) -> None:
+    """Press Stop on the app's work in a thread: what streams there ends, and the app is told."""
+    workspace, channel = act.workspace, act.channel()
+    thread_ts = act.thread(channel)
+    session = workspace.sessions.get((channel.id, thread_ts or ""))
+    if session is None or session.status != "processing":
+        raise LocalError("thread_ts: the app does not work on this thread", field="thread_ts")
+    streaming = [
+        message
+        for message in workspace.messages[channel.id].values()
+        if message.thread_ts == thread_ts and message.body.get("streaming_state") == STREAMING
+    ]
+    for message in streaming:
+        end_stream(message)
+        workspace.change_message(message)
+    event = events.stopped_event(workspace, channel, user=act.user, thread_ts=thread_ts or "", streaming=streaming)
+    act.delivery = await events.emit(act.service, workspace, event)
+
+
 ACTS: dict[str, Callable[[Act], Awaitable[None]]] = {
     "slash": slash,
     "click": click,
@@ -262,6 +282,7 @@ ACTS: dict[str, Callable[[Act], Awaitable[None]]] = {
     "close": close,
     "react": react,
     "open_home": open_home,
+    "stop": stop,
 }
 
 

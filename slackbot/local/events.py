@@ -128,3 +128,17 @@ def reaction_event(workspace: Workspace, message: Message, *, user: User, name: 
         "item_user": message.body.get("user"),
         "event_ts": workspace.clock.timestamp(),
     }
+
+
+def stopped_event(
+    workspace: Workspace, channel: Channel, *, user: User, thread_ts: str, streaming: list[Message]
+) -> Json:
+    """Return the event of a person who pressed Stop on the app's work in a thread."""
+    return {
+        "type": "agent_session_stopped",
+        "channel": channel.id,
+        "thread_ts": thread_ts,
+        "user": user.id,
+        "streaming_message_ts": [message.ts for message in streaming],
+        "event_ts": workspace.clock.timestamp(),
+    }

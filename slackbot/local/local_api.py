@@ -201,7 +201,17 @@ class LocalRoutes:
         else:
             channel = find_channel(workspace, name)
         shown = messages_for(workspace, channel, reader=user, thread_ts=request.query_params.get("thread_ts"))
-        return {"channel": channel.id, "messages": shown}
+        offered = workspace.prompts.get(channel.id)
+        return {
+            "channel": channel.id,
+            "messages": shown,
+            "working": [
+                {"thread_ts": thread_ts, "title": session.title}
+                for (where, thread_ts), session in workspace.sessions.items()
+                if where == channel.id and session.status == "processing"
+            ],
+            "prompts": {"title": offered.title, "prompts": offered.prompts} if offered else None,
+        }
 
     async def get_views(self, request: Request) -> Json:
         """Return the modals a person has open, and the Home tab."""

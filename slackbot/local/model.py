@@ -144,6 +144,22 @@ class Message:
 
 
 @dataclass
+class Session:
+    """How the app's work on a thread stands; `processing` shows a Stop button."""
+
+    status: str
+    title: str
+
+
+@dataclass
+class Prompts:
+    """What the app offers to be asked in a direct conversation."""
+
+    title: str
+    prompts: list[Json]
+
+
+@dataclass
 class View:
     """A modal that one person has open, or their App Home."""
 

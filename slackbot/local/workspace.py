@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from slackbot.local.clock import Clock
 from slackbot.local.documents import Documents
 from slackbot.local.identity import random_text, shaped
-from slackbot.local.model import App, Channel, Json, Message, StoredFile, User, View, document
+from slackbot.local.model import App, Channel, Json, Message, Prompts, Session, StoredFile, User, View, document
 
 KEPT_CHANGES = 5_000
 
@@ -42,6 +42,9 @@ class Workspace:
     views: dict[str, View] = field(default_factory=dict)
     files: dict[str, StoredFile] = field(default_factory=dict)
     selections: dict[tuple[str, str], Json] = field(default_factory=dict)
+    # An app at work does not outlive a restart of this server, nor does what it shows of it.
+    sessions: dict[tuple[str, str], Session] = field(default_factory=dict)
+    prompts: dict[str, Prompts] = field(default_factory=dict)
     changes: deque[Change] = field(default_factory=lambda: deque(maxlen=KEPT_CHANGES))
     last_change: int = 0
     _changed: asyncio.Event = field(default_factory=asyncio.Event)

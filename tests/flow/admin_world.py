@@ -24,6 +24,7 @@ from copilot.models import (
     Incident,
     Membership,
     ModelCall,
+    Question,
     RankingRecord,
     Role,
     Run,
@@ -66,6 +67,7 @@ class World:
     delivery: Delivery
     change: ChangeRecord
     call: ModelCall
+    question: Question
     entry: AuditEntry
 
     @property
@@ -80,6 +82,7 @@ class World:
             self.delivery,
             self.change,
             self.call,
+            self.question,
             self.entry,
         )
 
@@ -167,8 +170,23 @@ def furnish(tenant: Tenant, word: str, *, number: int = 1, at: datetime | None =
             dollars="0.037500",
             seconds=2.1,
         )
+        question = Question.objects.create(
+            incident=incident,
+            face="slack",
+            person=f"U{word}",
+            person_name=f"{word}-alice",
+            text=f"{word}: why?",
+            status="answered",
+            answered_by="rules",
+            answer=[{"text": f"{word}: the pool is full", "cites": ["E1"], "kind": "text"}],
+            sources=[
+                {"id": "E1", "text": f"{word} waits", "origin": "prometheus", "link": "", "query": f"up{{{word}}}"}
+            ],
+        )
         entry = AuditEntry.objects.create(actor=f"{word}-actor", action="connect", target=word, detail={"word": word})
-    return World(tenant, connection, service, needed, incident, run, hypothesis, delivery, change, call, entry)
+    return World(
+        tenant, connection, service, needed, incident, run, hypothesis, delivery, change, call, question, entry
+    )
 
 
 def incident_of(service: Service, word: str, *, number: int, at: datetime) -> Incident:

@@ -37,7 +37,7 @@ def row_of(world: World, model: type[models.Model]) -> Any:
 
 def test_every_tenant_table_with_pages_is_served_by_the_walled_base() -> None:
     assert {m.__name__ for m in REGISTERED} == {
-        "AuditEntry", "ChangeRecord", "Connection", "Delivery", "Incident", "ModelCall", "Service", "Tenant", "User",
+        "AuditEntry", "ChangeRecord", "Connection", "Delivery", "Incident", "ModelCall", "Question", "Service", "Tenant", "User",
     }  # fmt: skip
     for model in WALLED:
         pages = admin.site._registry[model]

@@ -9,7 +9,11 @@ from slackbot.local.posting import post_as_bot
 MARKDOWN_TEXT_LIMIT = 12_000
 
 
-def _writable(call: Call, channel: Channel) -> None:
+def writable(call: Call, channel: Channel) -> None:
+    """Return if the bot may write here.
+
+    :raises SlackError: is_archived or not_in_channel.
+    """
     if channel.is_archived:
         raise SlackError("is_archived")
     if call.workspace.app.bot_user_id not in channel.members:
@@ -44,7 +48,7 @@ def _content(call: Call, *, limit: int) -> Json:
 def post_message(call: Call) -> Json:
     """Post a message as the app's bot."""
     channel = call.channel(by_name=True)
-    _writable(call, channel)
+    writable(call, channel)
     content = _content(call, limit=40_000)
     metadata = message_metadata(call.structure("metadata", error="invalid_metadata_format"))
     thread_ts = _thread(call, channel)
@@ -63,7 +67,11 @@ def post_message(call: Call) -> Json:
     }
 
 
-def _own_message(call: Call, *, refusal: str) -> tuple[Channel, Message]:
+def own_message(call: Call, *, refusal: str) -> tuple[Channel, Message]:
+    """Return the channel and the message that a call names, which must be the bot's own.
+
+    :raises SlackError: message_not_found, or `refusal` for somebody else's.
+    """
     channel = call.channel()
     message = call.workspace.message(channel.id, call.text("ts"))
     if message is None:
@@ -76,9 +84,11 @@ def _own_message(call: Call, *, refusal: str) -> tuple[Channel, Message]:
 @method("chat.update")
 def update(call: Call) -> Json:
     """Edit one of the bot's own messages in place; blocks not sent again are removed when text is sent."""
-    channel, message = _own_message(call, refusal="cant_update_message")
+    channel, message = own_message(call, refusal="cant_update_message")
     if channel.is_archived:
         raise SlackError("is_archived")
+    if message.body.get("streaming_state") == "in_progress":
+        raise SlackError("streaming_state_conflict")
     content = _content(call, limit=UPDATE_TEXT_LIMIT)
     metadata = call.structure("metadata", error="invalid_metadata_format")
     if metadata is not None:
@@ -99,7 +109,7 @@ def update(call: Call) -> Json:
 @method("chat.delete")
 def delete(call: Call) -> Json:
     """Delete one of the bot's own messages."""
-    channel, message = _own_message(call, refusal="cant_delete_message")
+    channel, message = own_message(call, refusal="cant_delete_message")
     call.workspace.delete_message(message)
     return {"channel": channel.id, "ts": message.ts}
 
@@ -108,7 +118,7 @@ def delete(call: Call) -> Json:
 def post_ephemeral(call: Call) -> Json:
     """Show a message to one person only."""
     channel = call.channel(by_name=True)
-    _writable(call, channel)
+    writable(call, channel)
     user = call.text("user")
     if user not in channel.members:
         raise SlackError("user_not_in_channel")

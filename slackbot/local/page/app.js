@@ -119,9 +119,37 @@ async function drawMessages({ toEnd = false } = {}) {
     const empty = world.channel ? `This is the very beginning of #${world.channel.name}.` : `Say something to ${world.app.name}.`;
     showMessages(at("messages"), channel.messages, world, actions, { inThread: false, empty, toEnd });
   }
+  showPrompts(home || world.channel ? null : channel.prompts);
+  showWorking(at("working"), channel, null);
+  showWorking(at("thread-working"), thread, shown.thread);
   if (thread) showMessages(at("replies"), thread.messages, world, actions, { inThread: true, empty: "This message is gone.", toEnd: toEnd && !shown.mark });
   showModal(views.views, world, quietly);
   mark();
+}
+
+// Slack's line above the composer while the app works on a thread, with its Stop.
+function showWorking(box, found, threadTs) {
+  const working = (found?.working ?? []).filter((one) => (threadTs ? one.thread_ts === threadTs : !world.channel));
+  const print = JSON.stringify(working);
+  if (box.dataset.print === print) return;
+  box.dataset.print = print;
+  box.hidden = !working.length;
+  box.replaceChildren(...working.slice(0, 1).map((one) => make("span", { class: "working-line" },
+    make("span", { class: "dots" }, `${world.app.name} is working`), one.title && make("span", { class: "working-title" }, `“${one.title}”`),
+    make("button", { type: "button", class: "button small", onclick: () => quietly({ type: "stop", channel: place(), thread_ts: one.thread_ts }) }, "Stop"))));
+}
+
+// What the app offers to be asked, in its own pane.
+function showPrompts(offered) {
+  const box = at("prompts");
+  const print = JSON.stringify(offered ?? null);
+  if (box.dataset.print === print) return;
+  box.dataset.print = print;
+  box.hidden = !offered;
+  box.replaceChildren(...(offered ? [
+    make("p", {}, offered.title || `Ask ${world.app.name}`),
+    make("div", { class: "prompt-row" }, offered.prompts.map((prompt) => make("button", { type: "button", class: "button", title: prompt.message, onclick: () => quietly({ type: "message", text: prompt.message, channel: place() }) }, prompt.title))),
+  ] : []));
 }
 
 function drawHome(view) {

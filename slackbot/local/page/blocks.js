@@ -98,6 +98,13 @@ function task(block) {
     block.sources && make("div", { class: "task-sources" }, block.sources.map((source) => link(source.url, source.text))));
 }
 
+// Open while something is under way; afterwards a reader wants the answer, not the way to it.
+function plan(block) {
+  const tasks = block.tasks ?? [];
+  const done = tasks.every((one) => one.status === "complete");
+  return make("details", { class: "block plan", open: !done }, make("summary", {}, block.title, make("span", { class: "plan-count" }, ` · ${tasks.length} ${tasks.length === 1 ? "step" : "steps"}`)), tasks.map(task));
+}
+
 function card(block, context) {
   return make("div", { class: "block card" },
     block.hero_image && picture(imageAddress(block.hero_image, context), block.hero_image.alt_text, "hero"),
@@ -131,7 +138,7 @@ const RENDERERS = {
   context_actions: (block, context) => make("div", { class: "block context-actions" }, block.elements.map((part) => element(part, block, context))),
   rich_text: (block) => make("div", { class: "block rich-text" }, richText(block)),
   markdown: (block) => make("div", { class: "block markdown" }, markdown(block.text)),
-  plan: (block) => make("div", { class: "block plan" }, make("strong", {}, block.title), (block.tasks ?? []).map(task)),
+  plan,
   carousel: (block, context) => make("div", { class: "block carousel" }, block.elements.map((part) => card(part, context))),
   alert: (block) => make("div", { class: `block alert ${block.level ?? "default"}`, role: "alert" }, textObject(block.text)),
   video: (block) => make("div", { class: "block" }, link(block.title_url ?? block.video_url, plain(block.title))),

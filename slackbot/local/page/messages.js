@@ -94,7 +94,7 @@ function row(message, previous, world, actions, options) {
     use: (action) => actions.use(message, action),
   };
   const stamp = make("time", { class: "stamp", title: moment(seconds), datetime: new Date(seconds * 1000).toISOString() }, time(seconds));
-  return make("article", { class: `message ${follows ? "follows" : ""} ${message.is_ephemeral ? "ephemeral" : ""}`, data: { ts: message.ts } },
+  return make("article", { class: `message ${follows ? "follows" : ""} ${message.is_ephemeral ? "ephemeral" : ""} ${message.streaming_state === "in_progress" ? "streaming" : ""}`, "aria-busy": message.streaming_state === "in_progress" ? "true" : undefined, data: { ts: message.ts } },
     message.is_ephemeral && make("p", { class: "only-you" }, emoji("eyes"), " Only visible to you"),
     follows ? stamp : avatar(name, { bot }),
     make("div", { class: "content" },

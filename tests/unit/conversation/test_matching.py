@@ -1,0 +1,43 @@
+"""Which question somebody asks, by the words alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from copilot.conversation.matching import Topic, match
+
+
+@pytest.mark.parametrize(
+    ("question", "topic"),
+    [
+        ("why?", Topic.WHY),
+        ("Why is checkout slow", Topic.WHY),
+        ("what's the root cause here?", Topic.WHY),
+        ("how sure are you", Topic.WHY),
+        ("what changed?", Topic.CHANGES),
+        ("Did anyone deploy payments in the last hour", Topic.CHANGES),
+        ("what chnaged? any deploymnt", Topic.CHANGES),
+        ("have we seen this before?", Topic.SIMILAR),
+        ("any similar incidents", Topic.SIMILAR),
+        ("is this happening again?", Topic.SIMILAR),
+        ("what should I check next?", Topic.NEXT),
+        ("how do I fix this", Topic.NEXT),
+        ("is there a runbook?", Topic.RUNBOOK),
+        ("what’s going on", Topic.STATUS),
+        ("status", Topic.STATUS),
+        ("who's on it", Topic.STATUS),
+        ("what is broken", Topic.SYMPTOMS),
+        ("show me the evidence", Topic.SYMPTOMS),
+        ("which sources did not answer?", Topic.GAPS),
+        ("timeline please", Topic.TIMELINE),
+        ("help", Topic.HELP),
+        ("what can you do?", Topic.HELP),
+    ],
+)
+def test_it_knows_what_is_asked(question: str, topic: Topic) -> None:
+    assert match(question) is topic
+
+
+@pytest.mark.parametrize("question", ["", "paint me a horse", "42", "🔥🔥🔥", "\u202eyhw", "lunch at twelve?"])
+def test_it_guesses_nothing_where_the_words_name_nothing(question: str) -> None:
+    assert match(question) is None

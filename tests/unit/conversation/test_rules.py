@@ -1,0 +1,96 @@
+"""What rules answer from an incident's rows, in every state that there is."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from copilot.conversation import rules
+from copilot.conversation.matching import Topic
+from copilot.knowledge.briefing import Briefing
+from slackbot.blocks.answer import closing_blocks, line_block, whole_message
+from slackbot.local.blocks import check_message_blocks
+from tests.unit.slackbot import briefings
+
+STATES = {name: value for name, value in vars(briefings).items() if isinstance(value, Briefing)}
+
+
+@pytest.mark.parametrize("topic", [*Topic, None])
+@pytest.mark.parametrize("state", STATES, ids=str.lower)
+def test_every_topic_has_an_answer_in_every_state_that_slack_takes(state: str, topic: Topic | None) -> None:
+    briefing = STATES[state]
+    made = rules.answer(topic, briefing)
+
+    assert made.lines
+    assert all(line.text and len(line.text) <= 300 for line in made.lines)
+    known = {source.id for source in made.sources}
+    assert {cite for line in made.lines for cite in line.cites} <= known
+    blocks, text = whole_message("00000000-0000-4000-8000-000000000099", made)
+    assert check_message_blocks(blocks) == []
+    assert text
+    for line in made.lines:
+        assert check_message_blocks([line_block(line)]) == []
+
+
+def test_why_gives_the_hypotheses_with_their_ranges_and_evidence() -> None:
+    made = rules.answer(Topic.WHY, briefings.LIKELY)
+    first = briefings.LIKELY.hypotheses[0]
+
+    (line,) = [one for one in made.lines if one.text.startswith("1. ")]
+    assert f"({first.low:.2f}–{first.high:.2f})" in line.text
+    assert line.cites == first.supporting[:6]
+
+
+def test_changes_tell_who_and_how_long_before_the_onset() -> None:
+    made = rules.answer(Topic.CHANGES, briefings.LIKELY)
+
+    told = [line for line in made.lines if line.kind == "bullet"]
+    assert told
+    assert all("onset)" in line.text and len(line.cites) == 1 for line in told)
+
+
+def test_the_alerts_runbook_is_linked_and_an_absent_one_is_told() -> None:
+    labels = (("runbook_url", "https://runbooks.example/checkout"),)
+    found = rules.answer(Topic.RUNBOOK, replace(briefings.LIKELY, labels=labels))
+    absent = rules.answer(Topic.RUNBOOK, replace(briefings.LIKELY, labels=()))
+
+    assert found.cited()[0].link == "https://runbooks.example/checkout"
+    assert absent.lines[0].kind == "unknown"
+
+
+def test_a_question_that_was_not_matched_says_what_can_be_asked() -> None:
+    made = rules.answer(None, briefings.LIKELY)
+
+    assert made.lines[0].text.startswith("I can't see that")
+    assert made.lines[1].text == rules.CAN
+
+
+def test_across_incidents_the_open_ones_are_listed() -> None:
+    assert [line.text for line in rules.across([(42, "checkout", "slow")], 1).lines] == [
+        "1 open incident. Name one, e.g. “why INC-42”:",
+        "INC-42 checkout: slow",
+    ]
+    assert [line.text for line in rules.across([], 0).lines] == ["No incidents are open."]
+
+
+@pytest.mark.parametrize(
+    "text", ["<!channel> @here", "x" * 5000, "\u202e\u0000", "`code` *bold* <https://evil.test|x>", ""]
+)
+def test_whatever_the_rows_hold_slack_takes_the_answer_and_parses_nothing(text: str) -> None:
+    hostile = replace(briefings.LIKELY, title=text, service=text, explanation=text, next_check=text, missing=(text,))
+    for topic in Topic:
+        blocks, _ = whole_message("00000000-0000-4000-8000-000000000099", rules.answer(topic, hostile))
+
+        assert check_message_blocks(blocks) == []
+        written = json.dumps([block for block in blocks if block["type"] not in {"rich_text", "context"}])
+        assert "evil" not in written
+
+
+def test_the_feedback_buttons_carry_the_answers_id() -> None:
+    blocks = closing_blocks("00000000-0000-4000-8000-000000000099", rules.answer(Topic.HELP, briefings.LIKELY))
+
+    (buttons,) = blocks[-1]["elements"]
+    assert buttons["positive_button"]["value"] == "up:00000000-0000-4000-8000-000000000099"
+    assert buttons["negative_button"]["value"] == "down:00000000-0000-4000-8000-000000000099"
