@@ -83,6 +83,11 @@ lint: install-dev ## ruff, mypy and the import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 
+# Checkov pins half of what the product pins, differently: it has an environment of its own.
+.PHONY: policies
+policies: install-dev ## Hold Terraform, the image, the workflows and the rendered chart against checkov's policies
+	@bash .ci/policies
+
 .PHONY: bench
 bench: install ## Measure what is promised (see docs/benchmarks.md)
 	@$(BIN)/copilot bench ingest $(ARGS)
