@@ -39,8 +39,11 @@ def run(options: argparse.Namespace) -> int:
     """Answer all cases, then judge and print."""
     from rich.console import Console
 
-    from copilot.evaluation import cases, evaluation, history, report
+    from copilot.evaluation import cases, detection, evaluation, history, report
 
+    series = detection.find(options.directory, options.set)
+    if series is not None:
+        return _detect(series, options)
     try:
         places = cases.find(options.directory, only=options.set, limit=None if options.explain else options.limit)
     except cases.NoCases as error:
@@ -69,6 +72,31 @@ def run(options: argparse.Namespace) -> int:
     else:
         report.show(Console(highlight=False, width=None if console.is_terminal else 160), found)
     return 1 if failures else 0
+
+
+def _detect(folder: Path, options: argparse.Namespace) -> int:
+    """Tell departures in labelled series, then open the labels and print how well that went."""
+    from rich.console import Console
+
+    from copilot.evaluation import detection, report
+    from integrations.recorded import BadCase
+
+    if options.rankings is not None or options.explain is not None or options.plot is not None:
+        raise Problem(
+            f"{folder}: holds labelled series, no incidents: there is nothing to rank, explain or plot", code=2
+        )
+    try:
+        total = sum(1 for _ in (folder / "series").iterdir())
+        told = list(_progress(detection.answer(folder, jobs=options.jobs), "series", total))
+        # All are answered: now the labels may be opened.
+        found = report.detected(detection.judge(told, detection.labels(folder)))
+    except BadCase as error:
+        raise Problem(str(error)) from None
+    if options.json:
+        print_json(found)
+    else:
+        report.show_detected(Console(highlight=False), folder.name, found)
+    return 0
 
 
 def _answer(places: tuple[Place, ...], jobs: int) -> tuple[list[Solved], list[Any]]:

@@ -13,3 +13,20 @@ PEERS: Final[dict[str, str]] = {
     "rcd-sockshop": "BARO .96/1.0/.99",
     "rootcausebench": "latest deploy 1 of 12; best deterministic 3 of 12",
 }
+
+# Detectors on labelled series, by the same score: on all of these series, and on those of running systems.
+DETECTORS: Final[dict[str, tuple[float, float]]] = {
+    "ARTime": (76.4, 71.7),
+    "numenta": (72.0, 66.6),
+    "contextOSE": (70.6, 70.3),
+    "relativeEntropy": (59.4, 56.4),
+    "knncad": (57.5, 58.3),
+    "earthgeckoSkyline": (53.0, 58.8),
+    "randomCutForest": (50.0, 63.6),
+    "twitterADVec": (42.5, 42.8),
+    "windowedGaussian": (33.1, 26.1),
+    "bayesChangePt": (23.2, 41.8),
+    "skyline": (21.1, 39.5),
+    "random": (19.1, 21.2),
+    "expose": (17.0, 16.9),
+}
