@@ -82,7 +82,7 @@ class Config(BaseSettings):
     answer_seconds: float = Field(
         default=60.0, gt=0, le=240, description="Time for one answer in a conversation, look-ups included."
     )
-    model_dollars_per_answer: float = Field(default=0.15, ge=0, description="What one answer may cost at most.")
+    model_dollars_per_answer: float = Field(default=0.40, ge=0, description="What one answer may cost at most.")
     model_prices: dict[str, ModelPrice] = Field(
         default_factory=lambda: {
             "claude-sonnet-5-5": ModelPrice(input=3.0, output=15.0, cache_write=6.0, cache_read=0.3),

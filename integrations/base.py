@@ -206,6 +206,25 @@ class Health:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Name one small read-only question that a source can be asked in a conversation; `arguments` bounds what may be asked."""
+
+    name: str
+    description: str
+    arguments: type[BaseModel]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Hold what a look saw: `query` is what was asked in the source's own words, `rows` what it answered, as plain JSON."""
+
+    query: str
+    rows: tuple[Mapping[str, Any], ...]
+    link: str = ""
+    note: str = ""
+
+
 class Integration(ABC):
     """Be one vendor. Subclasses set the class attributes and override what the vendor offers."""
 
@@ -216,6 +235,7 @@ class Integration(ABC):
     # Heavy modules that gathering imports when it is first used; a worker loads them before it forks.
     loads: ClassVar[tuple[str, ...]] = ()
     gathers: ClassVar[bool] = False
+    looks: ClassVar[tuple[Look, ...]] = ()
     # Names of the credential fields that the product makes up where a person leaves them empty (a bearer token, say).
     generated: ClassVar[tuple[str, ...]] = ()
     # True where the caller is a person's script: the web layer parses before it accepts, and answers 422 with the text.
@@ -249,6 +269,15 @@ class Integration(ABC):
         :raises SourceError: where nothing at all could be asked.
         """
         return ()
+
+    def look(self, door: Door, credentials: Any, scope: Scope, window: Window, arguments: Any) -> Seen:
+        """Answer one of `looks` about the scope; `arguments` is of its model, which tells which.
+
+        The window's end is the newest time that is asked for.
+
+        :raises SourceError: where it cannot be answered, or reaches outside the scope.
+        """
+        raise Rejected(f"{self.title} cannot be asked anything", retryable=False)
 
     def check(self, door: Door, credentials: Any) -> Health:
         """Test the connection with one cheap authorised read, and say what was seen.

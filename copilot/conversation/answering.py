@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import close_old_connections
 from django.db.models import F
@@ -15,20 +15,24 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from copilot import observe
-from copilot.answers import Answer, stored
+from copilot.answers import Answer, Line, source_of, stored
 from copilot.config import config
-from copilot.conversation import rules
+from copilot.conversation import facts, looking, rules
 from copilot.conversation.matching import match
 from copilot.faces import face as face_of
+from copilot.guard.http.deadline import Deadline
 from copilot.guard.tenancy import tenant_scope
 from copilot.hints import Work, hint
 from copilot.knowledge import incident_reader
-from copilot.models import Incident, IncidentStatus, Question, QuestionStatus, Tenant
+from copilot.llm import dialogue
+from copilot.models import AnsweredBy, Incident, IncidentStatus, Question, QuestionStatus, Tenant
+from scoring.observations import Entity, EntityKind
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from copilot.faces import Telling
+    from copilot.knowledge.briefing import Briefing
 
 log = observe.logger(__name__)
 # Answers wait for others most of their time; more would hold too many of the web process's connections.
@@ -37,6 +41,8 @@ ATTEMPTS = 3
 # A process that took a question in begins at once; only what is older was lost with its process.
 GRACE = timedelta(seconds=5)
 LISTED = 5
+EARLIER = 3
+STOP_SECONDS = 0.5
 
 
 @cache
@@ -119,8 +125,69 @@ def _made(question: Question, telling: Telling) -> Answer:
     telling.step("rows", "Reading the incident")
     briefing = incident_reader.read(question.tenant_id, question.incident_id)
     telling.step("rows", "Reading the incident", status="complete", output=_seen(len(briefing.evidence)))
-    note = "no ANTHROPIC_API_KEY" if config().anthropic_api_key is None else ""
-    return _told(replace(rules.answer(match(question.text), briefing), note=note), telling)
+    conversed = _conversed(question, briefing, telling)
+    if conversed.lines or conversed.is_stopped:
+        return Answer(
+            lines=conversed.lines or (Line("Stopped before there was an answer."),),
+            sources=(*(source_of(one) for one in briefing.evidence), *conversed.sources),
+            by=AnsweredBy.MODEL,
+            note="stopped" if conversed.is_stopped else conversed.note,
+            model=conversed.model,
+            dollars=conversed.dollars,
+            is_stopped=conversed.is_stopped,
+        )
+    by_rules = replace(rules.answer(match(question.text), briefing), note=conversed.note, dollars=conversed.dollars)
+    return _told(by_rules, telling)
+
+
+def _conversed(question: Question, briefing: Briefing, telling: Telling) -> dialogue.Conversed:
+    if config().anthropic_api_key is None:
+        return dialogue.Conversed(note="no ANTHROPIC_API_KEY")
+    deadline = Deadline(config().answer_seconds)
+    # Who may only look at what the thread shows gets no look-ups beyond it.
+    tools = looking.tools(question.tenant_id, briefing, deadline) if question.may_look else ()
+    return dialogue.converse(
+        question.tenant_id,
+        question.id,
+        question=question.text,
+        person=question.person_name,
+        subject=Entity(EntityKind.SERVICE, briefing.service, "", briefing.service),
+        title=briefing.title,
+        evidence=briefing.evidence,
+        facts={**facts.of(briefing), "earlier": _earlier(question)},
+        tools=tools,
+        deadline=deadline,
+        say=telling.say,
+        step=lambda key, title, status, output: telling.step(key, title, status=status, output=output),
+        is_stopped=_Stop(question),
+    )
+
+
+def _earlier(question: Question) -> list[dict[str, Any]]:
+    """Return the thread's last questions with their answers, the newest last."""
+    with tenant_scope(question.tenant_id):
+        before = Question.objects.filter(
+            thread=question.thread, incident=question.incident, status=QuestionStatus.ANSWERED
+        ).exclude(id=question.id)
+        rows = list(before.order_by("-asked_at")[:EARLIER]) if question.thread else []
+    return [{"question": row.text[:400], "answer": [line["text"] for line in row.answer][:8]} for row in reversed(rows)]
+
+
+@dataclass
+class _Stop:
+    """Say whether the person wants no more; the row is asked twice a second at most."""
+
+    question: Question
+    _next: float = 0.0
+    _is_wanted: bool = False
+
+    def __call__(self) -> bool:
+        now = time.monotonic()
+        if not self._is_wanted and now >= self._next:
+            self._next = now + STOP_SECONDS
+            with tenant_scope(self.question.tenant_id):
+                self._is_wanted = Question.objects.filter(id=self.question.id, stop_wanted_at__isnull=False).exists()
+        return self._is_wanted
 
 
 def _seen(count: int) -> str:

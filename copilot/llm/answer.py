@@ -121,8 +121,7 @@ def _statement(proposed: ProposedCause, entity: Entity, redactor: Redactor, host
 
 def _sentence(text: str, redactor: Redactor, hosts: set[str], limit: int) -> str:
     """Return the text made harmless; nothing of it where it holds a command, which only code may show to people."""
-    # Redacted first and cut first: a secret must not become unrecognisable, nor an endless text cost time.
-    cleaned = words.plain(redactor.text(text[: 10 * limit]), limit=limit, hosts=hosts)
+    cleaned = words.harmless(text[: 10 * limit], redactor, limit=limit, hosts=hosts)
     return "" if words.is_command(cleaned) or words.is_command(text[: 10 * limit]) else cleaned
 
 

@@ -72,8 +72,20 @@ def cost(price: ModelPrice, tokens: Tokens) -> Decimal:
     return (total / PER_MILLION).quantize(Decimal("0.000001"), rounding=ROUND_UP)
 
 
-def reserve(tenant_id: UUID, run_id: UUID, *, model: str, prompt: str, max_tokens: int, prompt_version: str) -> int:
+def reserve(
+    tenant_id: UUID,
+    run_id: UUID | None,
+    *,
+    model: str,
+    prompt: str,
+    max_tokens: int,
+    prompt_version: str,
+    question_id: UUID | None = None,
+    purpose: str = PURPOSE,
+) -> int:
     """Write the usage row of a call at the most it may cost, and return its id.
+
+    A run's calls are bounded by incident, a question's by answer: talk must not use up what the investigation needs.
 
     Reservations of one tenant come one after another, so that runs side by side cannot overdraw the budget together.
 
@@ -88,17 +100,23 @@ def reserve(tenant_id: UUID, run_id: UUID, *, model: str, prompt: str, max_token
             cursor.execute(
                 "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"copilot/model-budget/{tenant_id}"]
             )
-        incident = Run.objects.filter(id=run_id).values("incident_id")
-        _cover(
-            ModelCall.objects.filter(run__incident_id__in=incident),
-            most,
-            config().model_dollars_per_incident,
-            "this incident",
-        )
+        if run_id is not None:
+            incident = Run.objects.filter(id=run_id).values("incident_id")
+            calls = ModelCall.objects.filter(run__incident_id__in=incident)
+            _cover(calls, most, config().model_dollars_per_incident, "this incident")
+        elif question_id is not None:
+            calls = ModelCall.objects.filter(question_id=question_id)
+            _cover(calls, most, config().model_dollars_per_answer, "this answer")
         midnight = datetime.combine(datetime.now(UTC).date(), time.min, UTC)
         _cover(ModelCall.objects.filter(created_at__gte=midnight), most, config().model_dollars_per_day, "today")
         row = ModelCall.objects.create(
-            run_id=run_id, purpose=PURPOSE, model=model, prompt_version=prompt_version, outcome=ASKED, dollars=most
+            run_id=run_id,
+            question_id=question_id,
+            purpose=purpose,
+            model=model,
+            prompt_version=prompt_version,
+            outcome=ASKED,
+            dollars=most,
         )
     return row.pk
 

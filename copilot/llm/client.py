@@ -127,11 +127,11 @@ def ask(
     thinking model from a dead connection. An answer in one piece would lose both.
     """
     started = time.monotonic()
-    heard = _Heard()
+    heard = Heard()
     try:
         outcome, detail = _listen(through, heard, model, system, question, schema, max_tokens, deadline)
     except Exception as error:  # noqa: BLE001 - a stream that makes no sense can raise anything inside the SDK; the run goes on without it
-        outcome, detail = _ending(heard.message) if heard.is_whole else _trouble(error, heard, deadline)
+        outcome, detail = ending(heard.message) if heard.is_whole else trouble_of(error, heard, deadline)
         log.warning("model_call_failed", model=model, outcome=outcome.value, error=type(error).__name__, detail=detail)
     return Reply(
         outcome,
@@ -144,7 +144,7 @@ def ask(
 
 
 @dataclass
-class _Heard:
+class Heard:
     """Gather what has come of a stream."""
 
     message: Message | None = None
@@ -153,6 +153,7 @@ class _Heard:
 
     @property
     def text(self) -> str:
+        """Return what was said so far."""
         if self.message is None:
             return ""
         text = "".join(block.text for block in self.message.content if block.type == "text")
@@ -160,6 +161,7 @@ class _Heard:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
     def tokens(self) -> Tokens:
+        """Return the bill so far."""
         if self.message is None:
             return Tokens()
         usage = self.message.usage
@@ -175,7 +177,7 @@ class _Heard:
 
 def _listen(
     through: Anthropic,
-    heard: _Heard,
+    heard: Heard,
     model: str,
     system: str,
     question: str,
@@ -183,7 +185,7 @@ def _listen(
     max_tokens: int,
     deadline: Deadline,
 ) -> tuple[Outcome, str]:
-    with through.with_options(middleware=[_bounded_by(deadline)]).messages.stream(
+    with through.with_options(middleware=[bounded_by(deadline)]).messages.stream(
         model=model,
         max_tokens=max_tokens,
         # The system text is the same for every incident and tenant, and the only part worth an hour in the cache.
@@ -202,10 +204,11 @@ def _listen(
             if event.type == "text" and len(event.snapshot) > max_tokens * CHARACTERS_PER_TOKEN:
                 return Outcome.BROKEN, "the answer did not end"
             heard.is_whole = heard.is_whole or event.type == "message_stop"
-    return _ending(heard.message) if heard.is_whole else (Outcome.CUT_OFF, "")
+    return ending(heard.message) if heard.is_whole else (Outcome.CUT_OFF, "")
 
 
-def _ending(message: Message | None) -> tuple[Outcome, str]:
+def ending(message: Message | None) -> tuple[Outcome, str]:
+    """Return how a message ended, with a detail for people."""
     reason = message.stop_reason if message else None
     if reason is None:
         return Outcome.CUT_OFF, ""
@@ -218,7 +221,7 @@ def _ending(message: Message | None) -> tuple[Outcome, str]:
         return Outcome.STOPPED, str(reason)[:40]
 
 
-def _bounded_by(deadline: Deadline) -> Callable[[APIRequest, CallNext], APIResponse[Any]]:
+def bounded_by(deadline: Deadline) -> Callable[[APIRequest, CallNext], APIResponse[Any]]:
     """Return a middleware that runs around each of the SDK's attempts and keeps all of them within the deadline."""
     import httpx2
 
@@ -263,7 +266,7 @@ _BY_STATUS: Mapping[int, Outcome] = {
 }
 
 
-def _trouble(error: Exception, heard: _Heard, deadline: Deadline) -> tuple[Outcome, str]:
+def trouble_of(error: Exception, heard: Heard, deadline: Deadline) -> tuple[Outcome, str]:
     """Return what an error means."""
     import anthropic
     import httpx2

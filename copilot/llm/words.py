@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from copilot.guard.redact import Redactor
+
 # Slack's own escapes: <!channel>, <@U1>, <#C1|x>, <https://…|text>. A comparison (`a < b`) has a blank after the sign.
 _ESCAPES = re.compile(r"<[^\s<>][^<>]*>")
 _LINKS = re.compile(
     r"(?:\b[a-z][a-z0-9+.-]{0,20})?://\S*|\b(?:mailto|tel|javascript|data|slack|file):\S+|\bwww\.\S+", re.IGNORECASE
 )
-_ADDRESSES = re.compile(r"[^\s(@]{1,64}@[^\s)]+|(?<!\w)@[\w.-]+|(?<![\w&])![a-z]+\b", re.IGNORECASE)
+_ADDRESSES = re.compile(r"[^\s(@]{1,64}@[^\s)]+|(?<!\w)@[\w.-]+|(?<![\w&])![a-z]\w*", re.IGNORECASE)
 # Slack turns these into links by itself. Longer names inside a cluster (x.svc.cluster.local) and versions (1.2.3) stay.
 _HOSTS = re.compile(
     r"\b(?:[\w-]+\.)+(?:com|net|org|io|dev|app|xyz|info|biz|co|me|sh|ai|cc|ru|cn|top|site|online|example|page|link|zip)\b(?:[:/?#]\S*)?",
@@ -74,6 +76,17 @@ def plain(text: str, *, limit: int, hosts: Collection[str] = ()) -> str:
         return text
     cut = text[: limit - 1]
     return (cut.rpartition(" ")[0] or cut).rstrip(" ,;:") + "…"
+
+
+def harmless(text: str, redactor: Redactor, *, limit: int, hosts: Collection[str] = ()) -> str:
+    """Return the text without secrets and as one harmless line of at most `limit` characters.
+
+    Redacted before it is cut or cleaned, as a secret must not become unrecognisable; and once more, as what hid in
+    characters that nobody sees, or in full-width ones, is plain only then.
+    """
+    once = plain(redactor.text(text), limit=limit, hosts=hosts)
+    again = redactor.text(once)
+    return once if again == once else plain(again, limit=limit, hosts=hosts)
 
 
 def is_command(text: str) -> bool:

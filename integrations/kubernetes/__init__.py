@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from integrations import base
 from integrations.base import Health, Integration, SourceError
-from integrations.kubernetes import conditions, environment, events, logs, rollouts
+from integrations.kubernetes import conditions, environment, events, logs, looking, rollouts
 from integrations.kubernetes.access import KubernetesCredentials
 from integrations.kubernetes.api import Api
 from integrations.kubernetes.ownership import Owners
@@ -16,7 +16,7 @@ from scoring.observations import Gap
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from integrations.base import Door, Scope
+    from integrations.base import Door, Look, Scope, Seen
     from scoring.observations import Observation, Window
 
 __all__ = ["Kubernetes", "KubernetesCredentials"]
@@ -38,6 +38,7 @@ class Kubernetes(Integration):
     Credentials: ClassVar[type[base.Credentials]] = KubernetesCredentials
     gathers: ClassVar[bool] = True
     loads: ClassVar[tuple[str, ...]] = ("kubernetes.client",)
+    looks: ClassVar[tuple[Look, ...]] = looking.LOOKS
 
     def gather(
         self, door: Door, credentials: KubernetesCredentials, scope: Scope, window: Window
@@ -52,6 +53,16 @@ class Kubernetes(Integration):
             return
         with Api(door, credentials.access()) as api:
             yield from _gather(api, namespaces, scope, window)
+
+    def look(
+        self, door: Door, credentials: KubernetesCredentials, scope: Scope, window: Window, arguments: Any
+    ) -> Seen:
+        """List objects of the namespaces in scope, or read the end of a log."""
+        # A cluster tells how it is now, whatever the incident's window.
+        del window
+        namespaces, _ = _namespaces(credentials, scope)
+        with Api(door, credentials.access()) as api:
+            return looking.look(api, namespaces, arguments)
 
     def check(self, door: Door, credentials: KubernetesCredentials) -> Health:
         """Ask for the server's version, and whether each permission that gathering needs is granted."""

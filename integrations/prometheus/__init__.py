@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from integrations import base
 from integrations.base import Health, Integration
+from integrations.prometheus import looking
 from integrations.prometheus import pack as packs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from integrations.base import Door, Scope
+    from integrations.base import Door, Look, Scope, Seen
     from integrations.prometheus.pack import Pack
     from scoring.observations import Observation, Window
 
@@ -89,6 +90,7 @@ class Prometheus(Integration):
     Credentials: ClassVar[type[base.Credentials]] = PrometheusCredentials
     gathers: ClassVar[bool] = True
     loads: ClassVar[tuple[str, ...]] = ("prometheus_api_client",)
+    looks: ClassVar[tuple[Look, ...]] = looking.LOOKS
 
     def gather(
         self, door: Door, credentials: PrometheusCredentials, scope: Scope, window: Window
@@ -101,6 +103,12 @@ class Prometheus(Integration):
         from integrations.prometheus.gathering import gathered
 
         yield from gathered(door, credentials, scope, window)
+
+    def look(
+        self, door: Door, credentials: PrometheusCredentials, scope: Scope, window: Window, arguments: Any
+    ) -> Seen:
+        """Read a metric of a service in scope, or list which there are."""
+        return looking.look(door, credentials, scope, window, arguments)
 
     def check(self, door: Door, credentials: PrometheusCredentials) -> Health:
         """Ask whether Prometheus is ready, for one trivial value, and whether it understands the tenant's queries."""
