@@ -27,7 +27,8 @@ def message_text(message: dict[str, Any]) -> str:
     lines = [block_text(block) for block in blocks] if blocks else [_markup(str(message.get("text") or ""))]
     for file in message.get("files") or []:
         alt = str(file.get("alt_txt") or "")
-        lines.append(f"[picture] {file.get('title') or file.get('name')}" + (f"\n  {alt}" if alt else ""))
+        sort = "picture" if str(file.get("mimetype") or "image/").startswith("image/") else "file"
+        lines.append(f"[{sort}] {file.get('title') or file.get('name')}" + (f"\n  {alt}" if alt else ""))
     return "\n".join(line for line in lines if line)
 
 
@@ -43,7 +44,7 @@ def block_text(block: dict[str, Any]) -> str:
     if kind in {"context", "section"}:
         parts = [block["text"]] if block.get("text") else []
         parts += [*(block.get("fields") or []), *(block.get("elements") or [])]
-        return "  ".join(_object(part) for part in parts)
+        return "  ".join([*(_object(part) for part in parts), *_accessory(block.get("accessory") or {})])
     if kind == "actions":
         return "  ".join(
             f"[ {element['text']['text']} ]" for element in block.get("elements") or [] if "text" in element
@@ -51,6 +52,14 @@ def block_text(block: dict[str, Any]) -> str:
     if kind == "image":
         return f"[picture] {block.get('alt_text', '')}"
     return ""
+
+
+def _accessory(element: dict[str, Any]) -> list[str]:
+    if element.get("type") == "overflow":
+        return [f"[ {' / '.join(one['text']['text'] for one in element.get('options') or [])} ]"]
+    if element.get("type") == "button":
+        return [f"[ {element['text']['text']} ]"]
+    return []
 
 
 def _object(part: dict[str, Any]) -> str:

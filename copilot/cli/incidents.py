@@ -30,6 +30,10 @@ def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
     again.add_argument("number", type=int)
     again.add_argument("--json", action="store_true")
     again.set_defaults(run=rescore_incident, needs_installation=True)
+    drafting = incident.add_parser("postmortem", parents=[common], help="a post-mortem draft in Markdown")
+    drafting.add_argument("slug", metavar="TENANT")
+    drafting.add_argument("number", type=int)
+    drafting.set_defaults(run=draft_postmortem, needs_installation=True)
     listing = incident.add_parser("list", parents=[common], help="a tenant's newest incidents")
     listing.add_argument("slug", metavar="TENANT")
     listing.add_argument("--json", action="store_true")
@@ -186,6 +190,14 @@ def list_incidents(options: argparse.Namespace) -> int:
     else:
         for row in rows:
             print(f"INC-{row['number']:<5} {row['status']:<13} {row['service']:<20} {row['title']}")
+    return 0
+
+
+def draft_postmortem(options: argparse.Namespace) -> int:
+    """Print a post-mortem draft."""
+    from copilot.knowledge import postmortem
+
+    print(postmortem.draft(read(options)), end="")
     return 0
 
 

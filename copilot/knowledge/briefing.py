@@ -87,6 +87,7 @@ class TimelineLine:
 
     at: datetime
     text: str
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,11 @@ class Briefing:
     `stage` is the newest run's (open, gather, propose, rank, post, done, failed), or empty where there is none. `verdict` is
     empty until the ranking is there. `model_note` says why the model did not contribute, empty where it did. `dollars` is
     what the model cost, `seconds` the time from page to ranking.
+
+    While a later look is under way, or where it failed, the ranking and the evidence are the last finished look's, and
+    `ranked_at` is its time; stage, sources and `asked_by` are always the newest run's. `since_last` says in lines what a
+    later look found that the one before it did not. `confirmed_earlier` is the confirmed cause where it is a hypothesis of
+    another look than the one that is shown.
     """
 
     tenant_id: UUID
@@ -143,6 +149,15 @@ class Briefing:
     confirmed_by: str
     similar: tuple[SimilarIncident, ...]
     timeline: tuple[TimelineLine, ...]
+    ranked_at: datetime | None = None
+    ranked_sequence: int = 0
+    since_last: tuple[str, ...] = ()
+    confirmed_earlier: str = ""
+
+    @property
+    def is_looking_again(self) -> bool:
+        """Return whether what is shown is an earlier look's, as a later one is under way or failed."""
+        return bool(self.verdict) and self.ranked_sequence not in {0, self.run_sequence}
 
     @property
     def is_working(self) -> bool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
 from copilot.guard.tenancy import tenant_scope
-from copilot.knowledge import precedents
+from copilot.knowledge import looks, precedents
 from copilot.knowledge.briefing import (
     Briefing,
     HypothesisLine,
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
     from uuid import UUID
+
+    from scoring.evidence import Evidence
 
 
 class NoSuchIncident(LookupError):
@@ -67,9 +69,15 @@ def read(tenant_id: UUID, incident_id: UUID) -> Briefing:
 
 
 def _briefing(incident: Incident, run: Run | None) -> Briefing:
-    ranking = RankingRecord.objects.filter(run=run).first() if run else None
-    hypotheses = list(Hypothesis.objects.filter(run=run).order_by("rank")) if run else []
-    confirmation = Confirmation.objects.filter(incident=incident).first()
+    ranked = list(
+        RankingRecord.objects.filter(run__incident=incident).select_related("run").order_by("-run__sequence")[:2]
+    )
+    ranking = ranked[0] if ranked else None
+    # What is shown while a later look is under way is what the last finished one found.
+    shown = ranking.run if ranking else run
+    hypotheses = list(Hypothesis.objects.filter(run=shown).order_by("rank")) if shown else []
+    evidence = tuple(thaw_evidence(e.payload) for e in shown.evidence.order_by("position")) if shown else ()
+    confirmation = Confirmation.objects.filter(incident=incident).select_related("hypothesis").first()
     stages = (
         tuple(StageLine(r.stage, r.started_at, r.finished_at) for r in run.results.order_by("started_at"))
         if run
@@ -80,8 +88,8 @@ def _briefing(incident: Incident, run: Run | None) -> Briefing:
         if run
         else ()
     )
-    gathered = run.results.filter(stage=Stage.GATHER).first() if run else None
-    ranked = next((line.finished_at for line in stages if line.stage == Stage.RANK), None)
+    gathered = shown.results.filter(stage=Stage.GATHER).first() if shown else None
+    took = next((line.finished_at for line in stages if line.stage == Stage.RANK), None)
     calls = ModelCall.objects.filter(run__incident=incident)
     service = incident.service
     return Briefing(
@@ -113,7 +121,7 @@ def _briefing(incident: Incident, run: Run | None) -> Briefing:
         error=run.error if run else "",
         sources=sources,
         stages=stages,
-        evidence=tuple(thaw_evidence(e.payload) for e in run.evidence.order_by("position")) if run else (),
+        evidence=evidence,
         hypotheses=_hypotheses(hypotheses, confirmation),
         verdict=ranking.verdict if ranking else "",
         explanation=ranking.explanation if ranking else "",
@@ -125,12 +133,47 @@ def _briefing(incident: Incident, run: Run | None) -> Briefing:
         model_note=ranking.model_note if ranking else "",
         model=calls.order_by("-created_at").values_list("model", flat=True).first() or "",
         dollars=float(calls.aggregate(total=Sum("dollars"))["total"] or 0),
-        seconds=(ranked - run.created_at).total_seconds() if run and ranked else 0.0,
+        seconds=(took - run.created_at).total_seconds() if run and took else 0.0,
         confirmed_words=confirmation.words if confirmation else "",
         confirmed_by=(confirmation.person_name or confirmation.person) if confirmation else "",
-        similar=precedents.similar_incidents(incident, run),
-        timeline=tuple(_timeline(incident, run, confirmation)),
+        similar=precedents.similar_incidents(incident, shown),
+        timeline=tuple(_timeline(incident, shown, confirmation)),
+        ranked_at=_ranked_at(ranking) if ranking else None,
+        ranked_sequence=ranking.run.sequence if ranking else 0,
+        since_last=_since_last(ranked, run, hypotheses, evidence),
+        confirmed_earlier=_confirmed_earlier(confirmation, hypotheses),
     )
+
+
+def _ranked_at(ranking: RankingRecord) -> datetime:
+    return ranking.run.finished_at or ranking.created_at
+
+
+def _since_last(
+    ranked: list[RankingRecord], run: Run | None, hypotheses: list[Hypothesis], evidence: tuple[Evidence, ...]
+) -> tuple[str, ...]:
+    """Return what the newest look found that the one before it did not; nothing while it is under way, or is the first."""
+    if len(ranked) < 2 or run is None or ranked[0].run_id != run.id:
+        return ()
+    now, before = ranked
+    earlier = list(Hypothesis.objects.filter(run=before.run).order_by("rank"))
+    was = tuple(thaw_evidence(e.payload) for e in before.run.evidence.order_by("position"))
+    return looks.since(_look(before, earlier, was), _look(now, hypotheses, evidence))
+
+
+def _look(ranking: RankingRecord, hypotheses: list[Hypothesis], evidence: tuple[Evidence, ...]) -> looks.Look:
+    silent = ranking.run.sources.filter(status=SourceStatus.FAILED).values_list("name", flat=True)
+    return looks.Look(
+        _ranked_at(ranking), ranking.verdict, looks.lead_of(hypotheses), evidence, frozenset(str(one) for one in silent)
+    )
+
+
+def _confirmed_earlier(confirmation: Confirmation | None, hypotheses: list[Hypothesis]) -> str:
+    """Return the confirmed cause where it is a hypothesis of another look than the one that is shown."""
+    if confirmation is None or confirmation.hypothesis is None:
+        return ""
+    is_shown = any(one.id == confirmation.hypothesis_id for one in hypotheses)
+    return "" if is_shown else confirmation.hypothesis.statement
 
 
 def _hypotheses(rows: Iterable[Hypothesis], confirmation: Confirmation | None) -> tuple[HypothesisLine, ...]:
@@ -170,21 +213,35 @@ def _hypotheses(rows: Iterable[Hypothesis], confirmation: Confirmation | None) -
 
 
 def _timeline(incident: Incident, run: Run | None, confirmation: Confirmation | None) -> list[TimelineLine]:
-    lines: list[tuple[datetime, str]] = [(incident.alert_at, f"Paged: {incident.title}")]
+    """Return what happened in order of time, each with who told of it."""
+    alert = incident.source if incident.source != "asked" else "a person"
+    lines = [TimelineLine(incident.alert_at, f"Paged: {incident.title}", alert)]
     for event in incident.events.exclude(action="triggered").order_by("occurred_at"):
         by = f" by {event.actor}" if event.actor else ""
-        lines.append((event.occurred_at, f"{event.action.replace('_', ' ').capitalize()}{by}"))
+        lines.append(
+            TimelineLine(event.occurred_at, f"{event.action.replace('_', ' ').capitalize()}{by}", event.source)
+        )
+    if incident.resolved_at and not incident.events.filter(action="resolved").exists():
+        by = f" by {incident.resolved_by}" if incident.resolved_by else ""
+        lines.append(TimelineLine(incident.resolved_at, f"Resolved{by}", "a person"))
     for each in incident.runs.order_by("sequence"):
         if each.finished_at:
             asked = f" again, asked by {each.asked_by}" if each.asked_by else ""
-            lines.append((each.finished_at, f"Investigated{asked}"))
+            lines.append(TimelineLine(each.finished_at, f"Investigated{asked}", "copilot"))
     if run:
         failed = run.sources.filter(status=SourceStatus.FAILED)
-        lines.extend((run.created_at, f"{one.name} did not answer: {one.detail}") for one in failed)
         lines.extend(
-            (evidence.onset, evidence.statement) for evidence in run.evidence.filter(kind="change") if evidence.onset
+            TimelineLine(run.created_at, f"{one.name} did not answer: {one.detail}", "copilot") for one in failed
         )
+        told: set[str] = set()
+        for evidence in run.evidence.filter(Q(kind="change") | Q(is_symptom=True)).order_by("position"):
+            # One change that two sources saw happened once.
+            change = str(evidence.payload.get("change_key") or evidence.reference)
+            if evidence.onset and change not in told:
+                lines.append(TimelineLine(evidence.onset, evidence.statement, evidence.source))
+            told.add(change)
     if confirmation:
         cause = confirmation.hypothesis.statement if confirmation.hypothesis else confirmation.words
-        lines.append((confirmation.updated_at, f"{confirmation.person_name or confirmation.person} confirmed: {cause}"))
-    return [TimelineLine(at, text) for at, text in sorted(lines, key=lambda line: (line[0], line[1]))]
+        who = confirmation.person_name or confirmation.person
+        lines.append(TimelineLine(confirmation.updated_at, f"{who} confirmed: {cause}", "a person"))
+    return sorted(lines, key=lambda line: (line.at, line.text))

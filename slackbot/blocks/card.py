@@ -21,6 +21,8 @@ from slackbot.blocks.parts import (
     line,
     link,
     link_button,
+    moment,
+    option,
     ours,
     plain,
     rich,
@@ -29,6 +31,7 @@ from slackbot.blocks.parts import (
     small_moment,
     text,
 )
+from slackbot.blocks.way_back import altered, changes_behind, command
 from slackbot.wording import clip, duration, listed
 
 if TYPE_CHECKING:
@@ -47,6 +50,7 @@ VENDORS = {"pagerduty": "PagerDuty", "alertmanager": "Alertmanager", "slack": "S
 # The source of incidents that no alert opened, and the label by which alerts name their runbook.
 BY_HAND = "asked"
 RUNBOOK = "runbook_url"
+SINCE_LINES = 8
 ORIGINS = {"precedent": "seen before", "model": "proposed by the model"}
 
 
@@ -62,19 +66,24 @@ def root_card(briefing: Briefing) -> tuple[list[Block], str]:
         _standing(briefing),
     ]
     blocks.extend(_people(briefing))
-    if briefing.symptoms:
-        blocks.append(_happening(briefing))
-    changes = words.notable_changes(briefing)
-    if changes:
-        blocks.append(_changed(briefing, changes))
     if words.has_ranking(briefing):
+        if briefing.is_working:
+            blocks.append(_looking_again(briefing))
+        elif briefing.stage == "failed":
+            blocks.append(_failed(briefing))
         blocks.extend(_verdict(briefing))
     elif briefing.stage == "failed":
         blocks.extend((divider(), _failed(briefing)))
     elif briefing.is_working:
         blocks.extend(_progress(briefing))
-    if words.has_ranking(briefing) and briefing.stage == "failed":
-        blocks.append(_failed(briefing))
+    if briefing.symptoms:
+        blocks.append(_happening(briefing))
+    changes = words.notable_changes(briefing)
+    if changes:
+        blocks.append(_changed(briefing, changes))
+    if words.has_ranking(briefing) and briefing.weighed_light:
+        light = [clip(one, 160) for one in briefing.weighed_light]
+        blocks.append(context(plain(f"Weighed and found light: {'; '.join(light[:3])}")))
     blocks.extend(_incident_buttons(briefing))
     blocks.append(_footer(briefing))
     return blocks, fallback(words.headline(briefing))
@@ -176,7 +185,9 @@ def _told_once(sightings: list[Evidence], begun: float) -> list[Element]:
 
 
 def _verdict(briefing: Briefing) -> list[Block]:
-    blocks: list[Block] = [divider()]
+    blocks: list[Block] = []
+    if not briefing.is_working:
+        blocks.append(divider())
     confirmed = words.confirmed_cause(briefing)
     if confirmed:
         by = f" by {clip(briefing.confirmed_by, 60)}" if briefing.confirmed_by else ""
@@ -199,14 +210,47 @@ def _verdict(briefing: Briefing) -> list[Block]:
             blocks.append(rich(_said(title, briefing.explanation)))
         else:
             blocks.append(rich(line(text("Hypotheses", bold=True))))
-    for hypothesis in briefing.hypotheses[: words.MOST_HYPOTHESES]:
-        blocks.extend(hypothesis_blocks(briefing, hypothesis))
-    if briefing.hypotheses:
-        blocks.append(divider())
-    if briefing.weighed_light:
-        light = [clip(one, 160) for one in briefing.weighed_light]
-        blocks.append(context(plain(f"Weighed and found light: {'; '.join(light[:3])}")))
+    # Where the first is clear, the others are a line each; their buttons are in a menu.
+    is_clear = briefing.verdict == Verdict.LIKELY or bool(confirmed)
+    for place, hypothesis in enumerate(briefing.hypotheses[: words.MOST_HYPOTHESES]):
+        if place and is_clear:
+            blocks.append(folded(hypothesis))
+        else:
+            blocks.extend(hypothesis_blocks(briefing, hypothesis))
+    if briefing.since_last:
+        blocks.append(_since_last(briefing))
+    blocks.append(divider())
     return blocks
+
+
+def _since_last(briefing: Briefing) -> Block:
+    """Return what this look found that the one before it did not."""
+    lines = [line(text(clip(one, 240))) for one in briefing.since_last[:SINCE_LINES]]
+    return rich(line(text("Since the last look", bold=True)), bullets(*lines))
+
+
+def folded(hypothesis: HypothesisLine) -> Block:
+    """Return a hypothesis in one line, with a menu for what may be done with it."""
+    said = f"{hypothesis.rank}. {clip(hypothesis.statement, 240)}  {words.interval(hypothesis.low, hypothesis.high)}"
+    up, down = len(hypothesis.verdicts.up), len(hypothesis.verdicts.down)
+    if hypothesis.is_confirmed:
+        said += "  ✅ this was it"
+    tally = "  ".join(f"{sign} {count}" for sign, count in (("👍", up), ("👎", down)) if count)
+    return {
+        "type": "section",
+        "block_id": f"hypothesis:{hypothesis.id}",
+        "text": {"type": "plain_text", "text": f"{said}  {tally}".rstrip(), "emoji": False},
+        "accessory": {
+            "type": "overflow",
+            "action_id": "hypothesis_menu",
+            "options": [
+                option("Why?", f"why:{hypothesis.id}"),
+                option("👍 Helpful", f"verdict_up:{hypothesis.id}"),
+                option("👎 Not it", f"verdict_down:{hypothesis.id}"),
+                option("Withdraw" if hypothesis.is_confirmed else "This was it", f"confirm:{hypothesis.id}"),
+            ],
+        },
+    }
 
 
 def _said(title: str, explanation: str) -> Element:
@@ -269,6 +313,7 @@ def hypothesis_blocks(briefing: Briefing, hypothesis: HypothesisLine) -> list[Bl
         )
     if details:
         parts.append(line(*details))
+    parts.extend(_way_back(briefing, hypothesis))
     if hypothesis.next_check:
         parts.append(line(text("Next check: ", bold=True), text(clip(hypothesis.next_check, 300))))
     origin = ORIGINS.get(hypothesis.origin)
@@ -278,6 +323,23 @@ def hypothesis_blocks(briefing: Briefing, hypothesis: HypothesisLine) -> list[Bl
         blocks.append(context(ours(bars + (f"  ·  {origin}" if origin else ""))))
     blocks.append(verdict_buttons(hypothesis))
     return blocks
+
+
+def _way_back(briefing: Briefing, hypothesis: HypothesisLine) -> list[Element]:
+    """Return what the blamed change altered, where it can be read, and how to take it back."""
+    sightings = changes_behind(briefing, hypothesis)
+    if not sightings:
+        return []
+    what = altered(sightings)
+    address = next((one.link for one in sightings if safe_link(one.link)), "")
+    lines = []
+    if what or address:
+        shown = clip(what, 200) or "see the change"
+        lines.append(line(text("What it changed: ", bold=True), link(address, shown) if address else text(shown)))
+    back = command(sightings)
+    if back:
+        lines.append(line(text("Way back: ", bold=True), text(clip(back, 300), code=True)))
+    return lines
 
 
 def _references(references: tuple[str, ...], known: dict[str, Evidence], most: int = 8) -> list[Element]:
@@ -317,6 +379,26 @@ def verdict_buttons(hypothesis: HypothesisLine) -> Block:
 
 
 # While it works, and when it does not ---------------------------------------------------------------------------------
+
+
+def _looking_again(briefing: Briefing) -> Block:
+    """Return how a later look goes; what the last one found stays below until this one is done."""
+    asked = f" for {clip(briefing.asked_by, 60)}" if briefing.asked_by else ""
+    parts = [
+        line(
+            emoji("hourglass_flowing_sand"),
+            text(f" Looking again{asked}: {STAGES.get(briefing.stage, 'working').lower()}…", bold=True),
+            text(_answered(briefing)),
+        )
+    ]
+    if briefing.ranked_at:
+        parts.append(line(text("Until then, what the look at "), moment(briefing.ranked_at), text(" found:")))
+    return rich(*parts)
+
+
+def _answered(briefing: Briefing) -> str:
+    done = sum(one.status != "asking" for one in briefing.sources)
+    return f" {done} of {len(briefing.sources)} sources have answered." if briefing.sources else ""
 
 
 def _progress(briefing: Briefing) -> list[Block]:
@@ -363,7 +445,7 @@ def _failed(briefing: Briefing) -> Block:
 def _incident_buttons(briefing: Briefing) -> list[Block]:
     value = str(briefing.incident_id)
     buttons = []
-    if words.has_ranking(briefing) or not briefing.is_working:
+    if not briefing.is_working:
         label = f"Investigate {words.name(briefing)} again"
         buttons.append(button("Investigate again", "investigate_again", value, label=label))
     runbook = safe_link(dict(briefing.labels).get(RUNBOOK, ""))
@@ -386,7 +468,7 @@ def _footer(briefing: Briefing) -> Block:
         facts.append(f"ranked after {duration(briefing.seconds)}")
     answered = [clip(one.name, 30) for one in briefing.sources if one.status in {"answered", "partial"}]
     silent = [clip(one.name, 30) for one in briefing.sources if one.status == "failed"]
-    if words.has_ranking(briefing) or not briefing.is_working:
+    if not briefing.is_working:
         if answered:
             facts.append(f"asked {listed(answered, 5)}")
         if silent:
@@ -408,4 +490,4 @@ def _footer(briefing: Briefing) -> Block:
     return context(plain("  ·  ".join(facts)))
 
 
-__all__ = ["change_words", "hypothesis_blocks", "named", "root_card", "source_line", "verdict_buttons"]
+__all__ = ["change_words", "folded", "hypothesis_blocks", "named", "root_card", "source_line", "verdict_buttons"]

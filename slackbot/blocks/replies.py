@@ -140,6 +140,12 @@ def opened_reply(number: int, channel: str, url: str) -> tuple[list[Block], str]
     return [rich(line(*elements))], f"Opened INC-{number}."
 
 
+def thread_reply(number: int, words_: str, url: str) -> tuple[list[Block], str]:
+    """Return that something is in an incident's thread."""
+    where = link(url, f"the thread of INC-{number}") if url else text(f"the thread of INC-{number}")
+    return [rich(line(text(f"{words_} "), where, text(".")))], f"{words_} the thread of INC-{number}."
+
+
 def said(words_: str) -> tuple[list[Block], str]:
     """Return a plain answer; what is in it is shown as it stands."""
     # What stands between backticks is a command to type; it is styled, and still not parsed by Slack.

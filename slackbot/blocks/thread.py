@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from copilot.knowledge import postmortem
 from scoring.evidence import Direction
 from slackbot.blocks import words
 from slackbot.blocks.card import change_words, source_line
@@ -139,6 +140,12 @@ def resolution_message(briefing: Briefing) -> tuple[list[Block], str]:
             text(f", after {took}."),
         )
     ]
+    way = _on_the_way(briefing)
+    if way:
+        parts.append(line(text(way)))
+    helped = [clip(one.statement, 200) for one in postmortem.helping_changes(briefing)[:2]]
+    if helped:
+        parts.append(line(text("Changed before it ended: ", bold=True), text("; ".join(helped))))
     cause = words.confirmed_cause(briefing)
     if cause:
         parts.append(line(text("Cause: ", bold=True), text(clip(cause, 400))))
@@ -148,13 +155,32 @@ def resolution_message(briefing: Briefing) -> tuple[list[Block], str]:
             )
     elif briefing.hypotheses:
         parts.append(
-            line(text("Which hypothesis was right?", bold=True), text(" Your answer weighs in the next time."))
+            line(
+                text("Which hypothesis was right?", bold=True),
+                text(" Your answer weighs in the next time, and the post-mortem draft follows."),
+            )
         )
     else:
-        parts.append(line(text("What was the cause?", bold=True), text(" A few words help the next time.")))
+        parts.append(
+            line(
+                text("What was the cause?", bold=True),
+                text(" A few words help the next time, and the post-mortem draft follows."),
+            )
+        )
     blocks = [rich(*parts), _resolution_buttons(briefing)]
     said = f"{words.name(briefing)} resolved after {took}. " + (f"Cause: {cause}" if cause else "What was the cause?")
     return blocks, fallback(said)
+
+
+def _on_the_way(briefing: Briefing) -> str:
+    """Return how long the first hypotheses and the acknowledgement took."""
+    facts = [f"first hypotheses after {duration(briefing.seconds)}"] if briefing.seconds else []
+    if briefing.acknowledged_at:
+        waited = duration((briefing.acknowledged_at - briefing.started_at).total_seconds())
+        by = f" by {clip(briefing.acknowledged_by, 60)}" if briefing.acknowledged_by else ""
+        facts.append(f"acknowledged after {waited}{by}")
+    said = ", ".join(facts)
+    return f"{said[:1].upper()}{said[1:]}." if said else ""
 
 
 def _resolution_buttons(briefing: Briefing) -> Block:

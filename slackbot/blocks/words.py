@@ -182,7 +182,7 @@ def headline(briefing: Briefing) -> str:
     confirmed = confirmed_cause(briefing)
     if confirmed:
         return f"{about}: cause confirmed: {clip(confirmed, 200)} ({status(briefing)})"
-    if briefing.stage == "failed":
+    if briefing.stage == "failed" and not has_ranking(briefing):
         return f"{about}: {clip(briefing.title, 200)}. The investigation did not finish."
     if briefing.verdict == Verdict.LIKELY and first:
         return f"{about}: likely cause {interval(first.low, first.high)}: {clip(first.statement, 300)} ({status(briefing)})"
@@ -203,7 +203,7 @@ def confirmed_hypothesis(briefing: Briefing) -> HypothesisLine | None:
 def confirmed_cause(briefing: Briefing) -> str:
     """Return the cause that people settled on, in words; empty where they did not."""
     one = confirmed_hypothesis(briefing)
-    return one.statement if one else briefing.confirmed_words
+    return one.statement if one else briefing.confirmed_words or briefing.confirmed_earlier
 
 
 def has_ranking(briefing: Briefing) -> bool:

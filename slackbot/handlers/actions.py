@@ -31,6 +31,7 @@ def register(app: App) -> None:
     app.action(re.compile(r"^confirm(_\d)?$"))(_handler(_confirm))
     app.action("confirm_other")(_handler(_other))
     app.action("why")(_handler(_why))
+    app.action("hypothesis_menu")(_chosen)
     app.action("investigate_again")(_handler(_again))
     app.action("mute")(_handler(_mute))
     app.action("unmute")(_handler(_unmute))
@@ -61,6 +62,17 @@ def _handler(act: Callable[[Visitor, UUID, Ack], None]) -> Callable[..., None]:
             who.tell(str(unknown.args[0]) if unknown.args else GONE)
 
     return listener
+
+
+def _chosen(ack: Ack, body: dict[str, Any], context: BoltContext) -> None:
+    """Do what was chosen in the menu of a folded hypothesis: the option names the button and carries the id."""
+    option = _first(body).get("selected_option")
+    name, _, value = str((option if isinstance(option, dict) else {}).get("value") or "").partition(":")
+    act = IN_MENU.get(name)
+    if act is None:
+        ack()
+        return
+    _handler(act)(ack, {**body, "actions": [{**_first(body), "value": value}]}, context)
 
 
 def _first(body: dict[str, Any]) -> dict[str, Any]:
@@ -199,3 +211,11 @@ def _resolve(who: Visitor, incident_id: UUID, ack: Ack) -> None:
             investigations.resolve(who.tenant_id, incident_id, by=who.name)
     ack()
     who.publish(incident_id)
+
+
+IN_MENU: dict[str, Callable[[Visitor, UUID, Ack], None]] = {
+    "why": _why,
+    "verdict_up": _up,
+    "verdict_down": _down,
+    "confirm": _confirm,
+}

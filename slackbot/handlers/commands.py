@@ -77,6 +77,7 @@ ANSWERS: dict[str, Callable[[Visitor, str, dict[str, Any]], Reply | None]] = {
     "investigate": deeds.investigate,
     "feedback": deeds.feedback,
     "resolve": deeds.resolve,
+    "postmortem": deeds.draft,
     "link": setting_up.link,
     "connect": setting_up.connect,
 }

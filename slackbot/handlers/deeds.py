@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 REASONS = tuple((reason.value, reason.value.capitalize()) for reason in Reason)
 # So alike (of 100) is what was mistyped, even in a sentence.
 MISTYPED = 75.0
+# The keys under which post-mortem drafts are published.
+DRAFTS = "postmortem:"
 ALREADY = "That was asked for already."
 
 
@@ -212,4 +214,19 @@ def resolve(who: Visitor, rest: str, body: dict[str, Any]) -> Reply:
     return replies.said(f"INC-{number} is resolved. Its thread asks what the cause was.")
 
 
-__all__ = ["REASONS", "allowed", "feedback", "investigate", "register", "resolve"]
+def draft(who: Visitor, rest: str, body: dict[str, Any]) -> Reply:
+    """Answer `/sre postmortem 42`: a draft as things stand, as a file in the incident's thread."""
+    allowed(who, Role.RESPONDER)
+    number, incident_id, _ = numbered(who, rest, "/sre postmortem 42")
+    asked_for = f"{DRAFTS}{body.get('trigger_id')}"[:120]
+    with tenant_scope(who.tenant_id):
+        root = SlackPost.objects.filter(incident_id=incident_id, key="root").exclude(ts="").first()
+        if root is None:
+            raise Misunderstood(f"INC-{number} has no message in Slack yet, and so no thread for a file.")
+        # The row is the wish; publishing fulfils it.
+        SlackPost.objects.get_or_create(incident_id=incident_id, key=asked_for, defaults={"tenant_id": who.tenant_id})
+    who.publish(incident_id)
+    return replies.thread_reply(number, "The post-mortem draft is in", permalink(who, root))
+
+
+__all__ = ["REASONS", "allowed", "draft", "feedback", "investigate", "register", "resolve"]

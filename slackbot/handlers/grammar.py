@@ -19,6 +19,7 @@ COMMANDS = {
     "investigate": "look at a service, or at what you describe: `/sre investigate checkout`",
     "feedback": "judge a hypothesis: `/sre feedback 42`, `/sre feedback 42 down 2 it was the cache`",
     "resolve": "close what was opened by hand: `/sre resolve 42`",
+    "postmortem": "a post-mortem draft, as a file in the thread: `/sre postmortem 42`",
     "link": "post a service's incidents in a channel (admins): `/sre link checkout #shop`",
     "connect": "connect PagerDuty, Prometheus, Kubernetes, GitHub … (admins)",
 }

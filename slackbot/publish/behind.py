@@ -12,6 +12,7 @@ from django.utils import timezone
 from copilot.guard.tenancy import tenant_scope
 from copilot.models import Confirmation, Feedback, Incident, Run
 from slackbot.models import InstallationStatus, SeenRequest, SlackInstallation, SlackPost
+from slackbot.publish import drafts
 from slackbot.publish.lease import ROOT
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def unfinished(tenant_id: UUID) -> list[UUID]:
         due = SlackPost.objects.filter(key=ROOT, lease_until__lte=Now(), not_before__lte=Now())
         behind = set(due.filter(shown__lt=F("wanted")).values_list("incident_id", flat=True)[:MOST])
         behind.update(_stale(due))
+        behind.update(drafts.owed(MOST))
         recent = Incident.objects.filter(created_at__gt=timezone.now() - timedelta(days=DAYS))
         never = recent.filter(created_at__gte=installation.installed_at, slack_posts__isnull=True).order_by("-number")
         behind.update(never.values_list("id", flat=True)[:MOST])

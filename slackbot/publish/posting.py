@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +12,13 @@ from django.utils import timezone
 from slack_sdk.errors import SlackApiError
 
 from copilot.guard.tenancy import tenant_scope
-from copilot.models import Stage
+from copilot.knowledge import postmortem
+from copilot.models import Hypothesis, Stage
 from copilot.observe import logger
 from slackbot import blocks, channels, charts, installs, troubles
 from slackbot.blocks import words
 from slackbot.models import SlackPost
-from slackbot.publish import lease
+from slackbot.publish import drafts, lease
 from slackbot.troubles import Trouble
 
 if TYPE_CHECKING:
@@ -38,6 +39,15 @@ EDIT_SECONDS = 1.0
 # Slack's clock and ours may differ when we look for a message of our own.
 CLOCK_SLACK = 120
 PAGES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """Hold a file to upload."""
+
+    content: bytes
+    title: str
+    alt_text: str
 
 
 class Publication:
@@ -75,6 +85,8 @@ class Publication:
         settled = briefing.status == "resolved" and (words.has_ranking(briefing) or not briefing.is_working)
         if settled or self._posted("resolution"):
             yield lambda: self._message(root, "resolution", *blocks.resolution_message(briefing))
+        for key in self._drafts():
+            yield partial(self._draft, root, key)
 
     def _aside(self, part: Callable[[], None]) -> None:
         """Post a part of the thread; one that Slack refuses for good is noted, and holds up nothing else."""
@@ -96,7 +108,8 @@ class Publication:
     def _too_soon(self, root: SlackPost) -> bool:
         # That a look has begun is news, however soon after the last edit; who pressed the button waits for it.
         has_begun = self.briefing.stage == Stage.OPEN
-        if has_begun or not self.briefing.is_working or words.has_ranking(self.briefing):
+        is_ranked = words.has_ranking(self.briefing) and not self.briefing.is_looking_again
+        if has_begun or not self.briefing.is_working or is_ranked:
             return False
         last = root.edited_at or root.posted_at
         return last is not None and (timezone.now() - last).total_seconds() < EDIT_SECONDS
@@ -245,9 +258,49 @@ class Publication:
         row = self._row(f"chart:{hashlib.sha256(series.encode()).hexdigest()[:16]}")
         if row.ts or self.briefing.muted_until:
             return
-        name = f"{words.name(self.briefing).lower()}-{evidence.id.lower()}-{row.id.hex[:12]}.png"
+
+        def draw() -> File:
+            drawn = charts.draw(evidence)
+            return File(drawn.png, drawn.title, drawn.alt_text)
+
+        self._file(root, row, f"{words.name(self.briefing).lower()}-{evidence.id.lower()}", "png", draw)
+
+    def _drafts(self) -> list[str]:
+        """Return the keys of the post-mortem drafts that are due: those asked for, and one for each cause that was settled.
+
+        Without an answer to what the cause was, one comes ten minutes after the resolution.
+        """
+        briefing = self.briefing
+        with tenant_scope(self.claim.tenant_id):
+            known = SlackPost.objects.filter(incident_id=self.claim.incident_id, key__startswith=drafts.PREFIX)
+            rows = dict(known.values_list("key", "ts"))
+            has_hypotheses = Hypothesis.objects.filter(run__incident_id=self.claim.incident_id).exists()
+        due = [key for key, ts in rows.items() if not ts]
+        if briefing.status != "resolved" or briefing.resolved_at is None:
+            return due
+        cause = words.confirmed_cause(briefing)
+        if cause:
+            due.append(drafts.key_of(cause))
+        elif has_hypotheses and not rows and self.read_at - briefing.resolved_at >= drafts.PATIENCE:
+            due.append(drafts.UNANSWERED)
+        return [key for key in dict.fromkeys(due) if not rows.get(key)]
+
+    def _draft(self, root: SlackPost, key: str) -> None:
+        """Upload a post-mortem draft into the thread."""
+        row = self._row(key)
+        if row.ts or self.briefing.muted_until:
+            return
+        name = words.name(self.briefing)
+
+        def write() -> File:
+            return File(postmortem.draft(self.briefing).encode(), f"{name} post-mortem draft", "")
+
+        self._file(root, row, f"{name.lower()}-post-mortem", "md", write)
+
+    def _file(self, root: SlackPost, row: SlackPost, stem: str, suffix: str, make: Callable[[], File]) -> None:
+        """Upload a file once: where an earlier attempt may have reached Slack, it is looked for and adopted first."""
+        ending = f"-{row.id.hex[:12]}.{suffix}"
         if row.attempted_at is not None:
-            ending = f"-{row.id.hex[:12]}.png"
             found = self._find(
                 row,
                 root.ts,
@@ -258,19 +311,19 @@ class Publication:
                 self._save(row, channel=found[0], ts=str(file["id"]), posted_at=row.attempted_at)
                 return
         try:
-            drawn = charts.draw(evidence)
+            made = make()
         except Exception as failure:
-            # A picture that cannot be drawn must not keep back the words.
-            log.exception("chart not drawn", evidence=evidence.id)
+            # A file that cannot be made must not keep back the words.
+            log.exception("file not made", key=row.key)
             self._save(row, error=f"not drawn: {type(failure).__name__}: {failure}"[:300])
             return
         lease.renew()
         self._save(row, channel=root.channel, attempted_at=timezone.now())
         answer = self.client.files_upload_v2(
-            content=drawn.png,
-            filename=name,
-            title=drawn.title,
-            alt_txt=drawn.alt_text,
+            content=made.content,
+            filename=f"{stem}{ending}",
+            title=made.title,
+            alt_txt=made.alt_text or None,
             channel=root.channel,
             thread_ts=root.ts,
         )
@@ -278,7 +331,7 @@ class Publication:
             row,
             ts=str(answer["files"][0]["id"]),
             posted_at=timezone.now(),
-            digest=hashlib.sha256(drawn.png).hexdigest(),
+            digest=hashlib.sha256(made.content).hexdigest(),
         )
 
     def _find(

@@ -317,7 +317,8 @@ def test_what_the_model_cost_is_in_a_row_and_on_the_card(story: Story) -> None:
 def test_a_verdict_is_in_the_message_at_once(story: Story) -> None:
     assert button(story.root, "verdict_up", rank=1)["text"]["text"] == "👍"
     assert button(story.thumbed, "verdict_up", rank=1)["text"]["text"] == "👍 1"
-    assert button(story.thumbed, "verdict_up", rank=2)["text"]["text"] == "👍"
+    # The second is folded into a line and has none.
+    assert words(story.thumbed).count("👍 1") == 1
     assert story.thumbed["ts"] == story.root["ts"]
 
 

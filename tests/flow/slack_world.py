@@ -7,7 +7,7 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -212,7 +212,8 @@ def store_run(incident: Incident, briefing: Briefing) -> Run:
         EvidenceRecord.objects.create(
             run=run, reference=one.id, position=position, kind=one.kind, service=one.entity.service, entity=one.entity.key,
             indicator=one.indicator, statement=one.statement, severity=one.severity, direction=one.direction,
-            source=one.source, link=one.link, author=one.author, payload=plain(one),
+            source=one.source, link=one.link, author=one.author, payload=plain(one), is_symptom=one.is_symptom,
+            onset=datetime.fromtimestamp(one.onset, tz=UTC) if one.onset else None,
         )  # fmt: skip
     if briefing.verdict:
         output = {"gap_lines": list(briefing.gaps)}

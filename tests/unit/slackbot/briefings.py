@@ -319,7 +319,17 @@ RESOLVED = replace(
     ACKNOWLEDGED, status="resolved", resolved_at=BEGAN + timedelta(minutes=29), resolved_by="Ada Lovelace"
 )
 RESOLVED_OTHERWISE = replace(RESOLVED, confirmed_words="The payment provider throttled us", confirmed_by="bo")
-AGAIN = replace(LIKELY, run_sequence=2, asked_by="bo")
+AGAIN = replace(
+    LIKELY,
+    run_sequence=2,
+    ranked_sequence=2,
+    asked_by="bo",
+    since_last=("the same lead, now 0.65–0.82, was 0.41–0.60", "new: payments connection pool 100 % in use, was 41 %"),
+)
+LOOKING_AGAIN = replace(
+    LIKELY, run_sequence=2, ranked_sequence=1, ranked_at=BEGAN, asked_by="bo", stage="gather", sources=WORKING.sources
+)
+FAILED_AGAIN = replace(LOOKING_AGAIN, stage="failed", error=FAILED.error, sources=SOURCES)
 UNKNOWN_SERVICE = replace(
     INCONCLUSIVE, service="mystery-api", service_is_known=False, channel="", url="", source="alertmanager"
 )
@@ -340,6 +350,8 @@ STATES: dict[str, Briefing] = {
     "resolved": RESOLVED,
     "resolved otherwise": RESOLVED_OTHERWISE,
     "again": AGAIN,
+    "looking again": LOOKING_AGAIN,
+    "failed again": FAILED_AGAIN,
     "unknown service": UNKNOWN_SERVICE,
     "muted": MUTED,
 }

@@ -60,6 +60,7 @@ def all_messages(briefing: Briefing) -> Iterator[tuple[str, Made, str]]:
     )
     yield ("status_reply", *replies.status_reply([open_incident] * 15, 99))
     yield ("opened_reply", *replies.opened_reply(briefing.number, briefing.channel, briefing.url))
+    yield ("thread_reply", *replies.thread_reply(briefing.number, "The draft is in", briefing.url))
     yield ("said", *replies.said(briefing.title))
     yield ("feedback_reply", *replies.feedback_reply(briefing.number, 1, "up", briefing.explanation))
     yield ("help_reply", *replies.help_reply(grammar.COMMANDS))
@@ -147,29 +148,24 @@ def test_the_card_of_a_likely_cause() -> None:
 ───────────────────────────────────────────────────────────────
 Triggered  ·  since 14:02 UTC  ·  open in PagerDuty
 assigned to Ada Lovelace · critical · P1
+────────────────────────────────────────
+Likely cause: payments is clear of the second by 0.33, and its change precedes the effect
+1. The rollout of payments v2.14.0 shrank its connection pool; checkout waits for payments  0.65–0.82
+Evidence: E3, E4, E7
+What it changed: see the change
+Way back: kubectl -n shop rollout undo deployment/payments
+Next check: kubectl rollout undo deployment/payments -n shop, then watch E3 fall
+signal ▰▰▰▰▰  ·  timing ▰▰▰▰▰  ·  precedent ▰▰▰▱▱  ·  evidence ▰▰▰▰▱  ·  people ▰▰▰▱▱
+[ 👍 ]  [ 👎 ]  [ This was it ]  [ Why? ]
+2. payments-db refuses connections  0.30–0.52  [ Why? / 👍 Helpful / 👎 Not it / This was it ]
+3. The rollout of catalog v5.1.0  0.14–0.30  [ Why? / 👍 Helpful / 👎 Not it / This was it ]
+────────────────────────────────────────
 What is happening
   • checkout p95 latency 2.4 s, was 180 ms (×13)  E1
   • checkout errors 6.1 % of requests, was 0.2 % (×30)  E2
 What changed
   • payments v2.14.0 rolled out (was v2.13.2): “Right-size the DB pool” by mira — 4 min before onset  E4  E5
   • catalog v5.1.0 rolled out (was v5.0.9) by tom — 3 min before onset  E6
-────────────────────────────────────────
-Likely cause: payments is clear of the second by 0.33, and its change precedes the effect
-1. The rollout of payments v2.14.0 shrank its connection pool; checkout waits for payments  0.65–0.82
-Evidence: E3, E4, E7
-Next check: kubectl rollout undo deployment/payments -n shop, then watch E3 fall
-signal ▰▰▰▰▰  ·  timing ▰▰▰▰▰  ·  precedent ▰▰▰▱▱  ·  evidence ▰▰▰▰▱  ·  people ▰▰▰▱▱
-[ 👍 ]  [ 👎 ]  [ This was it ]  [ Why? ]
-2. payments-db refuses connections  0.30–0.52
-Evidence: E3  ·  Against: E8
-Next check: compare max_connections of payments-db with connections in use
-signal ▰▰▰▱▱  ·  timing ▰▰▰▱▱  ·  precedent ▰▰▱▱▱  ·  evidence ▰▰▱▱▱  ·  people ▰▰▱▱▱  ·  seen before
-[ 👍 ]  [ 👎 ]  [ This was it ]  [ Why? ]
-3. The rollout of catalog v5.1.0  0.14–0.30
-Evidence: E6  ·  Against: E8
-signal ▱▱▱▱▱  ·  timing ▰▰▰▰▱  ·  precedent ▰▱▱▱▱  ·  evidence ▰▱▱▱▱  ·  people ▰▱▱▱▱  ·  proposed by the model
-[ 👍 ]  [ 👎 ]  [ This was it ]  [ Why? ]
-────────────────────────────────────────
 Weighed and found light: catalog v5.1.0 (tom): no indicator of catalog moved, and checkout's slow calls go to payments
 [ Investigate again ]  [ Mute 1 h ]
 ranked after 2.8 s · asked github, kubernetes, prometheus · did not answer: pagerduty · claude-sonnet-5-5 $0.012"""
@@ -215,6 +211,56 @@ def test_no_fault_seen_names_no_cause() -> None:
     assert "⚪ No fault seen: p95 latency was within its usual range for the whole hour" in said
     assert "  • Next check: check the alert rule's threshold and window" in said
     assert "This was it" not in said
+
+
+def test_where_none_is_clearly_ahead_each_hypothesis_is_told_in_full() -> None:
+    said = card("possible")
+    assert "2. payments-db refuses connections  0.33–0.52\nEvidence: E3  ·  Against: E8" in said
+    assert said.count("[ 👍 ]  [ 👎 ]  [ This was it ]  [ Why? ]") == 2
+
+
+def test_the_blamed_deployment_says_what_it_altered_and_the_way_back() -> None:
+    rollout = replace(briefings.ROLLOUT, detail="DB_POOL_SIZE 20 → 5")
+    briefing = replace(briefings.LIKELY, evidence=(briefings.LATENCY, rollout, briefings.ROLLOUT_AGAIN))
+    made, _ = blocks.root_card(briefing)
+    assert (
+        "What it changed: DB_POOL_SIZE 20 → 5\nWay back: kubectl -n shop rollout undo deployment/payments\n"
+        in message_text({"blocks": made})
+    )
+    assert "https://github.example/shop/payments/commit/4f2c1a9" in links_of(made)
+
+
+def test_the_way_back_is_quoted_for_the_shell_and_told_for_rollouts_in_a_cluster_alone() -> None:
+    def said(**changed: Any) -> str:
+        rollout = replace(briefings.ROLLOUT, **changed)
+        briefing = replace(briefings.LIKELY, evidence=(briefings.LATENCY, rollout))
+        return message_text({"blocks": blocks.root_card(briefing)[0]})
+
+    evil = Entity(EntityKind.SERVICE, "x", "shop", "pay; rm -rf /")
+    assert "Way back: kubectl -n shop rollout undo deployment/'pay; rm -rf /'" in said(entity=evil)
+    assert "Way back" not in said(source="github")
+    assert "Way back" not in said(entity=Entity(EntityKind.SERVICE, "payments", "", "payments"))
+
+
+def test_while_it_looks_again_what_the_last_look_found_stays() -> None:
+    said = card("looking again")
+    assert "⏳ Looking again for bo: asking the sources… 3 of 4 sources have answered." in said
+    assert "Until then, what the look at 14:02 UTC found:\nLikely cause: payments is clear" in said
+    assert "[ Investigate again ]" not in said
+    assert "did not answer: " not in said
+
+
+def test_a_later_look_says_what_changed_since_the_one_before() -> None:
+    assert (
+        "Since the last look\n  • the same lead, now 0.65–0.82, was 0.41–0.60\n"
+        "  • new: payments connection pool 100 % in use, was 41 %\n" in card("again")
+    )
+
+
+def test_a_later_look_that_failed_keeps_what_was_known() -> None:
+    said = card("failed again")
+    assert "⚠️ The investigation did not finish" in said
+    assert "1. The rollout of payments v2.14.0" in said
 
 
 def test_without_a_model_the_card_says_so() -> None:
@@ -338,6 +384,8 @@ def test_buttons_carry_ids_and_nothing_else() -> None:
                 for element in block.get("elements", []):
                     if element.get("type") == "button" and "url" not in element:
                         UUID(element["value"])
+                for chosen in block.get("accessory", {}).get("options", []):
+                    UUID(chosen["value"].partition(":")[2])
 
 
 def test_a_series_is_charted_once_the_symptom_first() -> None:
@@ -499,6 +547,9 @@ def hostile(draw: st.DrawFn) -> Briefing:
         model=draw(HOSTILE),
         confirmed_words=draw(HOSTILE),
         confirmed_by=draw(HOSTILE),
+        confirmed_earlier=draw(HOSTILE),
+        since_last=draw(WORDS),
+        labels=draw(st.one_of(st.just(()), LINKS.map(lambda url: (("runbook_url", url),)))),
         similar=draw(
             st.lists(
                 st.builds(
@@ -610,7 +661,7 @@ def test_a_change_that_two_sources_saw_is_told_once_with_what_each_knows() -> No
     named = replace(briefings.ROLLOUT_AGAIN, statement="payments v2.14.0 deployed, 4 min before the alert")
     briefing = replace(briefings.LIKELY, evidence=(briefings.LATENCY, nameless, named))
     said = message_text({"blocks": blocks.root_card(briefing)[0]})
-    assert "What changed\n  • payments v2.14.0 deployed by mira — 4 min before onset  E4  E5\n──" in said
+    assert "What changed\n  • payments v2.14.0 deployed by mira — 4 min before onset  E4  E5\nWeighed" in said
 
 
 def test_a_change_says_what_it_altered_and_who_made_it_though_no_source_knows_both() -> None:
