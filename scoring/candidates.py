@@ -107,8 +107,9 @@ def admit(proposals: Iterable[Candidate], evidence: Iterable[Evidence]) -> tuple
 def _from_changes(service: str, entity: Entity, case: Case) -> Iterable[Candidate]:
     """Return a candidate for each change of a service after which something went wrong there."""
     made = [(change, effects) for change in case.changes(service) if (effects := case.effects(change))]
-    # Of several changes of one kind, the one that its effect followed soonest is named.
-    made.sort(key=lambda pair: (abs(began(pair[1]) - began(pair[0])), pair[0][0].id))
+    # Of several changes of one kind, the one that fits best by what it touches, then the one that its effect followed soonest.
+    made.sort(key=lambda pair: (-_fit(pair[0]), abs(began(pair[1]) - began(pair[0])), pair[0][0].id))
+    known: dict[CauseKind, float] = {}
     for change, effects in made:
         if began(change) > case.onset + TOLERANCE:
             continue
@@ -119,6 +120,9 @@ def _from_changes(service: str, entity: Entity, case: Case) -> Iterable[Candidat
         kind = change[0].cause_kinds[0]
         if kind is CauseKind.DATABASE_LOCKS and not any(kind in item.cause_kinds for item in effects):
             kind = CauseKind.BAD_DEPLOY
+        if _fit(change) < known.setdefault(kind, _fit(change)):
+            # Another of its kind fits better, and the two are not both meant.
+            continue
         yield _candidate(
             entity,
             kind,
@@ -126,6 +130,10 @@ def _from_changes(service: str, entity: Entity, case: Case) -> Iterable[Candidat
             (*change, *sorted(effects, key=_exactness)),
             case,
         )
+
+
+def _fit(change: tuple[Evidence, ...]) -> float:
+    return max(item.severity for item in change)
 
 
 def _from_hints(service: str, entity: Entity, case: Case, *, explained: bool) -> list[Candidate]:

@@ -8,6 +8,7 @@ from scoring import symptoms
 from scoring.evidence import CauseKind, Direction, Evidence, EvidenceKind
 from scoring.graph import Graph
 from scoring.indicators import describe, is_inherited
+from scoring.relevance import CLEARED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,8 +68,13 @@ class Case:
         return tuple(sorted(groups, key=lambda group: (began(group), group[0].id)))
 
     def effects(self, change: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
-        """Return what went wrong at a change's own service after it, and is not over while the symptom lasts."""
+        """Return what went wrong at a change's own service after it, and is not over while the symptom lasts.
+
+        Nothing follows from a change that touches nothing which could have done it.
+        """
         at = began(change)
+        if max(item.severity for item in change) < CLEARED:
+            return ()
         return tuple(
             item
             for item in self.disturbances(change[0].entity.service)

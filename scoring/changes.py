@@ -7,12 +7,14 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from scoring import diffs
 from scoring.evidence import CauseKind
 from scoring.observations import ChangeKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from scoring.evidence import Evidence
     from scoring.observations import Change
 
 CAUSE: Final[dict[ChangeKind, CauseKind]] = {
@@ -45,6 +47,8 @@ _SAME_SECONDS: Final = 180.0
 # "this was that, now it is this", in the signs that diffs are told with.
 _ALTERED: Final = re.compile(r"\S\s*(→|->|=>)\s*\S")
 _LONGEST: Final = 80
+# What parts a change from why it fits or does not.
+REASON: Final = " · "
 _MOST_ALTERED: Final = 2
 
 
@@ -98,6 +102,11 @@ def statement(change: Change) -> str:
     return text
 
 
+def reason(sightings: Iterable[Evidence]) -> str:
+    """Return why a change fits or does not, in a phrase, as its evidence says it; empty where nobody knows what it altered."""
+    return next((told for item in sightings if (told := item.statement.rpartition(REASON)[2]) != item.statement), "")
+
+
 def altered(change: Change) -> str:
     """Return what a change altered besides its version, e.g. `DB_POOL_SIZE 20 → 5`, or nothing where it does not say."""
     versions = {change.version, change.previous_version} - {""}
@@ -107,6 +116,8 @@ def altered(change: Change) -> str:
         for part in parts
         if _ALTERED.search(part) and len(part) <= _LONGEST and not any(version in part for version in versions)
     ]
+    if not telling and (diff := diffs.parse((change,))) is not None:
+        telling = [one.words for one in diff.moved if len(one.words) <= _LONGEST]
     return "; ".join(telling[:_MOST_ALTERED])
 
 

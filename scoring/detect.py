@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from scoring import alerts, changes, logs, symptoms
+from scoring import alerts, changes, logs, relevance, symptoms
 from scoring.case import about
 from scoring.conditions import interpret
 from scoring.departures import TELLING, Found, from_series, plot
@@ -28,7 +28,7 @@ from scoring.observations import (
 from scoring.units import format_lead
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from scoring.observations import Observation, Window
 
@@ -109,7 +109,8 @@ def detect(
     found += [Found(item) for pattern in patterns if (item := _from_logs(pattern, end=end)) is not None]
     concerned = {subject.service, *Graph.of(dependencies).reach(subject.service)}
     concerned |= {about(one.evidence) for one in found if one.evidence.direction is Direction.FOR}
-    found += [Found(item) for item in _from_changes(made, window, concerned=concerned)]
+    texts = _texts(found, notes, states, patterns)
+    found += [Found(item) for item in _from_changes(made, window, concerned=concerned, texts=texts)]
     found += [Found(item) for item in _from_notes(notes, end=end)]
     found = [
         replace(one, evidence=replace(one.evidence, is_symptom=True))
@@ -181,7 +182,7 @@ def _from_logs(pattern: LogPattern, *, end: float) -> Evidence | None:
         id="",
         kind=EvidenceKind.LOG,
         entity=pattern.entity,
-        indicator=" ".join(pattern.template.split())[:120] or "log line",
+        indicator=logs.indicator(pattern),
         statement=f"{pattern.entity}: {logs.statement(pattern)}",
         severity=round(severity, 6),
         direction=Direction.FOR,
@@ -197,8 +198,33 @@ def _from_logs(pattern: LogPattern, *, end: float) -> Evidence | None:
     )
 
 
-def _from_changes(made: list[Change], window: Window, *, concerned: set[str]) -> list[Evidence]:
-    """Return the changes that may matter: those of services that are concerned, then the nearest in time."""
+def _texts(
+    found: list[Found], notes: list[Note], states: list[State], patterns: list[LogPattern]
+) -> dict[str, tuple[str, ...]]:
+    """Return the words of what went wrong at each service, whole; those of the alerts are under the empty name."""
+    told: dict[str, list[str]] = {"": [note.text for note in notes if note.kind == "alert"]}
+    telling = {
+        (one.evidence.entity, one.evidence.indicator) for one in found if one.evidence.direction is Direction.FOR
+    }
+    for one in found:
+        if one.evidence.direction is Direction.FOR and one.evidence.kind is not EvidenceKind.LOG:
+            told.setdefault(about(one.evidence), []).append(f"{one.evidence.statement}\n{one.evidence.indicator}")
+    for pattern in patterns:
+        if (pattern.entity, logs.indicator(pattern)) in telling:
+            told.setdefault(pattern.entity.service, []).append(f"{pattern.template}\n{pattern.example}")
+    for state in states:
+        if (state.entity, state.condition.strip() or "condition") in telling:
+            told.setdefault(state.entity.service, []).append(state.detail)
+    return {service: tuple(sorted(lines)) for service, lines in told.items()}
+
+
+def _from_changes(
+    made: list[Change], window: Window, *, concerned: set[str], texts: Mapping[str, tuple[str, ...]]
+) -> list[Evidence]:
+    """Return the changes that may matter: those of services that are concerned, then the nearest in time.
+
+    `texts` are the words of what went wrong at each service, and under the empty name those of the alerts.
+    """
     usable = [change for change in made if math.isfinite(change.at) and change.at <= window.end]
     usable.sort(
         key=lambda change: (
@@ -207,14 +233,25 @@ def _from_changes(made: list[Change], window: Window, *, concerned: set[str]) ->
             *changes.order(change),
         )
     )
+    keyed = changes.join(usable[:_MOST_CHANGES])
+    groups: dict[str, list[Change]] = {}
+    for change, key in keyed:
+        groups.setdefault(key, []).append(change)
+    fits = {
+        key: relevance.weigh(
+            group, (*texts.get(group[0].entity.service, ()), *texts.get("", ())), common=(*texts, *concerned)
+        )
+        for key, group in groups.items()
+    }
     return [
         Evidence(
             id="",
             kind=EvidenceKind.CHANGE,
             entity=change.entity,
             indicator=changes.name(change),
-            statement=f"{changes.statement(change)}, {_before_alert(change.at, window)}",
-            severity=changes.severity(change),
+            statement=f"{changes.statement(change)}, {_before_alert(change.at, window)}"
+            + (f"{changes.REASON}{fits[key].words}" if fits[key].words else ""),
+            severity=min(changes.severity(change), 1.0) if fits[key].value == relevance.UNKNOWN else fits[key].value,
             direction=Direction.CONTEXT,
             source=change.source,
             onset=change.at,
@@ -224,7 +261,7 @@ def _from_changes(made: list[Change], window: Window, *, concerned: set[str]) ->
             change_key=key,
             detail=changes.altered(change),
         )
-        for change, key in changes.join(usable[:_MOST_CHANGES])
+        for change, key in keyed
     ]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from scoring.case import CHANGE_KINDS, TOLERANCE, Case, about, began
 from scoring.confidence import WEIGHTS, beta_interval, rounded
 from scoring.evidence import CauseKind, Evidence, EvidenceKind, Factor
+from scoring.relevance import UNKNOWN
 from scoring.standing import deeper
 from scoring.units import format_duration, format_lead
 
@@ -67,6 +68,8 @@ _NO_GRAPH: Final = 0.5
 # What explains a victim's signs from below weighs by its severity; any other contradiction by this.
 _DEEPER: Final = 0.6
 _AGAINST: Final = 0.4
+# So much a change may lose that does nothing which fits what went wrong.
+_UNFIT: Final = 0.25
 _QUALITY_WIDTH: Final = 0.08
 _MISSING_WIDTH: Final = 0.35
 
@@ -222,6 +225,10 @@ def _quality(standing: Standing, case: Case, coverage: float, missing: tuple[str
         + _SHARES["explanation"] * explained
     )
     value *= 1.0 if standing.own else 0.5
+    if standing.effects:
+        # What is known to touch nothing of it explains it less well.
+        fit = max(item.severity for change in standing.changes for item in change)
+        value *= 1.0 - _UNFIT * max(0.0, 1.0 - fit / UNKNOWN)
     below = {item.id for item in deeper(standing.candidate, case)}
     by_service: dict[tuple[bool, str], float] = {}
     for item in standing.against:

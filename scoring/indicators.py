@@ -55,6 +55,8 @@ INDICATORS: Final[dict[str, Indicator]] = {
     "error_ratio": Indicator(
         "error ratio", "errors", (_K.FAILING_DEPENDENCY,), _RATIO_FLOOR, inherited=True, golden=True
     ),
+    # Whoever calls lost patience: that the called one is slow shows in its own latency, if it is.
+    "cancelled_ratio": Indicator("requests that callers gave up", "cancellations", (), _RATIO_FLOOR, inherited=True),
     "request_rate": Indicator("request rate", "traffic", (), 0.05, inherited=True, golden=True),
     "cpu_usage": Indicator("CPU", "cpu", (_K.CPU_SATURATION,), 0.005, saturates=True),
     "cpu_utilisation": Indicator("CPU utilisation", "cpu", (_K.CPU_SATURATION,), _SHARE_FLOOR, saturates=True),

@@ -6,6 +6,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Final
 
+from scoring import outside
 from scoring.evidence import CauseKind
 
 if TYPE_CHECKING:
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
 _K = CauseKind
 _SERIOUS: Final = re.compile(
     r"error|exception|fatal|panic|fail|refused|timed? ?out|deadline|denied|unavailable|exhausted|cannot|unable|killed|critical",
+    re.IGNORECASE,
+)
+# Whoever called lost patience, which says nothing against the one that was called.
+_GIVEN_UP: Final = re.compile(
+    r"cancel(l)?ed by (the )?(client|caller|peer|remote)|(client|caller) (has )?(closed|cancel(l)?ed|disconnected|gone|went away|gave up)",
     re.IGNORECASE,
 )
 _HINTS: Final[tuple[tuple[re.Pattern[str], tuple[CauseKind, ...]], ...]] = tuple(
@@ -53,6 +59,7 @@ _TELLING: Final = 3.0
 _FULL: Final = 30.0
 # Lines that do not speak of trouble weigh less: a new template may only be a new feature.
 _HARMLESS: Final = 0.35
+_LONGEST: Final = 120
 
 
 def severity(pattern: LogPattern) -> float:
@@ -70,6 +77,8 @@ def severity(pattern: LogPattern) -> float:
 
 def is_serious(pattern: LogPattern) -> bool:
     """Say whether a template speaks of trouble, by its level or its words."""
+    if _GIVEN_UP.search(pattern.template):
+        return False
     if pattern.level.lower() in {"error", "fatal", "critical", "panic", "severe", "emergency", "alert", "err", "crit"}:
         return True
     if pattern.level.lower() in {"debug", "trace"}:
@@ -80,14 +89,22 @@ def is_serious(pattern: LogPattern) -> bool:
 def cause_kinds(pattern: LogPattern) -> tuple[CauseKind, ...]:
     """Return the cause kinds that a template's words hint at; the first that matches decides."""
     text = f"{pattern.template}\n{pattern.example}"
+    beyond = outside.find((text,))
+    if beyond is not None:
+        return (beyond.kind,)
     return next((kinds for expression, kinds in _HINTS if expression.search(text)), ())
+
+
+def indicator(pattern: LogPattern) -> str:
+    """Return what stands for a template: the beginning of its words."""
+    return " ".join(pattern.template.split())[:_LONGEST] or "log line"
 
 
 def statement(pattern: LogPattern) -> str:
     """Return one line: the template, and how often it came before and since."""
     template = " ".join(pattern.template.split())
-    if len(template) > 120:
-        template = template[:119] + "…"
+    if len(template) > _LONGEST:
+        template = template[: _LONGEST - 1] + "…"
     if pattern.count_before <= 0:
         return f"new log line, {pattern.count_during} times: “{template}”"
     return f"log line {pattern.count_during} times, {pattern.count_before} before: “{template}”"

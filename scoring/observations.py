@@ -81,7 +81,7 @@ class Series:
     `times` are Unix seconds and `values` are in `unit` (seconds, ratio, bytes, bytes/s, requests/s, cores, count). Both are
     one-dimensional float64 arrays of the same length. `counter` marks an ever-growing count that detection turns into a rate.
     `indicator` is one of the standard words below where one fits: latency_p50, latency_p95, latency_p99, error_ratio,
-    request_rate, cpu_usage, cpu_utilisation, cpu_throttling, memory_usage, memory_utilisation, disk_utilisation, disk_io,
+    cancelled_ratio, request_rate, cpu_usage, cpu_utilisation, cpu_throttling, memory_usage, memory_utilisation, disk_utilisation, disk_io,
     network_in, network_out, network_errors, restarts, replicas_unavailable, ready, connections, connection_wait,
     pool_utilisation, threads, queue_depth, saturation, node_ready, node_memory_available, node_disk_available, network_gap (what
     a call took for its caller less what it took where it was answered), fan_out (calls made for each that came in), and with
@@ -160,7 +160,10 @@ class ChangeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Hold one change to one entity; `key` is equal for the same change seen by two sources (version or commit)."""
+    """Hold one change to one entity; `key` is equal for the same change seen by two sources (version or commit).
+
+    `files` are the paths that it touches and `diff` what it altered in them, as a unified diff; both empty where not known.
+    """
 
     entity: Entity
     kind: ChangeKind
@@ -174,6 +177,8 @@ class Change:
     status: str = ""
     detail: str = ""
     key: str = ""
+    files: tuple[str, ...] = ()
+    diff: str = ""
 
 
 @dataclass(frozen=True, slots=True)

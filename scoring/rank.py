@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from scoring.case import TOLERANCE, Case, about, began
+from scoring.changes import reason
 from scoring.confidence import total
 from scoring.evidence import Evidence, EvidenceKind, Ranking, RankInputs, Score, Verdict
 from scoring.factors import factors
 from scoring.indicators import family_of, fired_families
+from scoring.relevance import UNKNOWN
 from scoring.standing import stand
 from scoring.units import format_lead
 from scoring.version import VERSION
@@ -173,6 +175,9 @@ def _why_light(change: tuple[Evidence, ...], case: Case) -> str:
     if began(change) > case.onset + TOLERANCE:
         return "the symptom was there before it"
     disturbed = case.disturbances(service)
+    told = reason(change)
+    if told and max(item.severity for item in change) < UNKNOWN:
+        return told
     if not disturbed:
         said = [item for item in case.evidence if item.entity.service == service and item.indicator == "steady"]
         return said[0].statement.partition(" (")[0] if said else f"no data shows that anything at {service} went wrong"

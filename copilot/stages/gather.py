@@ -272,7 +272,9 @@ def _redacted(one: Observation, redactor: Redactor) -> Observation:
     if isinstance(one, Note):
         return replace(one, text=redactor.text(one.text))
     if isinstance(one, Change):
-        return replace(one, title=redactor.text(one.title), detail=redactor.text(one.detail))
+        return replace(
+            one, title=redactor.text(one.title), detail=redactor.text(one.detail), diff=redactor.text(one.diff)
+        )
     return one
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from integrations.base import Health, Rejected, SourceError, TimedOut, Unauthorised, Unreachable
 from integrations.genuine import separated
 from integrations.github import deployments
+from integrations.github.deployments import Compared
 from integrations.payload import part, parts, text, time_of, whole
 from integrations.questions import Questions
 from scoring.observations import Gap
@@ -33,6 +34,8 @@ _PAGES = 3
 # Of each repository: deployments whose status is asked for, and those that are compared with the one before.
 _STATUSES = 12
 _COMPARED = 3
+# So much of a diff is looked at.
+_LONGEST_DIFF = 40_000
 _SPAN = re.compile(r"[0-9a-f]{7,64}\.\.\.[0-9a-f]{7,64}")
 _REPOSITORY = re.compile(r"(?:(?:https?://|git@)[^/:\s]+[/:])?(?P<name>[\w.-]+/[\w.-]+?)(?:\.git)?/?", re.ASCII)
 
@@ -117,9 +120,9 @@ def _repository_changes(
             continue
         previous = _previous(deployment, listed)
         span = f"{text(previous, 'sha')}...{text(deployment, 'sha')}"
-        summary = ""
+        compared = Compared()
         if index < _COMPARED and _SPAN.fullmatch(span) and text(previous, "sha") != text(deployment, "sha"):
-            summary = questions.ask(f"commits of {name} {span}", partial(_compared, client, name, span)) or ""
+            compared = questions.ask(f"commits of {name} {span}", partial(_compared, client, name, span)) or compared
         for service in services:
             yield deployments.change(
                 deployment,
@@ -129,7 +132,7 @@ def _repository_changes(
                 source=questions.source,
                 at=at,
                 previous=previous,
-                summary=summary,
+                compared=compared,
             )
 
 
@@ -179,13 +182,15 @@ def _previous(deployment: Mapping[str, Any], listed: list[Mapping[str, Any]]) ->
     return next(same, None)
 
 
-def _compared(client: httpx.Client, name: str, span: str) -> str:
-    """Return the commits between two deployments in words."""
+def _compared(client: httpx.Client, name: str, span: str) -> Compared:
+    """Return what lies between two deployments; GitHub gives at most 300 files, and leaves out the patch of a large one.
+
+    https://docs.github.com/en/rest/commits/commits#compare-two-commits
+    """
     answer = _read(client, f"/repos/{name}/compare/{span}", per_page="1", page="1")
-    count = whole(answer, "total_commits") or 0
-    files = [found for item in parts(answer, "files") if (found := text(item, "filename"))]
-    shown = ", ".join(files[:5]) + (f" and {len(files) - 5} more" if len(files) > 5 else "")
-    return f"{count} commit{'' if count == 1 else 's'}" + (f", files {shown}" if shown else "")
+    found = [(path, item.get("patch")) for item in parts(answer, "files") if (path := text(item, "filename"))]
+    diff = "\n".join(f"+++ b/{path}\n{patch}" for path, patch in found if isinstance(patch, str))
+    return Compared(whole(answer, "total_commits") or 0, tuple(path for path, _ in found), diff[:_LONGEST_DIFF])
 
 
 def _client(door: Door, credentials: GitHubCredentials) -> httpx.Client:

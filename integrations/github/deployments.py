@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from integrations.payload import link, part, text
@@ -23,7 +24,28 @@ _STATUSES: Mapping[str, str] = {
 }
 
 _LONGEST_REF = 255
+# So many files are named in words.
+_SHOWN = 5
 _TAG = re.compile(r"(refs/tags/.+|[A-Za-z_-]*v?\d+(\.\d+)+([-+.][\w.+-]*)?)")
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Hold what lies between two deployments: how many commits, the files that they touch, and the diff."""
+
+    commits: int = 0
+    files: tuple[str, ...] = ()
+    diff: str = ""
+
+    @property
+    def words(self) -> str:
+        """Return it in a phrase, empty where nothing was compared."""
+        if not self.commits and not self.files:
+            return ""
+        shown = ", ".join(self.files[:_SHOWN]) + (
+            f" and {len(self.files) - _SHOWN} more" if len(self.files) > _SHOWN else ""
+        )
+        return f"{self.commits} commit{'' if self.commits == 1 else 's'}" + (f", files {shown}" if shown else "")
 
 
 def version(deployment: Mapping[str, Any], default_branch: str = "") -> str:
@@ -43,7 +65,7 @@ def change(
     at: float,
     default_branch: str = "",
     previous: Mapping[str, Any] | None = None,
-    summary: str = "",
+    compared: Compared | None = None,
 ) -> Change:
     """Return the change that a deployment is; `at` is when it began to act, in Unix seconds.
 
@@ -53,6 +75,7 @@ def change(
     state = text(status, "state") if status else ""
     deployed = version(deployment, default_branch)
     shown = deployed[:7] if deployed == text(deployment, "sha") else deployed
+    compared = compared or Compared()
     description = text(status, "description") or text(deployment, "description")
     return Change(
         entity=Entity(EntityKind.SERVICE, service),
@@ -65,6 +88,10 @@ def change(
         version=deployed,
         previous_version=version(previous, default_branch) if previous else "",
         status=_STATUSES.get(state, state),
-        detail="; ".join(item for item in (environment and f"environment {environment}", description, summary) if item),
+        detail="; ".join(
+            item for item in (environment and f"environment {environment}", description, compared.words) if item
+        ),
         key=text(deployment, "sha"),
+        files=compared.files,
+        diff=compared.diff,
     )

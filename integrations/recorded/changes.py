@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from integrations.recorded.entities import Entities
 
 SOURCE = "changes"
-_MOST_DETAIL = 4000
+_MOST_DIFF = 40_000
 
 
 def changes(
@@ -23,7 +23,7 @@ def changes(
     flags: Sequence[Mapping[str, Any]],
     entities: Entities,
 ) -> Iterator[Change]:
-    """Yield a change for each deploy and flag; a deploy's key is its commit, and its detail the commit's files and diff."""
+    """Yield a change for each deploy and flag; a deploy's key is its commit, and its files and diff the commit's."""
     by_hash = {str(one.get("sha") or one.get("hash") or ""): one for one in commits}
     for deploy in deploys:
         at, commit = seconds(deploy.get("timestamp")), str(deploy.get("commit_sha") or deploy.get("commit") or "")
@@ -40,8 +40,10 @@ def changes(
             author=str(made.get("author") or deploy.get("actor") or ""),
             version=str(deploy.get("version") or commit[:7]),
             status=str(deploy.get("status") or ""),
-            detail=_detail(made),
+            detail=title,
             key=commit,
+            files=_files(made),
+            diff=str(made.get("diff") or "")[:_MOST_DIFF],
         )
     for flag in flags:
         at = seconds(flag.get("timestamp"))
@@ -60,12 +62,6 @@ def changes(
         )
 
 
-def _detail(commit: Mapping[str, Any]) -> str:
-    """Return what a commit altered: its message, its files and its diff."""
+def _files(commit: Mapping[str, Any]) -> tuple[str, ...]:
     files = commit.get("files_changed")
-    parts = [
-        str(commit.get("message") or ""),
-        "files: " + ", ".join(map(str, files)) if isinstance(files, list) and files else "",
-        str(commit.get("diff") or ""),
-    ]
-    return "\n".join(part for part in parts if part)[:_MOST_DETAIL]
+    return tuple(str(one) for one in files) if isinstance(files, list) else ()

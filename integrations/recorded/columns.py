@@ -49,6 +49,7 @@ _MEANINGS: tuple[tuple[re.Pattern[str], Column], ...] = tuple(
         (r"pool.*(ratio|util|pct)", _plain("pool_utilisation", "ratio", scale=0.0)),
         (r"pool.*(use|active|busy)", _plain("connections", "count")),
         (r"cpu.*(cfs|throttl)|(cfs|throttl).*cpu", _plain("cpu_throttling", "ratio", scale=0.0)),
+        (r"cancel.*(ratio|rate|pct|percent)", _plain("cancelled_ratio", "ratio", scale=0.0)),
         (r"success|availab", Column("error_ratio", "ratio", scale=0.0, complement=True)),
         (r"(err|5xx|4xx|fail|cancel|timeout|panic|exhaust|throttl).*(ratio|rate|pct|percent)", _plain("error_ratio", "ratio", scale=0.0)),
         (r"err|5xx|fail|cancel|timeout|panic|exhaust|throttl|missing", _plain("errors", "count")),

@@ -285,7 +285,9 @@ def answers(method: str, url: str, headers: Mapping[str, str], body: bytes) -> A
     if path.startswith("/repos/shop/payments/deployments/"):
         return 200, {}, STATUSES[path.split("/")[5]]
     if path == f"/repos/shop/payments/compare/{OLD}...{NEW}":
-        return 200, {}, {"total_commits": 2, "files": [{"filename": "pool.yaml"}, {"filename": "app.py"}]}
+        return 200, {}, {"total_commits": 2, "files": [
+            {"filename": "pool.yaml", "patch": "@@ -1 +1 @@\n-size: 20\n+size: 5"}, {"filename": "app.py"},
+        ]}  # fmt: skip
     return 404, {}, {"message": "Not Found"}
 
 
@@ -319,6 +321,9 @@ def test_deployments_are_looked_back_for_with_their_status_and_their_commits() -
         status="succeeded",
         detail="environment production; 2 commits, files pool.yaml, app.py",
         key=NEW,
+        files=("pool.yaml", "app.py"),
+        # The patch of a large file is left out by GitHub.
+        diff="+++ b/pool.yaml\n@@ -1 +1 @@\n-size: 20\n+size: 5",
     )
     assert isinstance(staging, Change)
     assert (staging.status, staging.previous_version, staging.detail) == ("pending", "", "environment staging")

@@ -202,7 +202,7 @@ def test_a_deploy_carries_its_commit_and_what_that_altered(tmp_path: Path) -> No
     case = recorded.read(folder)
     deploy, flag = (one for one in case.observations if isinstance(one, Change))
     assert (deploy.kind, deploy.key, deploy.version, deploy.author) == (ChangeKind.DEPLOYMENT, "ab" * 20, "v7", "ida")
-    assert "+max=5" in deploy.detail
+    assert (deploy.title, deploy.files, deploy.diff) == ("pool: fewer connections", ("pool.go",), "-max=20\n+max=5")
     assert (flag.kind, flag.title) == (ChangeKind.FLAG, "fast off → on")
     assert case.commits == ("ab" * 20,)
 
