@@ -11,7 +11,7 @@ from scoring.candidates import candidates
 from scoring.changes import altered, reason
 from scoring.detect import detect
 from scoring.evidence import CauseKind, EvidenceKind
-from scoring.observations import Change, ChangeKind, Entity, EntityKind, LogPattern, Note
+from scoring.observations import Change, ChangeKind, Entity, EntityKind, LogPattern, Note, Observation
 from scoring.relevance import CLEARED, FITS, UNKNOWN, weigh
 
 from . import made, shop
@@ -72,7 +72,7 @@ REWORDED = """\
 def change(diff: str = "", *files: str, kind: ChangeKind = ChangeKind.DEPLOYMENT, **fields: str) -> Change:
     return Change(
         PAY, kind, shop.SYMPTOM_AT - 120, fields.pop("title", "a change"), "github", files=files, diff=diff, **fields
-    )  # type: ignore[arg-type]
+    )
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_two_sightings_of_one_change_are_weighed_as_one() -> None:
 def test_what_lies_outside_clears_a_change_that_does_not_touch_it(symptom: str, kind: CauseKind) -> None:
     assert weigh([change(LIMIT)], [symptom]).value < CLEARED
     assert weigh([change()], [symptom]).value < CLEARED
-    observations = [
+    observations: list[Observation] = [
         LogPattern(PAY, symptom, 0, 300, "logs", 3000.0, 300.0, "error", shop.SYMPTOM_AT, shop.NOW),
         change(LIMIT, version="8"),
         Note(PAY, "payments fails", shop.ALERT_AT, "pagerduty"),
