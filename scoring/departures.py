@@ -30,8 +30,10 @@ _OVER_HALF_LIFE: Final = 600.0
 # At this share of a hard limit a resource is nearly, and at the second fully, used up.
 _NEARLY_FULL: Final = 0.85
 _FULL: Final = 0.97
-# Below this share of its limit a resource that moved is not short.
+# Below this share of its limit a resource that moved is not short: what is shared in time makes others wait long before it is
+# full, memory only when little is left.
 _PRESSED: Final = 0.6
+_PRESSED_MEMORY: Final = 0.8
 _PLOT_POINTS: Final = 240
 
 
@@ -132,7 +134,8 @@ def _kinds(series: Series, shift: Shift, *, limit: float | None, unit: str) -> t
         return (CauseKind.TRAFFIC_SURGE,) if rising else ()
     if known.saturates:
         share = shift.value / limit if limit is not None else shift.value if unit == "ratio" else None
-        if not rising or (share is not None and share < _PRESSED):
+        pressed = _PRESSED_MEMORY if known.family == "memory" else _PRESSED
+        if not rising or (share is not None and share < pressed):
             return ()
         if share is None and known.family == "network":
             # Nothing says how much the network would carry.

@@ -14,6 +14,7 @@ from scoring.departures import TELLING, Found, from_series, plot
 from scoring.evidence import Direction, Evidence, EvidenceKind
 from scoring.graph import Graph
 from scoring.indicators import fired_families, place_of
+from scoring.limits import with_limits
 from scoring.observations import (
     Change,
     Dependency,
@@ -97,7 +98,7 @@ def detect(
     )
     found: list[Found] = []
     quiet: Counter[str] = Counter()
-    for one in series:
+    for one in with_limits(series):
         found += from_series(one, window, subject=subject.service, families=families, end=end, quiet=quiet)
     raised = [state for state in states if alerts.is_alert(state) and not _is_later(state, max(end, window.end))]
     found += [Found(item) for item in alerts.from_alerts(raised, dependencies)]
