@@ -61,6 +61,7 @@ def from_series(
         counter=series.counter,
         floor=known.floor,
         event=known.event,
+        counts=series.counts,
     )
     if shift is None:
         return []

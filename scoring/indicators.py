@@ -37,8 +37,8 @@ class Indicator:
 _LATENCY: Final = (CauseKind.FAILING_DEPENDENCY,)
 # Half a millisecond: timers and scheduling alone move a percentile by as much.
 _LATENCY_FLOOR: Final = 0.0005
-# Two milliseconds: clocks, queues in the kernel and a hop between zones make as much.
-_GAP_FLOOR: Final = 0.002
+# Five milliseconds: clocks, queues and a hop between zones make as much.
+_GAP_FLOOR: Final = 0.005
 # A fifth of a percent: below it, one failed request among a few hundred would count.
 _RATIO_FLOOR: Final = 0.002
 # A few pages written a second are no load.

@@ -86,7 +86,8 @@ class Series:
     pool_utilisation, threads, queue_depth, saturation, node_ready, node_memory_available, node_disk_available, network_gap (what
     a call took for its caller less what it took where it was answered), fan_out (calls made for each that came in), and with
     client_ before latency, error_ratio and request_rate what a service sees of all its own calls.
-    `limit` is the hard limit of the indicator in the same unit, where one is known.
+    `limit` is the hard limit of the indicator in the same unit, where one is known. `counts` are as many numbers as `values`:
+    how many single measurements each value sums up, where the source knows.
     """
 
     entity: Entity
@@ -102,6 +103,7 @@ class Series:
     link: str = ""
     peer: Entity | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    counts: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,9 @@ RELATIVE_FLOOR: Final = 0.03
 _FORGIVEN: Final = 1.5
 _THRESHOLD: Final = 5.0
 _MOST: Final = 4.0
+# A value that sums up so many measurements is no chance: far enough out it makes a change point alone, if a weaker one.
+_MANY: Final = 10
+_ALONE: Final = 0.8
 # For indicators that count happenings (restarts) one sample is enough.
 _EVENT_THRESHOLD: Final = 2.0
 # A sample this far out is away from its baseline; closer than the second number it is back.
@@ -56,7 +59,7 @@ class Shift:
 
     `deviation` is in robust units of the baseline's spread, positive where worse, and 0 without a change point. `onset` is the
     first sample of the sustained departure, `last` its last. `sustained` is the share of samples between that are away.
-    `recovered` holds the median after `last`, where the series came back.
+    `recovered` holds the median after `last`, where the series came back. `alone` says that a single sample makes it.
     """
 
     times: NDArray[np.float64]
@@ -70,6 +73,7 @@ class Shift:
     last: float
     recovered: float | None
     history: int
+    alone: bool = False
 
     @property
     def strength(self) -> float:
@@ -77,7 +81,7 @@ class Shift:
         if self.onset is None:
             return 0.0
         loudness = min(1.0, math.log2(1.0 + self.deviation) / math.log2(1.0 + _FULL))
-        steadiness = 0.5 + 0.5 * min(1.0, self.sustained / 0.8)
+        steadiness = (0.5 + 0.5 * min(1.0, self.sustained / 0.8)) * (_ALONE if self.alone else 1.0)
         return loudness * steadiness * min(1.0, self.history / _ENOUGH_HISTORY)
 
 
@@ -103,6 +107,15 @@ def clean(
     return times, values
 
 
+def _summed(times: NDArray[np.float64], counts: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    """Return the times of the values that sum up many measurements."""
+    if counts is None:
+        return np.empty(0)
+    times, counts = np.asarray(times, dtype=np.float64).ravel(), np.asarray(counts, dtype=np.float64).ravel()
+    length = min(times.size, counts.size)
+    return times[:length][counts[:length] >= _MANY]
+
+
 def rate(times: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the growth per second of a counter; a fall is a reset, after which the counter began again at zero."""
     if times.size < 2:
@@ -121,11 +134,14 @@ def examine(
     counter: bool = False,
     floor: float = 0.0,
     event: bool = False,
+    counts: NDArray[np.float64] | None = None,
 ) -> Shift | None:
     """Return how a series stands to its baseline, or None where there are too few usable samples to say.
 
-    `floor` is the smallest spread that is believed, in the unit of the values (of their rate, for a counter).
+    `floor` is the smallest spread that is believed, in the unit of the values (of their rate, for a counter). `counts` says how
+    many measurements each value sums up.
     """
+    summed = _summed(times, counts)
     times, values = clean(times, values, window)
     if counter:
         times, values = rate(times, values)
@@ -135,11 +151,12 @@ def examine(
     history = int(np.searchsorted(times, quiet_until))
     if history < _LEAST_HISTORY:
         history = max(2, times.size // 2)
-    found = _departure(times, values, history, after=quiet_until, worse=worse, floor=floor, event=event)
+    many = np.isin(times, summed)
+    found = _departure(times, values, many, history, after=quiet_until, worse=worse, floor=floor, event=event)
     if found.peak > 0.0 and _LEAST_HISTORY <= found.first < history:
         # It began before the alert was pending: only what lies before it is quiet.
         history = found.first
-        found = _departure(times, values, history, after=quiet_until, worse=worse, floor=floor, event=event)
+        found = _departure(times, values, many, history, after=quiet_until, worse=worse, floor=floor, event=event)
     if found.peak <= 0.0:
         return _flat(times, values, baseline=found.baseline, spread=found.spread, history=history)
     away, first, last = found.away, found.first, found.last
@@ -161,12 +178,13 @@ def examine(
         baseline=baseline,
         spread=spread * usual,
         value=_median(values[first : last + 1]),
-        deviation=_lower_median(out if out.size > 1 or event else whole) / usual,
+        deviation=_lower_median(out if out.size > 1 or event or many[first] else whole) / usual,
         sustained=float(np.count_nonzero(out > AWAY)) / out.size,
         onset=float(times[first]),
         last=float(times[last]),
         recovered=recovered,
         history=history,
+        alone=out.size == 1 and not event,
     )
 
 
@@ -185,6 +203,7 @@ class _Departure:
 def _departure(
     times: NDArray[np.float64],
     values: NDArray[np.float64],
+    many: NDArray[np.bool_],
     history: int,
     *,
     after: float,
@@ -202,16 +221,22 @@ def _departure(
     away = (values - baseline) / spread
     threshold = _EVENT_THRESHOLD if event else _THRESHOLD
     signs = {Worse.HIGH: (1.0,), Worse.LOW: (-1.0,), Worse.EITHER: (1.0, -1.0)}[worse]
-    found = [_excursion(sign * away, times, after=after, threshold=threshold) for sign in signs]
+    found = [_excursion(sign * away, times, many, after=after, threshold=threshold) for sign in signs]
     first, last, peak = max(found, key=lambda excursion: excursion[2])
     return _Departure(baseline, spread, away, first, last, peak)
 
 
 def _excursion(
-    away: NDArray[np.float64], times: NDArray[np.float64], *, after: float, threshold: float
+    away: NDArray[np.float64],
+    times: NDArray[np.float64],
+    many: NDArray[np.bool_],
+    *,
+    after: float,
+    threshold: float,
 ) -> tuple[int, int, float]:
     """Return first and last index and peak of the most sustained departure, first of those that reach past `after`."""
-    total = np.cumsum(np.clip(away, -_MOST, _MOST) - _FORGIVEN)
+    most = np.where(many, threshold + _FORGIVEN, _MOST)
+    total = np.cumsum(np.clip(away, -_MOST, most) - _FORGIVEN)
     lowest = np.minimum(np.minimum.accumulate(total), 0.0)
     raised = total - lowest
     eligible = (raised >= threshold) & (away > _FORGIVEN)

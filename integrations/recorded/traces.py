@@ -15,13 +15,14 @@ from integrations.recorded.files import number
 from scoring.observations import Dependency, Series, Worse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from integrations.recorded.entities import Entities
 
 SOURCE = "traces"
 # A reference holds one minute that stands for the quiet time before: so many minutes that waver around it as much as the
-# spread within it lets expect, and at least by a tenth; by half where too few calls were seen to say.
+# spread within it lets expect, and at least by a tenth; by half where too few calls were seen to say. One minute cannot tell
+# how minutes differ: a median wavers by a quarter at least, a high quantile by half.
 QUIET_MINUTES = 10
 REFERENCE = {"baseline": "reference"}
 _LEAST_WAVER = 0.1
@@ -29,13 +30,15 @@ _FEW_WAVER = 0.5
 _FEW_CALLS = 5
 # Scheduling and clocks alone move the way of a call by so many seconds.
 _GAP_WAVER = 0.002
-# A minute with fewer calls of an operation says nothing of its latency.
+# A minute with fewer calls says nothing of the network.
 _LEAST_CALLS = 3
 _MINUTE = 60.0
 _ROOT = frozenset({"", "root", "none", "null"})
 _CLOCK = re.compile(r"(\d{1,2})[_:](\d{2})")
-# column, indicator, scale to seconds
-_MEASURES = (("dur_us_p50", "latency_p50", 1e-6), ("dur_us_p95", "latency_p95", 1e-6))
+# Fewer other services than this tell nothing of the network.
+_LEAST_OTHERS = 3
+# column, indicator, scale to seconds, the least calls (below 20, a p95 is but the slowest call), the least waver
+_MEASURES = (("dur_us_p50", "latency_p50", 1e-6, 5, 0.25), ("dur_us_p95", "latency_p95", 1e-6, 20, 0.5))
 # Standard error of a median in standard deviations; p95 of a normal distribution lies so many of them above it.
 _MEDIAN_ERROR = 1.25
 _P95 = 1.645
@@ -102,14 +105,16 @@ class _Minutes:
         entity = self.entities.named(call.service if inside else call.parent)
         peer = None if inside else self.entities.named(call.service)
         usual = self.normal.get(call)
-        for column, indicator, scale in _MEASURES:
+        for column, indicator, scale, least, waver in _MEASURES:
             points = [
-                (at, number(minute[call].get(column)) * scale)
+                (at, number(minute[call].get(column)) * scale, 0.0)
                 for at, minute in self.seen.items()
-                if call in minute and number(minute[call].get("n")) >= _LEAST_CALLS
+                if call in minute and number(minute[call].get("n")) >= least
             ]
             if usual is not None:
-                points = self._quiet(number(usual.get(column)) * scale, _spread(usual, indicator) * scale) + points
+                points = (
+                    self._quiet(number(usual.get(column)) * scale, _spread(usual, indicator) * scale, waver) + points
+                )
             yield from _series(
                 points,
                 entity,
@@ -125,7 +130,7 @@ class _Minutes:
         if call.parent in _ROOT:
             return
         usual = _ratio(self.normal, call)
-        points = [(at, ratio) for at, minute in self.seen.items() if (ratio := _ratio(minute, call)) is not None]
+        points = [(at, ratio, 0.0) for at, minute in self.seen.items() if (ratio := _ratio(minute, call)) is not None]
         if usual is not None and self.normal:
             # Calls are counted: their number wavers by its square root, and at least by one call.
             made = max(1.0, number(self.normal[call].get("n")) if call in self.normal else 0.0)
@@ -137,9 +142,18 @@ class _Minutes:
         )  # fmt: skip
 
     def gaps(self, service: str) -> Iterator[Series]:
-        """Yield how long the calls to a service were on the way, the mean over all its callers."""
-        points = [(at, gap) for at, minute in self.seen.items() if (gap := _gap(minute, service)) is not None]
-        usual = _gap(self.normal, service)
+        """Yield how long the calls to a service were on the way, the mean over all its callers.
+
+        Where no normal minute was recorded, the calls to all other services tell what is usual on this network.
+        """
+        points = [(at, *gap) for at, minute in self.seen.items() if (gap := _gap(minute, service)) is not None]
+        if not points:
+            return
+        if self.normal:
+            found = _gap(self.normal, service)
+            usual = None if found is None else found[0]
+        else:
+            usual = self._usual_gap(service)
         if usual is not None:
             points = self._quiet(usual, max(_FEW_WAVER * usual, _GAP_WAVER)) + points
         yield from _series(
@@ -152,13 +166,23 @@ class _Minutes:
             f"calls to {service}",
         )
 
-    def _quiet(self, value: float, spread: float) -> list[tuple[float, float]]:
+    def _usual_gap(self, service: str) -> float | None:
+        others = {call.service for minute in self.seen.values() for call in minute} - {service}
+        gaps = [
+            gap[0]
+            for minute in self.seen.values()
+            for other in sorted(others)
+            if (gap := _gap(minute, other)) is not None
+        ]
+        return float(np.median(gaps)) if len(others) >= _LEAST_OTHERS and gaps else None
+
+    def _quiet(self, value: float, spread: float, least: float = _LEAST_WAVER) -> list[tuple[float, float, float]]:
         if not math.isfinite(value):
             return []
         first = next(iter(self.seen))
-        spread = max(spread if math.isfinite(spread) else 0.0, _LEAST_WAVER * abs(value))
+        spread = max(spread if math.isfinite(spread) else 0.0, least * abs(value))
         return [
-            (first - step * _MINUTE, max(0.0, value + (spread if step % 2 else -spread)))
+            (first - step * _MINUTE, max(0.0, value + (spread if step % 2 else -spread)), 0.0)
             for step in range(QUIET_MINUTES, 0, -1)
         ]
 
@@ -193,17 +217,18 @@ def _incoming(minute: dict[_Call, dict[str, str]], service: str) -> float:
     )
 
 
-def _gap(minute: dict[_Call, dict[str, str]], service: str) -> float | None:
+def _gap(minute: dict[_Call, dict[str, str]], service: str) -> tuple[float, float] | None:
+    """Return how long the calls to a service were on the way, in seconds, and how many calls say so."""
     total = weight = 0.0
     for call, row in minute.items():
         gap, calls = number(row.get("gap_ms_p90")) / 1000.0, number(row.get("n"))
         if call.service == service != call.parent and math.isfinite(gap) and calls > 0:
             total, weight = total + max(0.0, gap) * calls, weight + calls
-    return total / weight if weight >= _LEAST_CALLS else None
+    return (total / weight, weight) if weight >= _LEAST_CALLS else None
 
 
 def _series(
-    points: list[tuple[float, float]],
+    points: Sequence[tuple[float, ...]],
     entity: Any,
     peer: Any,
     indicator: str,
@@ -213,13 +238,16 @@ def _series(
     *,
     worse: Worse = Worse.HIGH,
 ) -> Iterator[Series]:
-    table = np.array(points, dtype=np.float64).reshape(-1, 2)
+    """Yield the series of points of time, value and, where known, how many calls the value sums up."""
+    if len(points) < 2:
+        return
+    table = np.array(points, dtype=np.float64)
     table = table[np.isfinite(table).all(axis=1)]
     if len(table) < 2:
         return
     yield Series(
         entity=entity, indicator=indicator, unit=unit, times=table[:, 0], values=table[:, 1], source=SOURCE, worse=worse,
-        peer=peer, labels=labels, query=query,
+        peer=peer, labels=labels, query=query, counts=table[:, 2] if table.shape[1] > 2 else None,
     )  # fmt: skip
 
 

@@ -244,3 +244,18 @@ def test_an_outlier_beside_a_chance_sample_is_as_far_out_as_the_chance_sample() 
 
     assert shift.onset == 40 * 60.0
     assert shift.deviation == pytest.approx(5.0, abs=0.5)
+
+
+def test_one_value_that_sums_up_many_measurements_is_a_departure_and_a_weaker_one_than_two() -> None:
+    values = np.full(60, 100.0) + np.tile([1.0, -1.0], 30)
+    values[55] = 300.0
+    counts = np.full(60, 10.0)
+    alone = look(values, counts=counts)
+    values[56] = 300.0
+    both = look(values, counts=counts)
+
+    assert look(values[:56], times=TIMES[:56]).onset is None
+    assert look(values[:56], times=TIMES[:56], counts=np.full(56, 9.0)).onset is None
+    assert (alone.onset, alone.alone) == (55 * 60.0, True)
+    assert (both.onset, both.alone) == (55 * 60.0, False)
+    assert 0.5 < alone.strength < both.strength
