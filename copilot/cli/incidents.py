@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from copilot.cli.session import Problem, actor, find_tenant, print_json
+from copilot.cli.session import Problem, actor, find_installation, find_tenant, print_json
 
 if TYPE_CHECKING:
     import argparse
@@ -39,11 +40,19 @@ def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
     listing.add_argument("--json", action="store_true")
     listing.set_defaults(run=list_incidents, needs_installation=True)
 
-    ask = subparsers.add_parser("investigate", parents=[common], help="open an incident by hand")
-    ask.add_argument("slug", metavar="TENANT")
-    ask.add_argument("words", nargs="+", help="a service, or what is wrong in a few words")
+    ask = subparsers.add_parser(
+        "investigate",
+        parents=[common],
+        help="open an incident by hand, or rank the causes in a support bundle",
+        description="Open an incident of a tenant and wait for its ranking; or, with --bundle, rank the causes in a folder of what"
+        " kubectl printed, metrics and logs. That needs no installation, asks nobody and stores nothing.",
+    )
+    ask.add_argument("slug", metavar="TENANT", nargs="?", help="whose incident (not with --bundle)")
+    ask.add_argument("words", nargs="*", metavar="WORDS", help="a service, or what is wrong in a few words")
+    ask.add_argument("--bundle", type=Path, metavar="DIR", help="a folder with what could be collected")
+    ask.add_argument("--at", metavar="TIME", help="with --bundle: when the alert fired, e.g. 2026-11-21T03:00:00Z")
     ask.add_argument("--json", action="store_true")
-    ask.set_defaults(run=investigate, needs_installation=True)
+    ask.set_defaults(run=investigate, needs_installation=False)
 
 
 def read(options: argparse.Namespace) -> Briefing:
@@ -202,7 +211,16 @@ def draft_postmortem(options: argparse.Namespace) -> int:
 
 
 def investigate(options: argparse.Namespace) -> int:
-    """Open an incident by hand and wait for its ranking."""
+    """Open an incident by hand and wait for its ranking, or rank a bundle."""
+    if options.bundle is not None:
+        from copilot.cli.bundles import investigate_bundle
+
+        return investigate_bundle(options)
+    if not options.slug or not options.words:
+        raise Problem("investigate: say TENANT and WORDS, or --bundle DIR", code=2)
+    if options.at is not None:
+        raise Problem("--at: goes with --bundle; an incident of a tenant begins now", code=2)
+    find_installation(options.data)
     from copilot import investigations
     from copilot.knowledge import incident_reader
 

@@ -1,21 +1,35 @@
-"""One case in full: what was read, the evidence, the candidates and the five factors of each."""
+"""One case in full: what was read, the verdict, the candidates with their five factors, and the evidence."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from copilot.evaluation import solving, vocabulary
 from integrations import recorded
+from scoring.evidence import Direction, Verdict
 from scoring.units import format_lead
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from copilot.evaluation.cases import Place
+    from integrations.recorded import RecordedCase
+    from scoring.detect import Detection
+    from scoring.evidence import Evidence, Ranking, Score
 
 _MOST = 6
+_MOST_EVIDENCE = 40
+_MOST_CITED = 4
+_BAR = 8
+_STYLES = {Verdict.LIKELY: "bold green", Verdict.POSSIBLE: "bold yellow", Verdict.NO_FAULT: "bold cyan"}
+_OBSERVED = {
+    "Series": "series", "State": "conditions", "LogPattern": "log patterns", "Change": "changes", "Note": "notes",
+    "Dependency": "dependencies", "Gap": "gaps",
+}  # fmt: skip
 
 
 def explain(console: Console, place: Place) -> None:
@@ -23,57 +37,110 @@ def explain(console: Console, place: Place) -> None:
 
     :raises integrations.recorded.BadCase: where it cannot be read.
     """
+    case = recorded.read(place.directory)
+    detection, ranking, _, seconds = solving.run(case)
+    show(console, case, detection, ranking, seconds=seconds, title=f"{place.set} {case.id}, system {case.system}")
+
+
+def show(
+    console: Console, case: RecordedCase, detection: Detection, ranking: Ranking, *, seconds: float, title: str = ""
+) -> None:
+    """Print what was found in a case and how it was ranked."""
+    from rich.text import Text
+
+    counts = Counter(_OBSERVED[type(one).__name__] for one in case.observations)
+    alert = datetime.fromtimestamp(case.window.alert_at, UTC)
+    console.print(Text(title or case.id, style="bold"))
+    console.print(Text(f"about {case.subject}, alert at {alert:%Y-%m-%d %H:%M:%S} UTC"))
+    console.print(
+        Text(
+            f"seen: {', '.join(f'{count} {name}' for name, count in sorted(counts.items()))}; ranked in {seconds:.3f} s\n"
+        )
+    )
+    console.print(
+        Text.assemble((ranking.verdict.value, _STYLES.get(ranking.verdict, "bold")), f": {ranking.explanation}")
+    )
+    by_id = {item.id: item for item in detection.evidence}
+    for number, score in enumerate(ranking.scores[:_MOST], start=1):
+        _show_score(console, case, score, by_id, number)
+    if len(ranking.scores) > _MOST:
+        console.print(Text(f"\n{len(ranking.scores) - _MOST} weaker candidates", style="dim"))
+    for heading, lines in (("weighed light", ranking.weighed_light), ("missing", ranking.missing)):
+        for line in lines:
+            console.print(Text.assemble((f"{heading}: ", "bold"), line))
+    if ranking.next_check:
+        console.print(Text.assemble(("next: ", "bold"), ranking.next_check))
+    if detection.evidence:
+        console.print()
+        console.print(_evidence(case, detection.evidence))
+
+
+def _show_score(console: Console, case: RecordedCase, score: Score, by_id: dict[str, Evidence], number: int) -> None:
+    from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
-    case = recorded.read(place.directory)
-    detection, ranking, _, seconds = solving.run(case)
-    counts = Counter(type(one).__name__ for one in case.observations)
-    moment = datetime.fromtimestamp(case.window.alert_at, UTC)
+    candidate = score.candidate
+    cited = [by_id[one] for one in candidate.supporting if one in by_id]
     console.print(
-        Text(f"{place.set} {case.id}: {case.system}, about {case.subject}, at {moment:%Y-%m-%d %H:%M:%S} UTC")
-    )
-    console.print(
-        Text(
-            f"read: {', '.join(f'{count} {name}' for name, count in sorted(counts.items()))}; ranked in {seconds:.3f} s"
+        Text.assemble(
+            f"\n{number}. ", (f"{candidate.entity}: {candidate.cause_kind.value}", "bold"),
+            f"  {score.confidence:.2f} ({score.low:.2f}–{score.high:.2f})", (_spelt(case, score, cited), "dim"),
         )
-    )
-    console.print(Text(f"verdict: {ranking.verdict.value}. {ranking.explanation}"))
-    table = Table(title="evidence", title_justify="left")
-    for name in ("", "entity", "what", "severity", "since the alert", "direction", "source"):
-        table.add_column(name, overflow="fold")
-    for item in detection.evidence:
-        since = "" if item.onset is None else format_lead(case.window.alert_at - item.onset)
+    )  # fmt: skip
+    console.print(Padding(Text(candidate.statement), (0, 0, 0, 3)))
+    table = Table(box=None, show_header=False, padding=(0, 1, 0, 0))
+    for _ in range(4):
+        table.add_column(overflow="fold")
+    for factor in score.factors:
+        filled = round(factor.value * _BAR)
         table.add_row(
-            item.id, Text(str(item.peer or item.entity)), Text(item.statement), f"{item.severity:.2f}", since,
-            item.direction.value + (", symptom" if item.is_symptom else ""), item.source,
+            factor.name, Text("█" * filled + "·" * (_BAR - filled), style="blue"),
+            f"{factor.weight:.2f} × {factor.value:.2f}", Text(factor.reason),
         )  # fmt: skip
-    console.print(table)
-    by_id = {item.id: item for item in detection.evidence}
-    for number, score in enumerate(ranking.scores[:_MOST], start=1):
-        candidate = score.candidate
-        cited = [by_id[one] for one in candidate.supporting if one in by_id]
-        spelt = vocabulary.entity(case, candidate, cited)
-        label = vocabulary.label(case, candidate, cited, spelt) if spelt else None
-        console.print(
-            Text(
-                f"\n{number}. {candidate.entity}: {candidate.cause_kind.value}"
-                f" {score.confidence:.2f} ({score.low:.2f}–{score.high:.2f})"
-                f"{f' = {spelt}' if spelt else ', which is none of the case’s entities'}{f', {label}' if label else ''}"
-            )
-        )
-        console.print(Text(f"   {candidate.statement}"))
-        for factor in score.factors:
+    console.print(Padding(table, (0, 0, 0, 3)))
+    for word, ids in (("for", candidate.supporting), ("against", candidate.contradicting)):
+        told = [by_id[one] for one in ids if one in by_id]
+        more = f" and {len(told) - _MOST_CITED} more" if len(told) > _MOST_CITED else ""
+        if told:
             console.print(
-                Text(
-                    f"   {factor.name:<21} {factor.weight:.2f} × {factor.value:.2f} ({factor.low:.2f}–{factor.high:.2f})  {factor.reason}"
-                )
+                Padding(Text(f"{word} {', '.join(one.id for one in told[:_MOST_CITED])}{more}"), (0, 0, 0, 3))
             )
-        console.print(
-            Text(f"   for {', '.join(candidate.supporting)}; against {', '.join(candidate.contradicting) or 'nothing'}")
+    if candidate.next_check:
+        console.print(Padding(Text(f"check: {candidate.next_check}", style="italic"), (0, 0, 0, 3)))
+
+
+def _spelt(case: RecordedCase, score: Score, cited: list[Evidence]) -> str:
+    """Return what a recorded set calls the entity and the fault, where it calls them otherwise; "" for a bundle."""
+    if not case.dataset:
+        return ""
+    spelt = vocabulary.entity(case, score.candidate, cited)
+    if spelt is None:
+        return "  (none of the case’s entities)"
+    label = vocabulary.label(case, score.candidate, cited, spelt)
+    same = spelt == score.candidate.entity.name
+    words = ", ".join(word for word in ("" if same else spelt, label or "") if word)
+    return f"  = {words}" if words else ""
+
+
+def _evidence(case: RecordedCase, evidence: tuple[Evidence, ...]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title="evidence", title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
+    for name in ("", "severity", "began", "", "source", "what"):
+        table.add_column(
+            name,
+            overflow="fold",
+            justify="right" if name == "severity" else "left",
+            ratio=1 if name == "what" else None,
         )
-    for line in ranking.weighed_light:
-        console.print(Text(f"weighed light: {line}"))
-    for line in ranking.missing:
-        console.print(Text(f"missing: {line}"))
-    console.print(Text(f"next: {ranking.next_check}"))
+    for item in evidence[:_MOST_EVIDENCE]:
+        since = (
+            "" if item.onset is None else re.sub(r"^at$", "as it fired", format_lead(case.window.alert_at - item.onset))
+        )
+        direction = "symptom" if item.is_symptom else "" if item.direction is Direction.FOR else item.direction.value
+        table.add_row(item.id, f"{item.severity:.2f}", since, direction, item.source, Text(item.statement))
+    if len(evidence) > _MOST_EVIDENCE:
+        table.add_row("", "", "", "", "", Text(f"and {len(evidence) - _MOST_EVIDENCE} more", style="dim"))
+    return table

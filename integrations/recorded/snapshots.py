@@ -24,7 +24,7 @@ _ACTIVE = re.compile(
 _FAILED = re.compile(r"connection failed|refused|timed? ?out|unreachable|no route|closed", re.IGNORECASE)
 _SUCCEEDED = re.compile(r"succeeded|open\b", re.IGNORECASE)
 # What kubectl and manifests call the objects, and what the API calls their kinds.
-_KINDS = {
+KINDS = {
     "pods": "Pod", "deployments": "Deployment", "statefulsets": "StatefulSet", "daemonsets": "DaemonSet",
     "replicasets": "ReplicaSet", "services": "Service", "endpoints": "Endpoints", "nodes": "Node",
     "persistentvolumeclaims": "PersistentVolumeClaim", "persistentvolumes": "PersistentVolume",
@@ -53,13 +53,13 @@ def observations(
     manifests = dict(probes.get("app_yaml") or {})
     # A description tells of one object; only a list tells that there is no other.
     listed = {
-        plural for plural in _KINDS if any(re.match(rf"kubectl get {plural[:-1]}s?\b", command) for command in texts)
+        plural for plural in KINDS if any(re.match(rf"kubectl get {plural[:-1]}s?\b", command) for command in texts)
     }
     for plural, value in objects.manifests(manifests, entities.namespace):
         if plural in _MANIFESTS:
             read.fill(plural, value, complete=plural in listed and plural not in _WISHES)
-    by_kind = {_KINDS[plural]: found for plural, found in read.objects.items() if plural in _KINDS}
-    unread = {(kind, "") for plural, kind in _KINDS.items() if plural not in listed}
+    by_kind = {KINDS[plural]: found for plural, found in read.objects.items() if plural in KINDS}
+    unread = {(kind, "") for plural, kind in KINDS.items() if plural not in listed}
     by_kind["Event"] = _once(read.events)
     by_kind["NodeService"] = list(_node_services(probes.get("node_services") or {}))
     # The services of the case are known by name; the labels of a workload may name another.
