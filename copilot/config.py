@@ -67,6 +67,17 @@ class Config(BaseSettings):
     correlation_minutes: int = Field(
         default=30, ge=1, description="Same service and symptom within this: one incident."
     )
+    related_minutes: int = Field(
+        default=15,
+        ge=0,
+        le=240,
+        description="A new alert joins an incident that was paged at most so long before, by the rules of relation; 0: never.",
+    )
+    storm_alerts: int = Field(
+        default=6,
+        ge=2,
+        description="More new alerts than this within two minutes are a storm, and join its first incident.",
+    )
     run_late_seconds: float = Field(default=120.0, gt=0, description="A run older than this is reported as late.")
     ready_file: Path | None = Field(default=None, description="Written by a worker when it takes work.")
     worker_concurrency: int = Field(default=2, ge=1, le=64)

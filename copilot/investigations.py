@@ -14,7 +14,7 @@ from copilot.flow import ENDED
 from copilot.guard.tenancy import tenant_scope
 from copilot.hints import Work, hint_after_commit
 from copilot.models import AuditEntry, Incident, IncidentStatus, Run
-from copilot.stages.correlate import lock_tenant, next_number, start_run
+from copilot.stages.correlate import lock_tenant, next_number, split, start_run
 from copilot.stages.services import named_service
 
 if TYPE_CHECKING:
@@ -138,6 +138,23 @@ def reopen(tenant_id: UUID, incident_id: UUID, *, by: str) -> UUID:
         run = incident.runs.exclude(stage__in=ENDED).first() or start_run(incident, asked_by=by[:200])
         hint_after_commit(Work.ADVANCE, tenant_id, run.id)
         return run.id
+
+
+def not_related(tenant_id: UUID, alert_id: UUID, *, by: str) -> UUID:
+    """Give a related alert an incident of its own, look at it, and return the incident's id; asked again it returns the same.
+
+    :raises LookupError: where there is no such alert.
+    """
+    with tenant_scope(tenant_id):
+        lock_tenant(tenant_id)
+        moved = split(alert_id, by=by)
+        if moved.incident_id is None:
+            raise LookupError("there is no such related alert")
+        if moved.run_id:
+            number = Incident.objects.values_list("number", flat=True).get(id=moved.incident_id)
+            AuditEntry.objects.create(actor=by, action="not related", target=f"INC-{number}")
+            hint_after_commit(Work.ADVANCE, tenant_id, moved.run_id)
+        return moved.incident_id
 
 
 def mute(tenant_id: UUID, incident_id: UUID, *, seconds: float, by: str) -> None:

@@ -13,6 +13,7 @@ EMOJI = {
     "hourglass_flowing_sand": "⏳",
     "warning": "⚠️",
     "x": "❌",
+    "link": "🔗",
     "mag": "🔍",
     "repeat": "🔁",
     "grey_question": "❔",
@@ -57,9 +58,8 @@ def block_text(block: dict[str, Any]) -> str:
 def _accessory(element: dict[str, Any]) -> list[str]:
     if element.get("type") == "overflow":
         return [f"[ {' / '.join(one['text']['text'] for one in element.get('options') or [])} ]"]
-    if element.get("type") == "button":
-        return [f"[ {element['text']['text']} ]"]
-    return []
+    shown = element.get("text") or element.get("placeholder") or {}
+    return [f"[ {shown['text']} ]"] if shown.get("text") and element.get("type") != "image" else []
 
 
 def _object(part: dict[str, Any]) -> str:

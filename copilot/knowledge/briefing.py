@@ -91,6 +91,22 @@ class TimelineLine:
 
 
 @dataclass(frozen=True, slots=True)
+class RelatedLine:
+    """Hold an alert that joined the incident: why it did, and whether it still fires."""
+
+    id: UUID
+    title: str
+    service: str
+    severity: str
+    url: str
+    rule: str
+    started_at: datetime
+    is_firing: bool
+    split_into: int | None = None
+    split_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Briefing:
     """Hold an incident as it now stands, with its newest run.
 
@@ -153,6 +169,7 @@ class Briefing:
     ranked_sequence: int = 0
     since_last: tuple[str, ...] = ()
     confirmed_earlier: str = ""
+    related: tuple[RelatedLine, ...] = ()
 
     @property
     def is_looking_again(self) -> bool:

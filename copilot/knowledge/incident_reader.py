@@ -12,6 +12,7 @@ from copilot.knowledge import looks, precedents
 from copilot.knowledge.briefing import (
     Briefing,
     HypothesisLine,
+    RelatedLine,
     SourceLine,
     StageLine,
     TimelineLine,
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from scoring.evidence import Evidence
+
+
+MOST_RELATED = 1000
 
 
 class NoSuchIncident(LookupError):
@@ -142,6 +146,26 @@ def _briefing(incident: Incident, run: Run | None) -> Briefing:
         ranked_sequence=ranking.run.sequence if ranking else 0,
         since_last=_since_last(ranked, run, hypotheses, evidence),
         confirmed_earlier=_confirmed_earlier(confirmation, hypotheses),
+        related=_related(incident),
+    )
+
+
+def _related(incident: Incident) -> tuple[RelatedLine, ...]:
+    rows = incident.related_alerts.select_related("split_into").order_by("started_at", "dedupe_key")
+    return tuple(
+        RelatedLine(
+            id=row.id,
+            title=row.title,
+            service=row.service_name,
+            severity=row.severity,
+            url=row.url,
+            rule=row.rule,
+            started_at=row.started_at,
+            is_firing=row.is_firing,
+            split_into=row.split_into.number if row.split_into else None,
+            split_by=row.split_by,
+        )
+        for row in rows[:MOST_RELATED]
     )
 
 

@@ -9,6 +9,7 @@ from copilot.models.feedback import Confirmation, Feedback, FeedbackValue, Reaso
 from copilot.models.hypothesis import Hypothesis, RankingRecord
 from copilot.models.incident import Incident, IncidentCounter, IncidentStatus
 from copilot.models.question import AnsweredBy, AnswerFeedback, Question, QuestionStatus
+from copilot.models.related import RelatedAlert
 from copilot.models.run import Run, SourceCall, SourceStatus, Stage, StageResult
 from copilot.models.service import Service, ServiceDependency
 from copilot.models.tenant import Membership, Role, Tenant
@@ -38,6 +39,7 @@ __all__ = [
     "QuestionStatus",
     "RankingRecord",
     "Reason",
+    "RelatedAlert",
     "Role",
     "Run",
     "Service",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +11,16 @@ from django.utils import timezone
 
 from copilot.config import config
 from copilot.guard.tenancy import ScopeError, current_tenant
-from copilot.models import EventRecord, Incident, IncidentCounter, IncidentStatus, Run
+from copilot.models import EventRecord, Incident, IncidentCounter, IncidentStatus, RelatedAlert, Run
 from copilot.stages.plan import new_plan
+from copilot.stages.relate import Relation, related_to
 from copilot.stages.services import match_service, reference_name
-from integrations.base import Action
+from integrations.base import Action, Event, EventKind, ServiceReference
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from copilot.models import Service
-    from integrations.base import Event
 
 # What may begin an incident that we have not heard of: each of these carries the incident whole. A resolution, a note or
 # another update of an unknown incident is about something that began before the tenant connected.
@@ -62,8 +62,10 @@ def correlate(event: Event) -> Moved:
         service = match_service(event.service)
         incident = _alike(event, service)
         if incident is None:
-            return _begin(event, service)
-    return _move(incident, event)
+            relation = related_to(event, service)
+            return _join(relation, event, service) if relation else begin(event, service)
+    alert = incident.related_alerts.filter(source=event.source, dedupe_key=event.dedupe_key[:300]).first()
+    return _move_related(incident, alert, event) if alert else move(incident, event)
 
 
 def _known(event: Event) -> Incident | None:
@@ -113,7 +115,8 @@ def next_number() -> int:
     return int(value)
 
 
-def _begin(event: Event, service: Service | None) -> Moved:
+def begin(event: Event, service: Service | None) -> Moved:
+    """Insert the incident of an event, and its first run; runs inside the tenant's scope and lock."""
     status = event.status or IncidentStatus.TRIGGERED
     incident = Incident.objects.create(
         number=next_number(),
@@ -141,13 +144,92 @@ def _begin(event: Event, service: Service | None) -> Moved:
     return Moved(incident.id, run.id)
 
 
+def _join(relation: Relation, event: Event, service: Service | None) -> Moved:
+    """Let an alert join an open incident; it is shown there in a line, and starts no look of its own."""
+    incident = relation.incident
+    RelatedAlert.objects.create(
+        incident=incident,
+        source=event.source,
+        dedupe_key=event.dedupe_key[:300],
+        service_name=(service.name if service else reference_name(event.service))[:200],
+        title=(event.title or event.symptom or "Untitled alert")[:500],
+        severity=event.severity[:20],
+        url=event.url[:1000],
+        rule=relation.rule[:300],
+        started_at=_time(event.started_at),
+    )
+    changes: dict[str, Any] = {"publish_wanted_at": timezone.now(), "publish_not_before": timezone.now()}
+    if event.severity in SEVERITIES and SEVERITIES.index(event.severity) > _severity(incident.severity):
+        changes["severity"] = event.severity
+    Incident.objects.filter(id=incident.id).update(**changes)
+    return Moved(incident.id)
+
+
+def _move_related(incident: Incident, alert: RelatedAlert, event: Event) -> Moved:
+    """Apply a later event of an alert that joined: it may end or fire again; who works on it is the incident's own affair."""
+    changes: dict[str, Any] = {"publish_wanted_at": timezone.now(), "publish_not_before": timezone.now()}
+    is_firing = event.status != IncidentStatus.RESOLVED
+    run: Run | None = None
+    if event.status and is_firing != alert.is_firing and _is_last(alert, event):
+        RelatedAlert.objects.filter(id=alert.id).update(is_firing=is_firing)
+        if not is_firing and incident.status != IncidentStatus.RESOLVED:
+            changes |= _resolution(incident, event, _time(event.occurred_at))
+        elif is_firing and incident.status == IncidentStatus.RESOLVED:
+            changes |= {"status": IncidentStatus.TRIGGERED, "resolved_at": None, "resolved_by": ""}
+            run = start_run(incident, asked_by=f"{event.source}: {alert.title}"[:200])
+    Incident.objects.filter(id=incident.id).update(**changes)
+    return Moved(incident.id, run.id if run else None)
+
+
+def _is_last(alert: RelatedAlert, event: Event) -> bool:
+    """Return whether nothing later is known of the alert: a late event must not turn back what came after it."""
+    later = EventRecord.objects.filter(
+        source=alert.source, dedupe_key=alert.dedupe_key, occurred_at__gt=_time(event.occurred_at)
+    )
+    return not later.exists()
+
+
+def split(alert_id: UUID, *, by: str) -> Moved:
+    """Give an alert that joined an incident of its own, with all that was heard of it since; again does nothing.
+
+    Runs inside the tenant's scope and lock.
+
+    :raises LookupError: where there is no such alert.
+    """
+    alert = RelatedAlert.objects.select_related("incident").filter(id=alert_id).first()
+    if alert is None:
+        raise LookupError("there is no such related alert")
+    if alert.split_into_id is not None:
+        return Moved(alert.split_into_id)
+    records = list(
+        EventRecord.objects.filter(incident=alert.incident, source=alert.source, dedupe_key=alert.dedupe_key).order_by(
+            "occurred_at", "id"
+        )
+    )
+    if not records:
+        raise LookupError("what was heard of this alert is not kept any more, so it cannot begin an incident")
+    first, *later = [event_of(one.envelope) for one in records]
+    # The alert's first event is told whole; where the storm began is no place to look for its service.
+    moved = begin(first, match_service(first.service))
+    if moved.incident_id is None:
+        raise LookupError("this alert cannot begin an incident")
+    EventRecord.objects.filter(id__in=[one.id for one in records]).update(incident_id=moved.incident_id)
+    RelatedAlert.objects.filter(id=alert.id).update(split_into=moved.incident_id, split_by=by[:200])
+    for event in later:
+        move(Incident.objects.get(id=moved.incident_id), event)
+    Incident.objects.filter(id=alert.incident_id).update(
+        publish_wanted_at=timezone.now(), publish_not_before=timezone.now()
+    )
+    return moved
+
+
 def start_run(incident: Incident, *, asked_by: str) -> Run:
     """Insert the incident's next run; the caller hints the workers after commit."""
     last = incident.runs.order_by("-sequence").values_list("sequence", flat=True).first() or 0
     return Run.objects.create(incident=incident, sequence=last + 1, asked_by=asked_by, plan=new_plan())
 
 
-def _move(incident: Incident, event: Event) -> Moved:
+def move(incident: Incident, event: Event) -> Moved:
     """Apply a later event: what it says wins where it is the newest, and lists only ever grow more certain."""
     at = _time(event.occurred_at)
     changes: dict[str, Any] = {}
@@ -195,6 +277,23 @@ def _resolution(incident: Incident, event: Event, at: datetime) -> dict[str, Any
     return {"status": IncidentStatus.RESOLVED, "resolved_at": at, "resolved_by": event.actor[:200]}
 
 
+def event_of(envelope: dict[str, Any]) -> Event:
+    """Return the event of a stored envelope; of a change event, without the change."""
+    known = {one.name for one in fields(Event)}
+    plain = {name: value for name, value in envelope.items() if name in known}
+    assignees = plain.get("assignees")
+    return Event(
+        **{
+            **plain,
+            "kind": EventKind(plain["kind"]),
+            "action": Action(plain["action"]) if plain.get("action") else None,
+            "service": ServiceReference(**(plain.get("service") or {})),
+            "assignees": tuple(assignees) if assignees is not None else None,
+            "change": None,
+        }
+    )
+
+
 def _severity(word: str) -> int:
     return SEVERITIES.index(word) if word in SEVERITIES else 0
 
@@ -203,4 +302,4 @@ def _time(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, tz=UTC)
 
 
-__all__ = ["BEGINS", "Moved", "correlate", "lock_tenant", "next_number", "start_run"]
+__all__ = ["BEGINS", "Moved", "begin", "correlate", "lock_tenant", "move", "next_number", "split", "start_run"]

@@ -2,6 +2,7 @@
 
 from slackbot.blocks.card import root_card
 from slackbot.blocks.modals import notice_modal, other_cause_modal, reason_modal, why_blocks, why_modal
+from slackbot.blocks.related import related_message
 from slackbot.blocks.thread import evidence_message, resolution_message, similar_message
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     "notice_modal",
     "other_cause_modal",
     "reason_modal",
+    "related_message",
     "resolution_message",
     "root_card",
     "similar_message",

@@ -31,6 +31,7 @@ from slackbot.blocks.parts import (
     small_moment,
     text,
 )
+from slackbot.blocks.related import related_line
 from slackbot.blocks.way_back import altered, changes_behind, command
 from slackbot.wording import clip, duration, listed
 
@@ -120,6 +121,9 @@ def _people(briefing: Briefing) -> list[Block]:
         grave = [f"{clip(briefing.urgency, 30)} urgency"]
     facts.extend(grave)
     blocks = [context(plain("  ·  ".join(facts)))] if facts else []
+    related = related_line(briefing)
+    if related:
+        blocks.append(context(plain(f"🔗 {related}: one line each in the thread")))
     if not briefing.service_is_known:
         blocks.append(
             context(

@@ -9,7 +9,7 @@ from uuid import UUID
 from copilot import investigations
 from copilot.guard.tenancy import tenant_scope
 from copilot.knowledge import incident_reader
-from copilot.models import Confirmation, Feedback, FeedbackValue, Hypothesis, Role
+from copilot.models import Confirmation, Feedback, FeedbackValue, Hypothesis, RelatedAlert, Role
 from copilot.stages import learn
 from slackbot import blocks
 from slackbot.handlers.deeds import REASONS
@@ -32,6 +32,8 @@ def register(app: App) -> None:
     app.action("confirm_other")(_handler(_other))
     app.action("why")(_handler(_why))
     app.action("hypothesis_menu")(_chosen)
+    app.action("not_related")(_handler(_not_related))
+    app.action("not_related_menu")(_not_related_chosen)
     app.action("investigate_again")(_handler(_again))
     app.action("mute")(_handler(_mute))
     app.action("unmute")(_handler(_unmute))
@@ -62,6 +64,13 @@ def _handler(act: Callable[[Visitor, UUID, Ack], None]) -> Callable[..., None]:
             who.tell(str(unknown.args[0]) if unknown.args else GONE)
 
     return listener
+
+
+def _not_related_chosen(ack: Ack, body: dict[str, Any], context: BoltContext) -> None:
+    """Split off the alert that was chosen in the menu."""
+    option = _first(body).get("selected_option")
+    value = str((option if isinstance(option, dict) else {}).get("value") or "")
+    _handler(_not_related)(ack, {**body, "actions": [{**_first(body), "value": value}]}, context)
 
 
 def _chosen(ack: Ack, body: dict[str, Any], context: BoltContext) -> None:
@@ -200,6 +209,19 @@ def _unmute(who: Visitor, incident_id: UUID, ack: Ack) -> None:
     investigations.mute(who.tenant_id, incident_id, seconds=0.0, by=who.name)
     ack()
     who.publish(incident_id)
+
+
+def _not_related(who: Visitor, alert_id: UUID, ack: Ack) -> None:
+    """Give a related alert an incident of its own."""
+    if _refused(who, ack):
+        return
+    made = investigations.not_related(who.tenant_id, alert_id, by=who.name)
+    ack()
+    who.publish(made)
+    with tenant_scope(who.tenant_id):
+        joined = RelatedAlert.objects.filter(id=alert_id).values_list("incident_id", flat=True).first()
+    if joined:
+        who.publish(joined)
 
 
 def _resolve(who: Visitor, incident_id: UUID, ack: Ack) -> None:

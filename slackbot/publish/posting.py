@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,10 @@ log = logger(__name__)
 METADATA = "sre_copilot_post"
 # At most one edit a second while it works; what is final always gets through.
 EDIT_SECONDS = 1.0
+# While alerts pour in, an edit for each would only keep Slack busy.
+STORM_ALERTS = 5
+STORM_SECONDS = 60.0
+STORM_EDIT_SECONDS = 3.0
 # Slack's clock and ours may differ when we look for a message of our own.
 CLOCK_SLACK = 120
 PAGES = 5
@@ -82,6 +87,8 @@ class Publication:
                 yield partial(self._chart, root, one)
             if briefing.similar:
                 yield lambda: self._message(root, "similar", *blocks.similar_message(briefing))
+        if briefing.related or self._posted("related"):
+            yield lambda: self._message(root, "related", *blocks.related_message(briefing))
         settled = briefing.status == "resolved" and (words.has_ranking(briefing) or not briefing.is_working)
         if settled or self._posted("resolution"):
             yield lambda: self._message(root, "resolution", *blocks.resolution_message(briefing))
@@ -107,12 +114,25 @@ class Publication:
 
     def _too_soon(self, root: SlackPost) -> bool:
         # That a look has begun is news, however soon after the last edit; who pressed the button waits for it.
+        if self._is_storming(root):
+            return True
         has_begun = self.briefing.stage == Stage.OPEN
         is_ranked = words.has_ranking(self.briefing) and not self.briefing.is_looking_again
         if has_begun or not self.briefing.is_working or is_ranked:
             return False
+        return self._since_edit(root) < EDIT_SECONDS
+
+    def _is_storming(self, root: SlackPost) -> bool:
+        """Return whether alerts join faster than people read: then the message is edited every few seconds alone."""
+        last = max((one.started_at for one in self.briefing.related), default=None)
+        if last is None or len(self.briefing.related) < STORM_ALERTS:
+            return False
+        is_recent = (self.read_at - last).total_seconds() < STORM_SECONDS
+        return is_recent and self._since_edit(root) < STORM_EDIT_SECONDS
+
+    def _since_edit(self, root: SlackPost) -> float:
         last = root.edited_at or root.posted_at
-        return last is not None and (timezone.now() - last).total_seconds() < EDIT_SECONDS
+        return (timezone.now() - last).total_seconds() if last is not None else math.inf
 
     # The rows --------------------------------------------------------------------------------------------------------
 

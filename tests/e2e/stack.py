@@ -346,6 +346,8 @@ def running(data: Path, database: str, settings: Mapping[str, str]) -> Iterator[
             "COPILOT_PUBLIC_URL": f"http://127.0.0.1:{ports.api}",
             "COPILOT_LEASE_SECONDS": "1.5",
             "COPILOT_SWEEP_SECONDS": "0.5",
+            # Each page of these stories is an incident of its own; what joins what is told in tests/flow.
+            "COPILOT_RELATED_MINUTES": "0",
             "COPILOT_LOG_LEVEL": "INFO",
             **settings,
         }

@@ -94,7 +94,7 @@ def test_a_page_begins_an_incident_and_its_first_run(tenant: Tenant, checkout: S
 
 
 def test_numbers_count_within_a_tenant(tenant: Tenant, other_tenant: Tenant, incidents: Any) -> None:
-    happen(tenant, event(key="P1"), event(key="P2", symptom="disk full"))
+    happen(tenant, event(key="P1"), event(key="P2", symptom="disk full", minute=20, started_minute=20))
     happen(other_tenant, event(key="P1"))
 
     assert [one.number for one in incidents()] == [1, 2]
@@ -113,11 +113,11 @@ def test_another_alert_of_the_same_service_and_symptom_joins(tenant: Tenant, che
 @pytest.mark.parametrize(
     "other",
     [
-        {"symptom": "error ratio"},
+        {"symptom": "error ratio", "minute": 20, "started_minute": 20},
         {"service": "PPAYMENTS"},
         {"minute": 31, "started_minute": 31},
     ],
-    ids=["another symptom", "another service", "outside of the window"],
+    ids=["another symptom, later", "another service", "outside of the window"],
 )
 def test_what_differs_is_another_incident(
     tenant: Tenant, checkout: Service, incidents: Any, other: dict[str, Any]

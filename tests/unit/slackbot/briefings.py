@@ -10,6 +10,7 @@ from uuid import UUID
 from copilot.knowledge.briefing import (
     Briefing,
     HypothesisLine,
+    RelatedLine,
     SimilarIncident,
     SourceLine,
     StageLine,
@@ -333,6 +334,35 @@ FAILED_AGAIN = replace(LOOKING_AGAIN, stage="failed", error=FAILED.error, source
 UNKNOWN_SERVICE = replace(
     INCONCLUSIVE, service="mystery-api", service_is_known=False, channel="", url="", source="alertmanager"
 )
+RELATED = tuple(
+    RelatedLine(
+        id=UUID(int=0x4000_8000_0000_0000_0000 + place),
+        title=f"{name} fires",
+        service=service,
+        severity="warning",
+        url="",
+        rule=rule,
+        started_at=BEGAN + timedelta(minutes=place),
+        is_firing=is_firing,
+        split_into=split,
+        split_by="ada" if split else "",
+    )
+    for place, (name, service, rule, is_firing, split) in enumerate(
+        (
+            ("CheckoutErrors", "checkout", "same service, 1 min after its page", True, None),
+            ("PoolExhausted", "payments", "checkout needs payments, 2 min after its page", False, None),
+            ("MailQueue", "mail", "storm: 7 alerts within 2 min", True, 43),
+        )
+    )
+)
+ACCOMPANIED = replace(LIKELY, related=RELATED)
+STORM = replace(
+    LIKELY,
+    related=tuple(
+        replace(RELATED[0], id=UUID(int=0x4000_8000_0000_0000_1000 + n), service=f"service-{n % 9}", title=f"alert {n}")
+        for n in range(194)
+    ),
+)
 MUTED = replace(LIKELY, muted_until=BEGAN + timedelta(hours=1))
 
 STATES: dict[str, Briefing] = {
@@ -354,4 +384,6 @@ STATES: dict[str, Briefing] = {
     "failed again": FAILED_AGAIN,
     "unknown service": UNKNOWN_SERVICE,
     "muted": MUTED,
+    "accompanied": ACCOMPANIED,
+    "storm": STORM,
 }

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from copilot.knowledge.alert_runbooks import AlertRunbook
-from copilot.knowledge.briefing import Briefing, HypothesisLine, SimilarIncident, SourceLine, Verdicts
+from copilot.knowledge.briefing import Briefing, HypothesisLine, RelatedLine, SimilarIncident, SourceLine, Verdicts
 from copilot.knowledge.recent_changes import ChangeLine
 from scoring.evidence import CauseKind, Direction, Evidence, EvidenceKind, Factor
 from scoring.observations import Entity, EntityKind
@@ -41,6 +41,7 @@ def all_messages(briefing: Briefing) -> Iterator[tuple[str, Made, str]]:
         blocks.evidence_message,
         blocks.similar_message,
         blocks.resolution_message,
+        blocks.related_message,
         replies.incident_reply,
         replies.why_reply,
         replies.similar_reply,
@@ -263,6 +264,27 @@ def test_a_later_look_that_failed_keeps_what_was_known() -> None:
     assert "1. The rollout of payments v2.14.0" in said
 
 
+def test_related_alerts_are_a_line_each_with_the_rule_by_which_they_joined() -> None:
+    assert "🔗 2 related alerts, 1 still firing: one line each in the thread" in card("accompanied")
+    assert (
+        message_text({"blocks": blocks.related_message(briefings.ACCOMPANIED)[0]})
+        == """\
+🔗 2 related alerts, 1 still firing
+checkout: CheckoutErrors fires (warning)  ·  same service, 1 min after its page  [ Not related ]
+payments: PoolExhausted fires (warning) — over  ·  checkout needs payments, 2 min after its page  [ Not related ]
+Not related by ada: MailQueue fires is INC-43"""
+    )
+
+
+def test_of_a_storm_the_first_are_told_and_the_others_counted_by_service_with_a_menu() -> None:
+    made, _ = blocks.related_message(briefings.STORM)
+    said = message_text({"blocks": made})
+    assert said.count("[ Not related ]") == 15
+    assert "and 179 more: service-0 20, service-1 20, service-2 20, service-3 20," in said
+    (menu,) = [one["accessory"] for one in made if one.get("accessory", {}).get("type") == "static_select"]
+    assert len(menu["options"]) == 100
+
+
 def test_without_a_model_the_card_says_so() -> None:
     assert card("rules only").endswith("did not answer: pagerduty · rules only: ANTHROPIC_API_KEY is not set")
 
@@ -385,7 +407,7 @@ def test_buttons_carry_ids_and_nothing_else() -> None:
                     if element.get("type") == "button" and "url" not in element:
                         UUID(element["value"])
                 for chosen in block.get("accessory", {}).get("options", []):
-                    UUID(chosen["value"].partition(":")[2])
+                    UUID(chosen["value"].rpartition(":")[2])
 
 
 def test_a_series_is_charted_once_the_symptom_first() -> None:
@@ -549,6 +571,25 @@ def hostile(draw: st.DrawFn) -> Briefing:
         confirmed_by=draw(HOSTILE),
         confirmed_earlier=draw(HOSTILE),
         since_last=draw(WORDS),
+        related=draw(
+            st.lists(
+                st.builds(
+                    RelatedLine,
+                    id=st.uuids(),
+                    title=HOSTILE,
+                    service=HOSTILE,
+                    severity=HOSTILE,
+                    url=LINKS,
+                    rule=HOSTILE,
+                    started_at=MOMENTS,
+                    is_firing=st.booleans(),
+                    split_into=st.one_of(st.none(), st.integers(1, 10**6)),
+                    split_by=HOSTILE,
+                ),
+                max_size=30,
+                unique_by=lambda one: one.id,
+            ).map(tuple)
+        ),
         labels=draw(st.one_of(st.just(()), LINKS.map(lambda url: (("runbook_url", url),)))),
         similar=draw(
             st.lists(
