@@ -104,8 +104,9 @@ class Config(BaseSettings):
     )
 
     slack_signing_secret: SecretStr | None = Field(default=None, description="Of the shared, distributed Slack app.")
-    slack_client_id: str = ""
-    slack_client_secret: SecretStr | None = None
+    slack_client_id: str = Field(default="", description="Of the shared app, for installing it by OAuth.")
+    slack_client_secret: SecretStr | None = Field(default=None, description="Of the shared app.")
+    slack_url: str = Field(default="https://slack.com", description="Where Slack is, for a stand-in.")
 
     @field_validator("secret_keys", "allowed_hosts", "allowed_private_networks", mode="before")
     @classmethod
@@ -121,7 +122,9 @@ class Config(BaseSettings):
                 raise ValueError(f"key {position} of COPILOT_SECRET_KEYS is shorter than 32 characters")
         return keys
 
-    @field_validator("anthropic_base_url", "anthropic_api_key", "slack_signing_secret", mode="before")
+    @field_validator(
+        "anthropic_base_url", "anthropic_api_key", "slack_signing_secret", "slack_client_secret", mode="before"
+    )
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """Hold what connecting a face gave: lines for the person, and the connection's id."""
+    """Hold what connecting a face gave: lines for the person, and the connection's id; None where somebody else must end it."""
 
-    connection_id: UUID
+    connection_id: UUID | None
     lines: tuple[str, ...]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from slackbot import installs, publish, transcript
+from slackbot.installs import oauth
 from slackbot.publish import behind
 from slackbot.publish import telling as tellings
 
@@ -41,11 +42,18 @@ class SlackFace:
         return routes()
 
     def connect(self, tenant_id: UUID, values: Mapping[str, str], *, actor: str) -> Connected:
-        """Connect a tenant's workspace."""
+        """Connect a tenant's workspace, or return the link with which somebody installs the shared app there."""
+        if values.get("install"):
+            return oauth.link(tenant_id, actor=actor)
         return installs.connect(tenant_id, values, actor=actor)
 
     def check(self, tenant_id: UUID, connection_id: UUID) -> tuple[bool, str]:
-        """Test the connection."""
+        """Test the connection, and renew its token where that ends soon."""
+        try:
+            installs.renew(tenant_id, connection_id)
+        except ValueError as ended:
+            installs.note_health(tenant_id, connection_id, works=False, detail=str(ended))
+            return False, str(ended)
         return installs.check(tenant_id, connection_id)
 
     def unfinished(self, tenant_id: UUID) -> Iterable[UUID]:

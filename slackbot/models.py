@@ -31,6 +31,29 @@ class SlackWorkspace(models.Model):
         return self.team_id or self.enterprise_id
 
 
+class GrantKind(models.TextChoices):
+    """Say what a grant lets somebody do: begin an installation, or end the one that this browser began."""
+
+    LINK = "link"
+    STATE = "state"
+
+
+class SlackGrant(models.Model):
+    """Be the permission to install the app for a tenant, for a short time.
+
+    Not under row security, as the tenant is not known before the look-up, and therefore thin: a hash, ids and a name.
+    """
+
+    token_hash = models.CharField(max_length=64, unique=True)
+    kind = models.CharField(max_length=5, choices=GrantKind)
+    tenant = models.ForeignKey("copilot.Tenant", on_delete=models.CASCADE, related_name="+")
+    actor = models.CharField(max_length=200)
+    expires_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.kind
+
+
 class InstallationStatus(models.TextChoices):
     """Say whether Slack still lets us in."""
 

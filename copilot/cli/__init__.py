@@ -7,10 +7,23 @@ import os
 import sys
 from pathlib import Path
 
-from copilot.cli import bench, connect, demo, doctor, evaluate, incidents, recordings, secrets, services, tenants, up
+from copilot.cli import (
+    bench,
+    connect,
+    demo,
+    doctor,
+    evaluate,
+    incidents,
+    recordings,
+    secrets,
+    services,
+    socket,
+    tenants,
+    up,
+)
 from copilot.cli.session import Problem, find_installation
 
-COMMANDS = (up, demo, tenants, connect, services, doctor, incidents, recordings, secrets, bench, evaluate)
+COMMANDS = (up, demo, tenants, connect, services, doctor, incidents, recordings, secrets, socket, bench, evaluate)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
         if chosen is not None:
             made = chosen.connect(tenant.id, values, actor=actor())
             if options.json:
-                print_json({"connection": str(made.connection_id), "lines": list(made.lines)})
+                print_json({"connection": made.connection_id and str(made.connection_id), "lines": list(made.lines)})
             else:
                 print("\n".join(made.lines))
             return 0
@@ -101,7 +101,7 @@ def list_fields(options: argparse.Namespace) -> int:
     from integrations import registry
 
     if options.kind == "slack":
-        print("bot_token, signing_secret, default_channel, base_url; or --local")
+        print("bot_token, signing_secret, app_token, default_channel, base_url; or install=link; or --local")
         return 0
     try:
         fields = registry.get(options.kind).Credentials.model_fields

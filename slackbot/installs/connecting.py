@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 LOCAL_CHANNEL = "#incidents"
-KNOWN = ("bot_token", "signing_secret", "default_channel", "base_url", "local", "name")
+SECRETS = ("bot_token", "signing_secret", "app_token", "base_url")
+KNOWN = ("bot_token", "signing_secret", "app_token", "default_channel", "base_url", "local", "name", "install")
 
 
 def connect(tenant_id: UUID, values: Mapping[str, str], *, actor: str) -> Connected:
@@ -44,9 +45,9 @@ def connect(tenant_id: UUID, values: Mapping[str, str], *, actor: str) -> Connec
     if values.get("local"):
         given = _install_locally(tenant_id, values["local"], address, str(before.get("signing_secret") or ""))
     else:
-        given = {name: values[name].strip() for name in ("bot_token", "signing_secret", "base_url") if values.get(name)}
+        given = {name: values[name].strip() for name in SECRETS if values.get(name)}
         # A new token is of Slack itself unless it says otherwise, whatever workspace was connected before.
-        kept = {"signing_secret"} if "bot_token" in given else {"bot_token", "signing_secret", "base_url"}
+        kept = {"signing_secret", "app_token"} if "bot_token" in given else set(SECRETS)
         given = {**{k: str(v) for k, v in before.items() if k in kept}, **given}
     token, secret, base_url = (
         given.get("bot_token", ""),
@@ -58,15 +59,22 @@ def connect(tenant_id: UUID, values: Mapping[str, str], *, actor: str) -> Connec
         raise ValueError(
             "bot_token: give the app's Bot User OAuth Token, which starts with xoxb- (OAuth & Permissions)"
         )
-    shared = config().slack_signing_secret is not None and not secret
-    if not secret and not shared:
+    app_token = given.get("app_token", "")
+    if app_token and not app_token.startswith("xapp-"):
+        raise ValueError(
+            "app_token: give an App-Level Token with connections:write, which starts with xapp- (Basic Information)"
+        )
+    shared = config().slack_signing_secret is not None and not secret and not app_token
+    if not secret and not shared and not app_token:
         raise ValueError("signing_secret: give the app's Signing Secret (Basic Information, App Credentials)")
     guard_address(base_url)
     who = who_am_i(token, base_url)
     sealed = {"bot_token": token, "signing_secret": secret, "base_url": base_url, "endpoint_key": key}
+    if app_token:
+        sealed["app_token"] = app_token
     # Every local team has this channel; without one, incidents of services that nobody set up would show nowhere.
     usual = LOCAL_CHANNEL if values.get("local") else ""
-    connection_id = _store(
+    connection_id = store(
         tenant_id, name, sealed, who, channel=values.get("default_channel", ""), usual=usual, actor=actor, shared=shared
     )
     lines = [
@@ -74,6 +82,8 @@ def connect(tenant_id: UUID, values: Mapping[str, str], *, actor: str) -> Connec
     ]
     if shared:
         lines.append(f"Request URL of the shared app: {request_url()}")
+    elif app_token:
+        lines.append("Slack's requests come through Socket Mode: keep `copilot socket` running")
     elif values.get("local"):
         _verify_locally(values["local"], tenant_id)
         lines.append(f"the local workspace sends its requests to {address}")
@@ -121,7 +131,7 @@ def _verify_locally(address: str, tenant_id: UUID) -> None:
         return
 
 
-def _store(
+def store(
     tenant_id: UUID,
     name: str,
     sealed: dict[str, str],
@@ -132,6 +142,10 @@ def _store(
     actor: str,
     shared: bool,
 ) -> UUID:
+    """Write an installation down, its secrets sealed, and return the connection's id.
+
+    :raises ValueError: where a shared app's team is another tenant's.
+    """
     enterprise, team = str(who.get("enterprise_id") or ""), str(who.get("team_id") or "")
     if who.get("is_enterprise_install"):
         team = ""

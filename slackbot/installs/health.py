@@ -12,7 +12,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from copilot.guard.tenancy import tenant_scope
 from copilot.models import AuditEntry, Connection, ConnectionHealth
 from slackbot.installs.installation import SECONDS, guard_address, of_connection
-from slackbot.models import InstallationStatus, SlackInstallation, SlackPost
+from slackbot.models import InstallationStatus, SlackInstallation, SlackPost, SlackWorkspace
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -85,6 +85,9 @@ def close(installation: Installation, status: InstallationStatus, detail: str) -
         row.status, row.status_detail = status, detail
         row.history = [*row.history, {"at": timezone.now().isoformat(), "what": status, "by": "Slack"}][-HISTORY:]
         row.save()
+        if status == InstallationStatus.UNINSTALLED:
+            # The workspace is free again: whoever installs the app there next, for whichever tenant, may have it.
+            SlackWorkspace.objects.filter(tenant_id=installation.tenant_id, connection_id=row.connection_id).delete()
         AuditEntry.objects.create(
             actor="Slack", action=f"slack {status}", target=row.team_name, detail={"detail": detail}
         )

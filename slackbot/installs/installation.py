@@ -68,6 +68,10 @@ class Secrets:
     bot_token: str
     signing_secret: str
     endpoint_key: str
+    # Unix seconds; zero where the token does not end.
+    expires_at: float = 0.0
+    # With it, Slack's requests come through a connection of our own (Socket Mode).
+    app_token: str = ""
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:
@@ -105,6 +109,15 @@ def of_tenant(tenant_id: UUID) -> Installation | None:
             .first()
         )
         return _opened(row) if row else None
+
+
+def all_of(tenant_id: UUID) -> list[Installation]:
+    """Return all of a tenant's active workspaces."""
+    with tenant_scope(tenant_id):
+        rows = SlackInstallation.objects.select_related("connection").filter(
+            status=InstallationStatus.ACTIVE, connection__is_enabled=True
+        )
+        return [_opened(row) for row in rows]
 
 
 def of_connection(tenant_id: UUID, connection_id: UUID) -> Installation | None:
@@ -155,5 +168,7 @@ def _opened(row: SlackInstallation) -> Installation:
             bot_token=opened["bot_token"],
             signing_secret=opened.get("signing_secret", ""),
             endpoint_key=opened.get("endpoint_key", ""),
+            expires_at=float(opened.get("expires_at") or 0),
+            app_token=opened.get("app_token", ""),
         ),
     )

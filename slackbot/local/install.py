@@ -39,6 +39,10 @@ async def install(service: Service, body: Json) -> Json:
         app.signing_secret = secret
     if commands is not None or not app.commands:
         app.commands = commands if commands is not None else list(DEFAULT_COMMANDS)
+    if isinstance(body.get("token_rotation"), bool):
+        service.codes.rotating.discard(team)
+        if body["token_rotation"]:
+            service.codes.rotating.add(team)
     workspace.save_team()
     workspace.changed("people")
     if address is not None and secret is not None:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
-from slackbot.local import local_api, pages, web_api
+from slackbot.local import local_api, oauth, pages, web_api
 from slackbot.local.delivery import DEADLINE, Sender
 from slackbot.local.responses import ResponseAddresses
 from slackbot.local.service import Service
@@ -65,5 +65,6 @@ def build(service: Service, *, host: str = "127.0.0.1") -> FastAPI:
 
     app.include_router(web_api.routes(service))
     app.include_router(local_api.routes(service))
+    app.include_router(oauth.routes(service))
     app.include_router(pages.routes(service))
     return app

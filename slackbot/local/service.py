@@ -5,6 +5,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
+from slackbot.local.codes import Codes
 from slackbot.local.delivery import Sender
 from slackbot.local.faults import Faults
 from slackbot.local.responses import ResponseAddresses
@@ -21,6 +22,7 @@ class Service:
     triggers: Triggers
     responses: ResponseAddresses
     faults: Faults = field(default_factory=Faults)
+    codes: Codes = field(default_factory=Codes)
     retry_delays: tuple[float, ...] = (0.2, 1.0, 5.0)
     base_url: str = "http://127.0.0.1:8001"
     stopping: asyncio.Event = field(default_factory=asyncio.Event)

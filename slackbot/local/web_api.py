@@ -1,5 +1,6 @@
 """Slack's Web API over HTTP: reads the token and the arguments, calls the method, answers as Slack does."""
 
+import base64
 import json
 from typing import Any
 
@@ -54,6 +55,15 @@ def token_of(request: Request, arguments: Json) -> str:
     return token
 
 
+def _basic(request: Request) -> Json:
+    """Return the client's id and secret where they come as a user name and password, as SDKs send them."""
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return {}
+    client_id, _, secret = base64.b64decode(value).decode(errors="replace").partition(":")
+    return {"client_id": client_id, "client_secret": secret}
+
+
 async def answer(service: Service, name: str, request: Request) -> Json:
     """Call a method of the Web API and return its answer.
 
@@ -65,6 +75,9 @@ async def answer(service: Service, name: str, request: Request) -> Json:
         if "error" in given:
             raise SlackError(str(given["error"]), args=given)
         return {"args": given}
+    if name == "oauth.v2.access":
+        # The client's secret stands for a token.
+        return service.codes.access({**_basic(request), **arguments})
     if name not in METHODS:
         raise SlackError("unknown_method", req_method=name)
     workspace = service.state.by_token(token_of(request, arguments))

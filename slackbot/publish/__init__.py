@@ -51,7 +51,7 @@ def _round(installation: Installation, incident_id: UUID, claim: lease.Claim) ->
     try:
         briefing = incident_reader.read(tenant_id, incident_id)
         with lease.kept(claim):
-            finished = Publication(installation, briefing, claim, read_at).bring_up()
+            finished = Publication(_usable(installation), briefing, claim, read_at).bring_up()
     except lease.LeaseLost:
         log.info("slack lease lost", incident=str(incident_id))
         return False
@@ -69,6 +69,17 @@ def _round(installation: Installation, incident_id: UUID, claim: lease.Claim) ->
     if claim.failures:
         installs.note_health(tenant_id, installation.connection_id, works=True, detail="posting works again")
     return lease.release(claim, read_at=read_at, finished=finished)
+
+
+def _usable(installation: Installation) -> Installation:
+    """Return the installation with a token that works.
+
+    :raises Trouble: where its token has ended, and Slack does not renew it.
+    """
+    try:
+        return installs.fresh(installation)
+    except ValueError as ended:
+        raise Trouble("token_expired", str(ended), is_the_workspace=True) from ended
 
 
 def _note(installation: Installation, claim: lease.Claim, trouble: Trouble) -> None:

@@ -211,8 +211,9 @@ def telling(tenant_id: UUID, question_id: UUID, place: Mapping[str, Any]) -> Sla
     """Return where an answer is shown.
 
     :raises LookupError: where the tenant has no working Slack workspace.
+    :raises ValueError: where its token has ended, and Slack does not renew it.
     """
     installation = installs.of_tenant(tenant_id)
     if installation is None:
         raise LookupError("Slack is not connected any more")
-    return SlackTelling(installation, question_id, place)
+    return SlackTelling(installs.fresh(installation), question_id, place)

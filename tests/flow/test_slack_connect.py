@@ -18,6 +18,8 @@ from tests.flow.slack_world import Workspace, local_slack, workspace  # noqa: F4
 if TYPE_CHECKING:
     from copilot.models import Tenant
 
+MANIFEST = Path(installs.__file__).parents[1] / "manifest.yaml"
+
 
 def sealed(tenant: Tenant) -> dict[str, str]:
     with tenant_scope(tenant.id):
@@ -34,6 +36,7 @@ def test_it_keeps_the_workspace_and_prints_the_request_url(tenant: Tenant, works
     connected = installs.connect(
         tenant.id, by_token(tenant, workspace, name="second", default_channel="#incidents"), actor="cli"
     )
+    assert connected.connection_id is not None
     with tenant_scope(tenant.id):
         row = SlackInstallation.objects.get(connection_id=connected.connection_id)
         assert AuditEntry.objects.filter(action="slack connected", actor="cli").exists()
@@ -129,9 +132,16 @@ def test_no_secret_is_in_a_repr(tenant: Tenant, workspace: Workspace) -> None:
 
 
 def test_the_manifest_names_what_the_face_uses() -> None:
-    manifest = yaml.safe_load((Path(installs.__file__).parents[1] / "manifest.yaml").read_text())
+    manifest = yaml.safe_load(MANIFEST.read_text())
     assert [one["command"] for one in manifest["features"]["slash_commands"]] == ["/sre"]
     assert {"chat:write", "commands", "channels:join", "channels:history", "files:write"} <= set(
         manifest["oauth_config"]["scopes"]["bot"]
     )
-    assert manifest["settings"]["event_subscriptions"]["bot_events"] == ["app_uninstalled", "tokens_revoked"]
+    assert manifest["settings"]["event_subscriptions"]["bot_events"] == [
+        "agent_session_stopped",
+        "app_home_opened",
+        "app_mention",
+        "message.im",
+        "app_uninstalled",
+        "tokens_revoked",
+    ]
