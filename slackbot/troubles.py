@@ -40,7 +40,19 @@ _GONE: Final = {
     "message_not_found": "the message was deleted in Slack; it is not posted again",
     "thread_not_found": "the incident's message was deleted in Slack; its thread is gone with it",
 }
-LONGEST = 600.0
+# Slack may be back at any moment, and an incident should not wait much longer than it must.
+LONGEST = 60.0
+# Slack refuses what is shown, not us: said in fewer words it gets through.
+TOO_MUCH: Final = frozenset(
+    {
+        "msg_too_long",
+        "msg_blocks_too_long",
+        "invalid_blocks",
+        "invalid_blocks_format",
+        "invalid_attachments",
+        "metadata_too_large",
+    }
+)
 
 
 @dataclass
@@ -60,7 +72,7 @@ class Trouble(Exception):
 
 
 def backoff(failures: int) -> float:
-    """Return the seconds until the next try: doubling from five, at most ten minutes."""
+    """Return the seconds until the next try: doubling from five, at most a minute."""
     return float(min(LONGEST, 5.0 * 2 ** min(failures, 10)))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from slackbot.handlers import actions, commands, conversation, events, views
+from slackbot.handlers import actions, commands, conversation, events, home, views
 
 if TYPE_CHECKING:
     from slack_bolt import App
@@ -14,6 +14,7 @@ def register(app: App) -> None:
     """Attach all listeners to the Bolt app."""
     # The first that fits is called, and the buttons' last listener fits all.
     conversation.register(app)
+    home.register(app)
     commands.register(app)
     actions.register(app)
     events.register(app)

@@ -47,6 +47,11 @@ def numbered(who: Visitor, words: str, example: str) -> tuple[int, UUID, str]:
 
 def status(who: Visitor, _rest: str, _body: dict[str, Any]) -> Reply:
     """Answer `/sre status`: the open incidents, the asker's first."""
+    return replies.status_reply(*open_incidents(who))
+
+
+def open_incidents(who: Visitor) -> tuple[list[replies.OpenIncident], int]:
+    """Return the open incidents, the asker's first, and how many there are in all."""
     with tenant_scope(who.tenant_id):
         rows = Incident.objects.exclude(status=IncidentStatus.RESOLVED).select_related("service")
         total = rows.count()
@@ -77,7 +82,7 @@ def status(who: Visitor, _rest: str, _body: dict[str, Any]) -> Reply:
         )
         for one in found
     ]
-    return replies.status_reply(lines, total)
+    return lines, total
 
 
 def _is_mine(who: Visitor, incident: Incident) -> bool:

@@ -11,6 +11,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 
 from copilot.guard.tenancy import tenant_scope
 from copilot.models import AuditEntry, Connection, ConnectionHealth
+from slackbot.installs import readiness
 from slackbot.installs.installation import SECONDS, guard_address, of_connection
 from slackbot.models import InstallationStatus, SlackInstallation, SlackPost, SlackWorkspace
 
@@ -50,18 +51,21 @@ def check(tenant_id: UUID, connection_id: UUID) -> tuple[bool, str]:
     except ValueError as failure:
         note_health(tenant_id, connection_id, works=False, detail=str(failure))
         return False, str(failure)
-    lacking = sorted({"chat:write", "commands"} - set(who["scopes"])) if who["scopes"] else []
     detail = f"workspace {who.get('team')} as {who.get('user')}"
-    if lacking:
-        detail = f"{detail}; missing scope {', '.join(lacking)}: add it under OAuth & Permissions and reinstall"
-    note_health(tenant_id, connection_id, works=not lacking, detail=detail)
-    if not lacking:
-        with tenant_scope(tenant_id):
-            SlackInstallation.objects.filter(connection_id=connection_id).exclude(
-                status=InstallationStatus.ACTIVE
-            ).update(status=InstallationStatus.ACTIVE, status_detail="")
-            SlackPost.objects.exclude(error="").update(not_before=Now())
-    return not lacking, detail
+    try:
+        ready = readiness.read(tenant_id, connection_id, found.client(), who["scopes"])
+    except (SlackClientError, OSError) as failure:
+        ready = readiness.Readiness(problems=(f"its channels cannot be listed: {failure}"[:300],))
+    detail = "; ".join((detail, *ready.problems, *ready.remarks))
+    works = not ready.problems
+    note_health(tenant_id, connection_id, works=works, detail=detail)
+    with tenant_scope(tenant_id):
+        # Slack lets us in: what failed for want of that is tried again at once.
+        SlackInstallation.objects.filter(connection_id=connection_id).exclude(status=InstallationStatus.ACTIVE).update(
+            status=InstallationStatus.ACTIVE, status_detail=""
+        )
+        SlackPost.objects.exclude(error="").update(not_before=Now())
+    return works, detail
 
 
 def note_health(tenant_id: UUID, connection_id: UUID, *, works: bool, detail: str) -> None:

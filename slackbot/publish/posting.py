@@ -158,6 +158,19 @@ class Publication:
     # The root --------------------------------------------------------------------------------------------------------
 
     def _root(self, root: SlackPost, made: list[Block], text: str) -> SlackPost:
+        """Show the root; where Slack refuses the card itself, in the few words that it takes."""
+        try:
+            return self._placed(root, made, text)
+        except SlackApiError as failure:
+            code = str(failure.response.get("error"))
+            if code not in troubles.TOO_MUCH:
+                raise
+            # An incident is shown even where our card is at fault.
+            log.exception("slack refuses the card", error=code, incident=str(self.claim.incident_id))
+            bare, said = blocks.bare_card(self.briefing)
+            return self._placed(root, bare, said)
+
+    def _placed(self, root: SlackPost, made: list[Block], text: str) -> SlackPost:
         """Post the root in the service's channel, or where that is gone in the default one; edit it where it is posted."""
         if root.ts:
             try:

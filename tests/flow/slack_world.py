@@ -251,7 +251,7 @@ def files_of(messages: list[dict[str, Any]]) -> list[str]:
     return [file["title"] for message in messages for file in message.get("files") or []]
 
 
-def until(condition: Any, seconds: float = 8.0) -> Any:
+def until(condition: Any, seconds: float = 40.0) -> Any:
     """Wait until a condition holds, and return what it gave."""
     end = time.monotonic() + seconds
     while True:
