@@ -46,12 +46,13 @@ _MOST_OF_A_SERVICE: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """Hold what observations amount to; `onset` is the incident's, in Unix seconds."""
+    """Hold what observations amount to; `onset` is the incident's, in Unix seconds, `looked_at` the number of series."""
 
     evidence: tuple[Evidence, ...]
     dependencies: tuple[Dependency, ...]
     gaps: tuple[Gap, ...]
     onset: float
+    looked_at: int = 0
 
 
 def detect(
@@ -132,6 +133,7 @@ def detect(
         dependencies=tuple(sorted(dependencies)),
         gaps=tuple(sorted(gaps)),
         onset=symptoms.onset(evidence, window),
+        looked_at=len(series),
     )
 
 

@@ -200,7 +200,10 @@ class Acceptance:
 
 @dataclass(frozen=True, slots=True)
 class RankInputs:
-    """Hold all that a ranking depends on; freezing it makes the ranking reproducible."""
+    """Hold all that a ranking depends on; freezing it makes the ranking reproducible.
+
+    `looked_at` is the number of series that were examined, of which the evidence holds those that say something.
+    """
 
     window: Window
     subject: Entity
@@ -211,6 +214,7 @@ class RankInputs:
     precedents: tuple[Precedent, ...] = ()
     acceptances: tuple[Acceptance, ...] = ()
     sources_asked: tuple[str, ...] = ()
+    looked_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from scoring.changes import reason
 from scoring.confidence import total
 from scoring.evidence import Evidence, EvidenceKind, Ranking, RankInputs, Score, Verdict
 from scoring.factors import factors
-from scoring.indicators import family_of, fired_families
+from scoring.health import all_clear
 from scoring.relevance import UNKNOWN
 from scoring.standing import stand
 from scoring.units import format_lead
@@ -29,8 +29,6 @@ _LIKELY_FACTORS: Final = {"signal strength": 0.5, "temporal correlation": 0.4, "
 # Below these there is a lead, not a cause.
 _POSSIBLE: Final = 0.40
 _POSSIBLE_SIGNAL: Final = 0.3
-# With the symptom gone, only what is this bad keeps "no fault" from being said.
-_STILL_WRONG: Final = 0.7
 _MOST_LIGHT: Final = 5
 _MOST_MISSING: Final = 8
 # Changes of earlier than this before the onset are not worth a sentence.
@@ -48,7 +46,8 @@ def rank(inputs: RankInputs) -> Ranking:
     case = Case(inputs.evidence, inputs.dependencies, window=inputs.window, subject=inputs.subject)
     scored = sorted((_score(candidate, case, inputs) for candidate in dict.fromkeys(inputs.candidates)), key=_order)
     missing = _missing(case, inputs)
-    verdict, explanation = _verdict(scored, case, missing)
+    well = all_clear(case, looked_at=inputs.looked_at, complete=not inputs.gaps)
+    verdict, explanation = _verdict(scored, case, missing, well)
     return Ranking(
         version=VERSION,
         verdict=verdict,
@@ -84,10 +83,9 @@ def _order(one: _Scored) -> tuple[object, ...]:
     )
 
 
-def _verdict(scored: list[_Scored], case: Case, missing: tuple[str, ...]) -> tuple[Verdict, str]:
-    measured = _measured_well(case)
-    if measured and not case.standing and not _still_wrong(case):
-        return Verdict.NO_FAULT, f"{measured[0].statement}."
+def _verdict(scored: list[_Scored], case: Case, missing: tuple[str, ...], well: str | None) -> tuple[Verdict, str]:
+    if well is not None:
+        return Verdict.NO_FAULT, well
     if not scored:
         lacking = f" Missing: {missing[0]}." if missing else ""
         return Verdict.INCONCLUSIVE, f"Nothing that was seen points to a cause.{lacking}"
@@ -112,21 +110,6 @@ def _verdict(scored: list[_Scored], case: Case, missing: tuple[str, ...]) -> tup
     if not clear and rival is not None:
         return Verdict.POSSIBLE, f"{name} and {_name(rival)} are too close to tell apart."
     return Verdict.POSSIBLE, f"{name} leads, but {_weakest(first.score.factors)}."
-
-
-def _measured_well(case: Case) -> list[Evidence]:
-    """Return what shows that users are well: that all replicas stand does so only where the alert was about replicas."""
-    fired = fired_families(item.statement for item in case.evidence if item.kind is EvidenceKind.NOTE)
-    return [item for item in case.relieved if family_of(item) != "availability" or "availability" in fired]
-
-
-def _still_wrong(case: Case) -> bool:
-    """Say whether something is badly wrong, and not over, at the service that fired or at anything that it needs."""
-    return any(
-        item.severity >= _STILL_WRONG and item.until is None and not item.is_symptom
-        for service in (case.subject, *case.graph.reach(case.subject))
-        for item in case.disturbances(service)
-    )
 
 
 def _missing(case: Case, inputs: RankInputs) -> tuple[str, ...]:

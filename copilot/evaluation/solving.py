@@ -103,6 +103,7 @@ def weigh(case: RecordedCase, detection: Detection, precedents: Iterable[Precede
         gaps=detection.gaps,
         precedents=precedents,
         sources_asked=case.sources,
+        looked_at=detection.looked_at,
     )
     return rank(inputs), inputs
 

@@ -98,6 +98,7 @@ def gather(claim: Claim, progress: Progress) -> Outcome:
         "gaps": plain(detection.gaps),
         "gap_lines": [f"{gap.source}: {gap.question} – {gap.reason}" for gap in detection.gaps],
         "onset": detection.onset,
+        "looked_at": detection.looked_at,
         "sources_asked": asked,
         "observations": len(observations),
     }

@@ -30,6 +30,7 @@ def load_detection(claim: Claim) -> tuple[Detection, Window, Entity, tuple[str, 
         dependencies=tuple(thaw_dependency(one) for one in gathered["dependencies"]),
         gaps=tuple(thaw_gap(one) for one in gathered["gaps"]),
         onset=float(gathered["onset"]),
+        looked_at=int(gathered.get("looked_at", 0)),
     )
     return (
         detection,

@@ -39,6 +39,7 @@ def rank(claim: Claim, progress: Progress) -> Outcome:
         precedents=tuple(thaw_precedent(one) for one in proposed["precedents"]),
         acceptances=tuple(thaw_acceptance(one) for one in proposed["acceptances"]),
         sources_asked=asked,
+        looked_at=detection.looked_at,
     )
     ranking = rank_candidates(inputs)
     frozen_inputs, frozen_outcome = freeze(inputs), freeze(ranking)

@@ -146,6 +146,7 @@ def inputs(draw: st.DrawFn) -> RankInputs:
         precedents=tuple(draw(st.lists(precedents, max_size=4))),
         acceptances=tuple(draw(st.lists(acceptances, max_size=4))),
         sources_asked=tuple(draw(st.lists(st.sampled_from(SOURCES), max_size=3))),
+        looked_at=draw(st.integers(0, 2000)),
     )
 
 
@@ -236,6 +237,7 @@ def inputs_of(
         precedents=history,
         acceptances=judged,
         sources_asked=asked,
+        looked_at=detection.looked_at,
     )
 
 
