@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -118,8 +118,12 @@ def figures(series: int, points: int, rounds: int) -> Iterator[tuple[str, Any]]:
 
 
 def _peak() -> float:
-    """Return the most memory that this process ever held, in MiB (Linux counts in KiB)."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Return the most memory that this program ever held, in MiB.
+
+    Not `ru_maxrss`: Linux keeps that over exec, so that it may be what the process held that started this one.
+    """
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return next(float(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")) / 1024
 
 
 if __name__ == "__main__":
