@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from scoring.case import TOLERANCE, Case, began, earliest
 from scoring.checks import next_check
 from scoring.evidence import Candidate, CauseKind, Direction, Evidence, EvidenceKind, Origin
-from scoring.indicators import describe
+from scoring.indicators import describe, is_inherited
 from scoring.observations import Entity, EntityKind
 from scoring.units import format_duration, format_lead
 
@@ -143,6 +143,7 @@ def _from_hints(service: str, entity: Entity, case: Case, *, explained: bool) ->
     """
     hints: dict[CauseKind, float] = {}
     citing: dict[CauseKind, list[Evidence]] = {}
+    told: set[CauseKind] = set()
     for item in case.disturbances(service):
         kinds = item.cause_kinds or (CauseKind.FAILING_DEPENDENCY,)
         for place, hinted in enumerate(kinds):
@@ -150,9 +151,13 @@ def _from_hints(service: str, entity: Entity, case: Case, *, explained: bool) ->
             weight = item.severity * _SECOND_THOUGHT**place
             weight *= _VAGUE if hinted is CauseKind.FAILING_DEPENDENCY else 1.0
             hints[kind] = max(hints.get(kind, 0.0), weight)
+            if weight >= _HINT and _says_why(item, hinted):
+                told.add(kind)
             citing.setdefault(kind, []).append(item)
     if explained:
         hints = {kind: weight for kind, weight in hints.items() if kind is CauseKind.TRAFFIC_SURGE}
+    elif told:
+        hints = {kind: weight for kind, weight in hints.items() if kind in told}
     elif any(kind is not CauseKind.FAILING_DEPENDENCY and weight >= _HINT for kind, weight in hints.items()):
         hints.pop(CauseKind.FAILING_DEPENDENCY, None)
     if CauseKind.TRAFFIC_SURGE in hints and _pressed_from_above(service, case):
@@ -166,6 +171,11 @@ def _from_hints(service: str, entity: Entity, case: Case, *, explained: bool) ->
         others = [item for item in sorted(case.disturbances(service), key=_exactness) if item not in telling]
         made.append(_candidate(entity, kind, _hint_statement(kind, service, telling, case), (*telling, *others), case))
     return made
+
+
+def _says_why(item: Evidence, hinted: CauseKind) -> bool:
+    """Say whether a hint tells why something is unwell, and not only that it is."""
+    return hinted is not CauseKind.FAILING_DEPENDENCY and not (item.kind is EvidenceKind.STATE and is_inherited(item))
 
 
 def _hint_statement(kind: CauseKind, service: str, telling: list[Evidence], case: Case) -> str:

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from scoring import alerts, changes, logs, relevance, symptoms
+from scoring import alerts, changes, logs, relevance, stores, symptoms
 from scoring.case import about
 from scoring.conditions import interpret
 from scoring.departures import TELLING, Found, from_series, plot
@@ -31,6 +31,7 @@ from scoring.units import format_lead
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from scoring.evidence import CauseKind
     from scoring.observations import Observation, Window
 
 # How much evidence a person, a model and a database row can take in.
@@ -40,8 +41,8 @@ _MOST_CHANGES: Final = 30
 _MOST_NOTES: Final = 10
 # Many pods of one service tell one story: so many entities of a service speak for an indicator …
 _MOST_ENTITIES: Final = 3
-# … and one service takes so many places before all others had theirs.
-_MOST_OF_A_SERVICE: Final = 12
+# … and one service takes so many places by one kind of evidence before all others had theirs, first a few, then more.
+_TURNS_OF_A_SERVICE: Final = (4, 12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,11 @@ def detect(
         for state in states
         if not alerts.is_alert(state) and (item := _from_state(state, window, end=end)) is not None
     ]
-    found += [Found(item) for pattern in patterns if (item := _from_logs(pattern, end=end)) is not None]
+    found += [
+        Found(item)
+        for pattern, store, severity in _heard(patterns, stores.used(dependencies))
+        if (item := _from_logs(pattern, store, severity, end=end)) is not None
+    ]
     concerned = {subject.service, *Graph.of(dependencies).reach(subject.service)}
     concerned |= {about(one.evidence) for one in found if one.evidence.direction is Direction.FOR}
     texts = _texts(found, notes, states, patterns)
@@ -174,10 +179,36 @@ def _is_later(state: State, end: float) -> bool:
     return state.at is not None and math.isfinite(state.at) and state.at > end
 
 
-def _from_logs(pattern: LogPattern, *, end: float) -> Evidence | None:
-    severity = logs.severity(pattern)
-    if severity < TELLING:
+def _heard(patterns: list[LogPattern], used: Mapping[str, Entity]) -> Iterable[tuple[LogPattern, Entity | None, float]]:
+    """Yield each pattern with the store that it speaks of, None where it speaks of its own service, and its severity.
+
+    What a store tells is as loud as all who hear it.
+    """
+    about_stores: dict[tuple[str, tuple[CauseKind, ...]], list[LogPattern]] = {}
+    for pattern in patterns:
+        store = used.get(pattern.entity.service)
+        kinds = logs.said_by_store(pattern) if store is not None else ()
+        if store is None or not kinds:
+            yield pattern, None, logs.severity(pattern)
+        else:
+            about_stores.setdefault((store.service, kinds), []).append(pattern)
+    for heard in about_stores.values():
+        loudest = logs.severity(
+            replace(
+                heard[0],
+                count_before=sum(max(0, one.count_before) for one in heard),
+                count_during=sum(max(0, one.count_during) for one in heard),
+            )
+        )
+        for pattern in heard:
+            yield pattern, used[pattern.entity.service], max(loudest, logs.severity(pattern))
+
+
+def _from_logs(pattern: LogPattern, store: Entity | None, severity: float, *, end: float) -> Evidence | None:
+    if severity < TELLING or pattern.count_during <= 0:
         return None
+    kinds = logs.cause_kinds(pattern)
+    refuses = stores.is_store(pattern.entity) and not stores.SAID_OF_CLIENTS.isdisjoint(kinds)
     first, last = (
         at if at is not None and math.isfinite(at) else None for at in (pattern.first_seen, pattern.last_seen)
     )
@@ -188,7 +219,7 @@ def _from_logs(pattern: LogPattern, *, end: float) -> Evidence | None:
         indicator=logs.indicator(pattern),
         statement=f"{pattern.entity}: {logs.statement(pattern)}",
         severity=round(severity, 6),
-        direction=Direction.FOR,
+        direction=Direction.CONTEXT if refuses else Direction.FOR,
         source=pattern.source,
         onset=first if pattern.count_before <= 0 else None,
         value=float(pattern.count_during),
@@ -197,7 +228,8 @@ def _from_logs(pattern: LogPattern, *, end: float) -> Evidence | None:
         query=pattern.query,
         link=pattern.link,
         freshness=0.0 if last is None else max(0.0, end - last),
-        cause_kinds=logs.cause_kinds(pattern),
+        cause_kinds=kinds,
+        peer=store,
     )
 
 
@@ -342,9 +374,8 @@ def _keep(found: list[Found]) -> list[Found]:
     rest = [one for one in rest if id(one) not in chosen]
     seen: set[tuple[object, ...]] = set()
     entities: Counter[tuple[str, str]] = Counter()
-    of_service: Counter[str] = Counter()
-    first: list[Found] = []
-    later: list[Found] = []
+    taken: Counter[tuple[str, EvidenceKind]] = Counter()
+    turns: list[list[Found]] = [[] for _ in range(len(_TURNS_OF_A_SERVICE) + 1)]
     for one in rest:
         item = one.evidence
         same = (item.entity, item.indicator, item.peer, item.source, item.direction)
@@ -353,9 +384,10 @@ def _keep(found: list[Found]) -> list[Found]:
             continue
         seen.add(same)
         entities[story] += 1
-        of_service[item.entity.service] += 1
-        (first if of_service[item.entity.service] <= _MOST_OF_A_SERVICE else later).append(one)
-    return kept + (first + later)[: max(0, MOST_EVIDENCE - len(kept))]
+        place = (about(item), item.kind)
+        taken[place] += 1
+        turns[sum(taken[place] > most for most in _TURNS_OF_A_SERVICE)].append(one)
+    return kept + [one for turn in turns for one in turn][: max(0, MOST_EVIDENCE - len(kept))]
 
 
 def _order(one: Found) -> tuple[object, ...]:

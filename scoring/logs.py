@@ -35,8 +35,14 @@ _HINTS: Final[tuple[tuple[re.Pattern[str], tuple[CauseKind, ...]], ...]] = tuple
         (r"too many open files|cannot create thread|resource temporarily unavailable", (_K.THREAD_SATURATION,)),
         (r"deadlock|lock wait timeout|could not obtain lock", (_K.DATABASE_LOCKS,)),
         (r"slow query|statement timeout|canceling statement", (_K.DATABASE_SLOW_QUERY,)),
-        (r"replication (lag|slot)|replica is behind|read.?only (transaction|replica)", (_K.DATABASE_REPLICATION,)),
-        (r"no such host|name resolution|dns|getaddrinfo|nxdomain", (_K.DNS_FAULT,)),
+        (
+            r"replication (lag|slot)|replica is behind|read.?only (transaction|replica|option|mode)",
+            (_K.DATABASE_REPLICATION,),
+        ),
+        (
+            r"no such host|name resolution|dns|getaddrinfo|nxdomain|unknown ?host|\blookup [\w.-]+ on \S+:53",
+            (_K.DNS_FAULT,),
+        ),
         (
             r"x509|certificate|tls handshake|unauthori[sz]ed|\b401\b|access denied|authentication failed|token.{0,20}expired",
             (_K.CREDENTIALS,),
@@ -52,11 +58,16 @@ _HINTS: Final[tuple[tuple[re.Pattern[str], tuple[CauseKind, ...]], ...]] = tuple
         ),
     )
 )
+# Only the server can refuse connections for their number, or writes for its role.
+_SAID_BY_STORES: Final = frozenset({_K.DATABASE_CONNECTIONS, _K.DATABASE_REPLICATION})
+_STORES: Final = tuple(expression for expression, kinds in _HINTS if not _SAID_BY_STORES.isdisjoint(kinds))
 # Fewer lines than this are chance.
 _LEAST_LINES: Final = 3
 # Standard deviations of a Poisson count above which a template counts, and at which it is fully loud.
 _TELLING: Final = 3.0
 _FULL: Final = 30.0
+# Where nothing was recorded before, a line may come as it always does; what names its cause tells all the same.
+_UNCOMPARED: Final = 0.5
 # Lines that do not speak of trouble weigh less: a new template may only be a new feature.
 _HARMLESS: Final = 0.35
 _LONGEST: Final = 120
@@ -72,7 +83,13 @@ def severity(pattern: LogPattern) -> float:
     if surprise < _TELLING and not (before == 0 and during >= _LEAST_LINES):
         return 0.0
     loudness = min(1.0, math.log2(1.0 + max(surprise, 1.0)) / math.log2(1.0 + _FULL))
+    if not _is_compared(pattern) and not cause_kinds(pattern):
+        loudness *= _UNCOMPARED
     return loudness * (0.9 if is_serious(pattern) else _HARMLESS)
+
+
+def _is_compared(pattern: LogPattern) -> bool:
+    return pattern.count_before > 0 or not pattern.seconds_during or pattern.seconds_before > 0.0
 
 
 def is_serious(pattern: LogPattern) -> bool:
@@ -95,6 +112,15 @@ def cause_kinds(pattern: LogPattern) -> tuple[CauseKind, ...]:
     return next((kinds for expression, kinds in _HINTS if expression.search(text)), ())
 
 
+def said_by_store(pattern: LogPattern) -> tuple[CauseKind, ...]:
+    """Return the cause kinds of a line that a client was told by its store, empty where it is none."""
+    text = f"{pattern.template}\n{pattern.example}"
+    if not any(expression.search(text) for expression in _STORES):
+        return ()
+    kinds = cause_kinds(pattern)
+    return () if _SAID_BY_STORES.isdisjoint(kinds) else kinds
+
+
 def indicator(pattern: LogPattern) -> str:
     """Return what stands for a template: the beginning of its words."""
     return " ".join(pattern.template.split())[:_LONGEST] or "log line"
@@ -105,6 +131,8 @@ def statement(pattern: LogPattern) -> str:
     template = " ".join(pattern.template.split())
     if len(template) > _LONGEST:
         template = template[: _LONGEST - 1] + "…"
+    if not _is_compared(pattern):
+        return f"log line {pattern.count_during} times: “{template}”"
     if pattern.count_before <= 0:
         return f"new log line, {pattern.count_during} times: “{template}”"
     return f"log line {pattern.count_during} times, {pattern.count_before} before: “{template}”"

@@ -76,7 +76,7 @@ CONDITIONS: Final[dict[str, Condition]] = {
     "FailedBinding": Condition("finds no volume to bind", 0.8, (_K.STORAGE,)),
     "Lost": Condition("lost its volume", 0.9, (_K.STORAGE,)),
     # workloads
-    "ProgressDeadlineExceeded": Condition("has a rollout that does not get on", 0.85, (_K.BAD_DEPLOY,)),
+    "ProgressDeadlineExceeded": Condition("has a rollout that does not get on", 0.85, (_K.BAD_DEPLOY,), inherited=True),
     "ReplicaFailure": Condition("cannot create its replicas", 0.85, (_K.SCHEDULING,), inherited=True),
     "FailedCreate": Condition("cannot create its pods", 0.85, (_K.SCHEDULING,)),
     "MinimumReplicasUnavailable": Condition("has fewer replicas than it needs", 0.7, (_K.CRASH_LOOP,), inherited=True),

@@ -114,7 +114,7 @@ DETAILS: Final[dict[str, tuple[tuple[re.Pattern[str], str], ...]]] = {
             (r"too many connections", "db_connection_exhaustion"),
             (r"read.?only", "db_read_only"),
             (r"communications link failure|connect timed out", "mysql_invalid_port"),
-            (r"unknownhost|no such host|name resolution|no address", "service_dns_resolution_failure"),
+            (r"unknown ?host|no such host|name resolution|no address|\blookup \S+ on \S+:53", "service_dns_resolution_failure"),
             (r"permission denied", "volume_mount_permission_denied"),
             (r"address already in use|port .* in use", "service_sidecar_port_conflict"),
         )),

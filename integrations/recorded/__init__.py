@@ -172,9 +172,12 @@ def _observed(
         )
     elif "logs.jsonl.gz" in names:
         totals = case.get("log_lines_total_and_error")
+        # Where nobody tells when it began, a snapshot's lines are of what goes on.
+        began = at if math.isfinite(number(case.get("anomaly_time"))) else window.start
         yield from logs.lines(
             folder.lines("logs.jsonl.gz"), totals if isinstance(totals, dict) else {}, entities,
-            anomaly_time=at, start=window.start, end=window.end,
+            anomaly_time=began, start=window.start, end=window.end,
+            wall=snapshots.now_of(case.get("collection_timestamp"), 0.0)[1],
         )  # fmt: skip
     if "patterns.json.gz" in names:
         yield from logs.patterns(

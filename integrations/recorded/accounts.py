@@ -44,7 +44,9 @@ def compared(manifests: Mapping[str, Any], entities: Entities) -> Iterator[State
     for account in _accounts(manifests):
         by_host.setdefault(account.host, []).append(account)
     for host, held in sorted(by_host.items()):
-        store = max((name for name in entities.services if host.startswith(name)), key=len, default="")
+        store = max(
+            (name for name in (*entities.services, *entities.further) if host.startswith(name)), key=len, default=""
+        )
         for one in held:
             if store and store != one.name:
                 yield Dependency(entities.named(one.name), entities.named(store), SOURCE)

@@ -29,13 +29,15 @@ _TYPES: dict[str, EntityKind] = {
 class Entities:
     """Hold what a case calls its things, and make entities of them.
 
-    A thing that the case lists stands for itself: an instance that is listed beside its service has no owner here.
+    A thing that the case lists stands for itself: an instance that is listed beside its service has no owner here. `further`
+    are applications that it does not list and whose objects it shows.
     """
 
     services: tuple[str, ...] = ()
     nodes: tuple[str, ...] = ()
     namespace: str = ""
     types: dict[str, str] = field(default_factory=dict)
+    further: set[str] = field(default_factory=set)
     _made: dict[str, Entity] = field(default_factory=dict)
 
     def named(self, name: str) -> Entity:
@@ -52,8 +54,8 @@ class Entities:
 
     @property
     def spelt(self) -> tuple[str, ...]:
-        """Return the names that the case itself lists: its services, nodes and namespace."""
-        names: Iterable[str] = (*self.services, *self.nodes, self.namespace)
+        """Return the names of what may be at fault: the case's services, nodes and namespace, then what its objects show."""
+        names: Iterable[str] = (*self.services, *self.nodes, self.namespace, *sorted(self.further))
         return tuple(dict.fromkeys(name for name in names if name))
 
     def _kind(self, name: str) -> EntityKind:

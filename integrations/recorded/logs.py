@@ -14,7 +14,7 @@ from integrations.recorded.traces import minute_of, seconds
 from scoring.observations import LogPattern
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from integrations.recorded.entities import Entities
 
@@ -23,6 +23,12 @@ _MINUTE = 60.0
 _MOST_OF_A_SERVICE = 40
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?")
 _MOST_EXAMPLE = 300
+_OFFSET = re.compile(r"[+-]\d\d:?\d\d$")
+# What kubectl itself says where there is no log.
+_NO_LOG = re.compile(
+    r"^(Error: )?(Error from server|error: container|Defaulted container|Unable to retrieve container logs)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(slots=True)
@@ -78,17 +84,19 @@ def lines(
     anomaly_time: float,
     start: float,
     end: float,
+    wall: bool = False,
 ) -> Iterator[LogPattern]:
     """Yield the templates of plain lines that tell of trouble.
 
     `totals` holds all lines and all lines with errors of each service, where only a sample of the lines was kept: the lines
-    of trouble then stand for as many as there were.
+    of trouble then stand for as many as there were. `wall` says that the record's own times carry no zone: then the clock on
+    the wall is what all of them share.
     """
     tallies: dict[tuple[str, str], _Tally] = {}
     sampled: dict[str, int] = {}
     for record in records:
         service, text = str(record.get("service") or ""), _text(record)
-        if not service or not text:
+        if not service or not text or _NO_LOG.search(text):
             continue
         template, level = mask(text)
         level = str(record.get("severity_text") or record.get("level") or level).lower()
@@ -96,7 +104,8 @@ def lines(
             continue
         sampled[service] = sampled.get(service, 0) + 1
         tally = tallies.setdefault((service, template), _Tally(service, template, level, text[:_MOST_EXAMPLE]))
-        at = seconds(record.get("ts") or record.get("timestamp"))
+        stamp = record.get("ts") or record.get("timestamp")
+        at = seconds(_OFFSET.sub("", stamp) if wall and isinstance(stamp, str) else stamp)
         if at is not None and at < anomaly_time:
             tally.before += 1
         else:
@@ -108,7 +117,22 @@ def lines(
         errors = number(total[1]) if isinstance(total, list) and len(total) > 1 else 0.0
         if errors > sampled[tally.service]:
             tally.during *= errors / sampled[tally.service]
+    tallies = _of_containers(tallies, set(entities.services) | set(sampled))
     yield from _patterns(tallies, entities, max(0.0, anomaly_time - start), max(0.0, end - anomaly_time))
+
+
+def _of_containers(tallies: Mapping[tuple[str, str], _Tally], names: Collection[str]) -> dict[tuple[str, str], _Tally]:
+    """Return the tallies by service, where a container of it (`cart.proxy`) or one that ended (`cart.previous`) was told apart."""
+    found: dict[tuple[str, str], _Tally] = {}
+    for tally in tallies.values():
+        stem = tally.service.partition(".")[0]
+        tally.service = stem if stem in names else tally.service
+        known = found.setdefault((tally.service, tally.template), tally)
+        if known is not tally:
+            known.before += tally.before
+            known.during += tally.during
+            known.times += tally.times
+    return found
 
 
 def patterns(

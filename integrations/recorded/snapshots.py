@@ -70,6 +70,11 @@ def observations(
         return workload if workload in names else next((word for word in labels.values() if word in names), "")
 
     seen = cluster.Cluster.of(by_kind, at=now.timestamp(), since=window.start, unread=unread, service_of=service_of)
+    entities.further |= {
+        seen.owner(kind, entities.namespace, str(one["metadata"].get("name", "")))
+        for kind, one in seen.workloads("Deployment", "StatefulSet", "DaemonSet")
+        if one["metadata"].get("namespace") == entities.namespace
+    }
     yield from cluster.find(seen)
     yield from cluster.dependencies(seen)
     yield from accounts.compared(manifests, entities)

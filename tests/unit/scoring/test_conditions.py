@@ -80,3 +80,10 @@ def test_who_stops_several_explains_more_than_one_of_them() -> None:
     }
     assert quality["node-7"] > quality["payments"]
     assert quality["node-7"] > quality["cart"]
+
+
+def test_what_tells_why_stands_for_a_service_and_not_that_it_is_unwell() -> None:
+    observations = [state("payments", word) for word in ("Unreachable", "CrashLoopBackOff", "MissingSecret")]
+    given = inputs_of([*shop.calls(), shop.alert(), *observations])
+    kinds = {one.cause_kind.value for one in given.candidates if one.entity.service == "payments"}
+    assert kinds == {"certificate or credentials", "config change"}

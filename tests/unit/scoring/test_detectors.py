@@ -216,3 +216,14 @@ def test_any_graph_can_be_walked(edges: list[Dependency], start: Entity) -> None
 )
 def test_an_alerts_words_tell_what_fired(text: str, families: set[str]) -> None:
     assert fired_families([text]) == families
+
+
+def test_a_line_that_nothing_can_be_compared_with_says_less_unless_it_names_its_cause() -> None:
+    compared = {"seconds_before": 3000.0, "seconds_during": 600.0}
+    alone = {"seconds_before": 0.0, "seconds_during": 600.0}
+    assert logs.severity(log("ERROR something odd", 0, 40, **alone)) == pytest.approx(
+        logs.severity(log("ERROR something odd", 0, 40, **compared)) / 2
+    )
+    named = "dial tcp: lookup orders on 10.0.0.10:53: i/o timeout"
+    assert logs.severity(log(named, 0, 40, **alone)) == logs.severity(log(named, 0, 40, **compared))
+    assert logs.statement(log("ERROR odd", 0, 40, **alone)) == "log line 40 times: “ERROR odd”"
