@@ -10,6 +10,7 @@ from pathlib import Path
 from copilot.cli import (
     bench,
     connect,
+    database,
     demo,
     doctor,
     evaluate,
@@ -23,7 +24,21 @@ from copilot.cli import (
 )
 from copilot.cli.session import Problem, find_installation
 
-COMMANDS = (up, demo, tenants, connect, services, doctor, incidents, recordings, secrets, socket, bench, evaluate)
+COMMANDS = (
+    up,
+    demo,
+    tenants,
+    connect,
+    services,
+    doctor,
+    database,
+    incidents,
+    recordings,
+    secrets,
+    socket,
+    bench,
+    evaluate,
+)
 
 
 def parser() -> argparse.ArgumentParser:

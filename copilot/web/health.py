@@ -21,11 +21,13 @@ async def live() -> dict[str, str]:
 
 @router.get("/health/ready")
 async def ready() -> Response:
-    """Say whether webhooks can be taken in: the database must answer, the broker need not."""
+    """Say whether webhooks can be taken in and stored: the database must answer and take rows, the broker need not."""
     try:
-        await run_in_threadpool(in_db(_ask_database))
+        trouble = await run_in_threadpool(in_db(_why_not_ready))
     except Exception as error:  # noqa: BLE001 - any trouble means not ready
-        return JSONResponse({"status": "not ready", "database": type(error).__name__}, status_code=503)
+        trouble = type(error).__name__
+    if trouble:
+        return JSONResponse({"status": "not ready", "database": trouble}, status_code=503)
     return JSONResponse({"status": "ready"})
 
 
@@ -35,6 +37,16 @@ async def metrics() -> Response:
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
-def _ask_database() -> None:
+def _why_not_ready() -> str:
+    """Return why no delivery could be stored now, or nothing."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
+        cursor.execute(
+            "SELECT has_table_privilege(to_regclass('copilot_delivery'), 'INSERT'), pg_is_in_recovery(),"
+            " current_setting('transaction_read_only') = 'on'"
+        )
+        may_insert, is_standby, is_read_only = cursor.fetchone()
+    if is_standby or is_read_only:
+        return "read-only"
+    if may_insert is None:
+        return "not migrated"
+    return "" if may_insert else "this role may not write"
