@@ -18,6 +18,9 @@ from copilot.provision import Login, NotProvisioned, make_roles, migration_turn
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# One server for all workers, and roles are the server's.
+pytestmark = pytest.mark.xdist_group("provision")
+
 DATABASE = "provisioned"
 ROLES = ("provisioned_owner", "provisioned_app", "provisioned_staff")
 ADMIN = "provisioned_admin"
