@@ -19,7 +19,7 @@ NAMES = [example.stem for example in EXAMPLES]
 OF_OPERATORS = {"ExternalSecret", "SecretStore", "HTTPRoute"}
 KEYS = {
     "database-url", "staff-database-url", "owner-database-url", "admin-database-url", "redis-url", "secret-keys",
-    "anthropic-api-key", "slack-signing-secret",
+    "anthropic-api-key", "slack-signing-secret", "slack-client-secret",
 }  # fmt: skip
 
 

@@ -85,6 +85,7 @@ capabilities:
 {{ include "sre-copilot.fromSecret" (dict "root" . "variable" "REDIS_URL" "key" "redis-url") }}
 {{ include "sre-copilot.fromSecret" (dict "root" . "variable" "ANTHROPIC_API_KEY" "key" "anthropic-api-key" "optional" true) }}
 {{ include "sre-copilot.fromSecret" (dict "root" . "variable" "COPILOT_SLACK_SIGNING_SECRET" "key" "slack-signing-secret" "optional" true) }}
+{{ include "sre-copilot.fromSecret" (dict "root" . "variable" "COPILOT_SLACK_CLIENT_SECRET" "key" "slack-client-secret" "optional" true) }}
 {{- end -}}
 
 {{- define "sre-copilot.mounts" -}}

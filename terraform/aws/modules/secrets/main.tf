@@ -73,12 +73,12 @@ resource "aws_secretsmanager_secret_version" "master" {
 resource "aws_secretsmanager_secret" "vendors" {
   # checkov:skip=CKV2_AWS_57:vendors' keys are rotated at the vendor
   name        = "${var.name}/vendors"
-  description = "Keys that the installation shares: anthropic-api-key, slack-signing-secret"
+  description = "Keys that the installation shares: anthropic-api-key, slack-signing-secret, slack-client-secret"
   kms_key_id  = var.kms_key_arn
 }
 
 resource "aws_secretsmanager_secret_version" "vendors" {
   secret_id                = aws_secretsmanager_secret.vendors.id
-  secret_string_wo         = jsonencode({ anthropic-api-key = "", slack-signing-secret = "" })
+  secret_string_wo         = jsonencode({ anthropic-api-key = "", slack-signing-secret = "", slack-client-secret = "" })
   secret_string_wo_version = 1
 }
