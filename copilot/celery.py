@@ -53,6 +53,7 @@ app.conf.update(
             "schedule": 900.0,
             "options": {"expires": 600},
         },
+        "tell-of-week": {"task": "copilot.tasks.tell_of_week", "schedule": 600.0, "options": {"expires": 500}},
     },
     beat_schedule_filename=str(_config.data / "celerybeat-schedule"),
 )

@@ -77,6 +77,9 @@ class Face(Protocol):
         :raises Exception: where it cannot be shown now.
         """
 
+    def tell_of_week(self, tenant_id: UUID) -> bool:
+        """Post the digest of the last week if it is due and not there yet; safe to call at any time, twice, and side by side."""
+
     def transcript(self, tenant_id: UUID, incident_id: UUID) -> str:
         """Return what people see of the incident as plain text, as the face itself shows it."""
 

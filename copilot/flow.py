@@ -312,3 +312,15 @@ def audit_late_runs() -> int:
         late += len(runs)
     observe.runs_late.set(late)
     return late
+
+
+def tell_of_week() -> int:
+    """Let every face tell every tenant of its week, where that is due; return how many digests were posted."""
+    told = 0
+    for tenant_id in Tenant.objects.values_list("id", flat=True):
+        for face in faces():
+            try:
+                told += face.tell_of_week(tenant_id)
+            except Exception as error:  # noqa: BLE001 - one tenant's trouble must not keep the others from their digest
+                log.warning("digest not posted", error=f"{type(error).__name__}: {error}"[:300])
+    return told

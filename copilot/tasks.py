@@ -49,3 +49,9 @@ def audit_late_runs() -> None:
 def check_connections() -> None:
     """Test every tenant's connections."""
     connections.check_all()
+
+
+@app.task
+def tell_of_week() -> None:
+    """Post the weekly digests that are due."""
+    flow.tell_of_week()

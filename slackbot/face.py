@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from slackbot import installs, publish, transcript
 from slackbot.installs import oauth
-from slackbot.publish import behind
+from slackbot.publish import behind, weekly
 from slackbot.publish import telling as tellings
 
 if TYPE_CHECKING:
@@ -63,6 +63,10 @@ class SlackFace:
     def telling(self, tenant_id: UUID, question_id: UUID, place: Mapping[str, Any]) -> Telling:
         """Return where the answer to a question is shown."""
         return tellings.telling(tenant_id, question_id, place)
+
+    def tell_of_week(self, tenant_id: UUID) -> bool:
+        """Post the weekly digest where it is due."""
+        return weekly.post_due(tenant_id)
 
     def transcript(self, tenant_id: UUID, incident_id: UUID) -> str:
         """Return the incident's thread as Slack shows it, as plain text."""

@@ -135,6 +135,30 @@ class SlackPost(TenantModel):
         return f"{self.key} of {self.incident_id}"
 
 
+class SlackDigest(TenantModel):
+    """Be one week's digest, in the default channel: the row is there before the message, whose metadata carries its id."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    week = models.DateField(help_text="The Monday on which it is posted.")
+    channel = models.CharField(max_length=100, blank=True)
+    ts = models.CharField(max_length=40, blank=True)
+    attempted_at = models.DateTimeField(
+        null=True, blank=True, help_text="When posting began: a message may exist since."
+    )
+    not_before = models.DateTimeField(db_default=Now())
+    failures = models.PositiveIntegerField(default=0, db_default=0)
+    error = models.TextField(blank=True, default="", db_default="")
+
+    class Meta:
+        """Tell a week once."""
+
+        ordering = ("-week",)
+        constraints = (models.UniqueConstraint(fields=("tenant", "week"), name="slack_digest_week"),)
+
+    def __str__(self) -> str:
+        return f"digest of {self.week}"
+
+
 class SeenRequest(TenantModel):
     """Be one request of Slack that was acted on; a second insert of the same key fails, and so the retry does nothing."""
 

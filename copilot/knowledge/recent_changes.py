@@ -69,8 +69,11 @@ def recent_changes(tenant_id: UUID, service: Service, *, since: datetime, until:
 
 
 def _is_same(one: ChangeLine, other: ChangeLine) -> bool:
-    near = abs((one.at - other.at).total_seconds()) <= SAME_SECONDS
-    return near and (one.source != other.source or one.title == other.title)
+    apart = abs((one.at - other.at).total_seconds())
+    if one.source == other.source:
+        # What was reported is seen by an investigation as it was reported.
+        return apart < 1 or bool(one.link and one.link == other.link)
+    return apart <= SAME_SECONDS
 
 
 def _together(known: ChangeLine, seen: ChangeLine) -> ChangeLine:

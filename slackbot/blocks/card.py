@@ -195,25 +195,18 @@ def _verdict(briefing: Briefing) -> list[Block]:
     confirmed = words.confirmed_cause(briefing)
     if confirmed:
         by = f" by {clip(briefing.confirmed_by, 60)}" if briefing.confirmed_by else ""
-        blocks.append(
-            rich(
-                line(
-                    emoji("white_check_mark"),
-                    text(" Cause confirmed", bold=True),
-                    text(f"{by}: {clip(confirmed, 300)}"),
-                )
-            )
-        )
+        told = words.confirmed_hypothesis(briefing)
+        # The first hypothesis follows in full; said twice it would only push the rest down.
+        said = "." if told is not None and told.rank == 1 else f": {clip(confirmed, 300)}"
+        blocks.append(rich(line(emoji("white_check_mark"), text(" Cause confirmed", bold=True), text(by + said))))
     if briefing.verdict == Verdict.NO_FAULT:
         blocks.append(_no_fault(briefing))
     elif briefing.verdict == Verdict.INCONCLUSIVE:
         blocks.append(_inconclusive(briefing))
     else:
         title = "Likely cause" if briefing.verdict == Verdict.LIKELY else "Possible causes, none clearly ahead"
-        if not confirmed or not briefing.explanation:
+        if not confirmed:
             blocks.append(rich(_said(title, briefing.explanation)))
-        else:
-            blocks.append(rich(line(text("Hypotheses", bold=True))))
     # Where the first is clear, the others are a line each; their buttons are in a menu.
     is_clear = briefing.verdict == Verdict.LIKELY or bool(confirmed)
     for place, hypothesis in enumerate(briefing.hypotheses[: words.MOST_HYPOTHESES]):
@@ -235,7 +228,7 @@ def _since_last(briefing: Briefing) -> Block:
 
 def folded(hypothesis: HypothesisLine) -> Block:
     """Return a hypothesis in one line, with a menu for what may be done with it."""
-    said = f"{hypothesis.rank}. {clip(hypothesis.statement, 240)}  {words.interval(hypothesis.low, hypothesis.high)}"
+    said = f"{hypothesis.rank}. {clip(hypothesis.statement, 240)} ({words.interval(hypothesis.low, hypothesis.high)})"
     up, down = len(hypothesis.verdicts.up), len(hypothesis.verdicts.down)
     if hypothesis.is_confirmed:
         said += "  ✅ this was it"

@@ -39,10 +39,12 @@ def command(sightings: list[Evidence]) -> str:
     Names come from outside, and a person will paste this into a shell: they are quoted.
     """
     seen = next((one for one in sightings if one.source == "kubernetes" and one.entity.kind in IN_CLUSTER), None)
-    if seen is None or not seen.entity.namespace or not seen.entity.service:
+    if seen is None or not seen.entity.service:
         return ""
-    namespace, name = shlex.quote(seen.entity.namespace), shlex.quote(seen.entity.service)
-    return f"kubectl -n {namespace} rollout undo deployment/{name}"
+    # A source that reports the deployment often knows the namespace where the rollout's own sighting does not.
+    namespace = next((one.entity.namespace for one in (seen, *sightings) if one.entity.namespace), "")
+    where = f" -n {shlex.quote(namespace)}" if namespace else ""
+    return f"kubectl{where} rollout undo deployment/{shlex.quote(seen.entity.service)}"
 
 
 __all__ = ["altered", "changes_behind", "command"]

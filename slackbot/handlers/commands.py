@@ -74,6 +74,7 @@ ANSWERS: dict[str, Callable[[Visitor, str, dict[str, Any]], Reply | None]] = {
     "similar": lookups.similar,
     "changes": lookups.changes,
     "runbook": lookups.runbook,
+    "digest": lookups.digest,
     "investigate": deeds.investigate,
     "feedback": deeds.feedback,
     "resolve": deeds.resolve,

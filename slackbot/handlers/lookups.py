@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 
 from copilot.guard.tenancy import tenant_scope
+from copilot.knowledge import digest as digests
 from copilot.knowledge import incident_reader
 from copilot.knowledge.alert_runbooks import LABEL, AlertRunbook, alert_runbooks
 from copilot.knowledge.recent_changes import recent_changes
 from copilot.models import Hypothesis, Incident, IncidentStatus
 from copilot.stages.services import closest_services, named_service
-from slackbot.blocks import replies
+from slackbot.blocks import digest_message, replies
 from slackbot.handlers import grammar
 from slackbot.models import SlackPost
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     Reply = tuple[list[Block], str]
 
 SHOWN = 15
+DIGEST_SPAN, LONGEST_DIGEST = timedelta(days=7), timedelta(days=90)
 CHANGES_SPAN, LONGEST_SPAN = timedelta(hours=2), timedelta(days=7)
 
 
@@ -146,3 +148,12 @@ def runbook(who: Visitor, rest: str, _body: dict[str, Any]) -> Reply:
     if url:
         return replies.runbooks_reply(rest, [AlertRunbook(url, briefing.service, briefing.title, number)])
     return replies.runbooks_reply(briefing.service, alert_runbooks(who.tenant_id, briefing.service))
+
+
+def digest(who: Visitor, rest: str, _body: dict[str, Any]) -> Reply:
+    """Answer `/sre digest 30d`: the last days in numbers."""
+    words, span = grammar.span(rest, usual=DIGEST_SPAN, most=LONGEST_DIGEST)
+    if words:
+        raise Misunderstood("Say over how long: `/sre digest`, or `/sre digest 30d`.")
+    now = timezone.now()
+    return digest_message(digests.read(who.tenant_id, since=now - span, until=now))

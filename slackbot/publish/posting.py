@@ -19,7 +19,7 @@ from copilot.observe import logger
 from slackbot import blocks, channels, charts, installs, troubles
 from slackbot.blocks import words
 from slackbot.models import SlackPost
-from slackbot.publish import drafts, lease
+from slackbot.publish import drafts, finding, lease
 from slackbot.troubles import Trouble
 
 if TYPE_CHECKING:
@@ -34,16 +34,12 @@ if TYPE_CHECKING:
     from slackbot.installs import Installation
 
 log = logger(__name__)
-METADATA = "sre_copilot_post"
 # At most one edit a second while it works; what is final always gets through.
 EDIT_SECONDS = 1.0
 # While alerts pour in, an edit for each would only keep Slack busy.
 STORM_ALERTS = 5
 STORM_SECONDS = 60.0
 STORM_EDIT_SECONDS = 3.0
-# Slack's clock and ours may differ when we look for a message of our own.
-CLOCK_SLACK = 120
-PAGES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +244,7 @@ class Publication:
             ts=row.ts,
             text=text,
             blocks=made,
-            metadata=_metadata(row),
+            metadata=finding.metadata(row.id),
             unfurl_links=False,
             unfurl_media=False,
         )
@@ -257,7 +253,7 @@ class Publication:
     def _post(self, row: SlackPost, channel: str, thread_ts: str | None, made: list[Block], text: str) -> None:
         """Post a message once: where an earlier attempt may have reached Slack, it is looked for and adopted first."""
         if row.attempted_at is not None:
-            found = self._find(row, thread_ts, lambda message: _post_id(message) == str(row.id))
+            found = self._find(row, thread_ts, lambda message: finding.mark_of(message) == str(row.id))
             if found is not None:
                 self._save(row, channel=found[0], ts=str(found[1]["ts"]), posted_at=row.attempted_at, digest="")
                 self._edit(row, made, text)
@@ -270,7 +266,7 @@ class Publication:
                 channel=where,
                 text=text,
                 blocks=made,
-                metadata=_metadata(row),
+                metadata=finding.metadata(row.id),
                 thread_ts=thread_ts,
                 unfurl_links=False,
                 unfurl_media=False,
@@ -371,46 +367,18 @@ class Publication:
         self, row: SlackPost, thread_ts: str | None, is_ours: Callable[[dict[str, Any]], bool]
     ) -> tuple[str, dict[str, Any]] | None:
         """Look for what an interrupted attempt may have posted; return its channel and message."""
-        channel = channels.find(self.client, row.channel)
-        if channel is None or row.attempted_at is None:
+        if row.attempted_at is None:
             return None
-        oldest = f"{row.attempted_at.timestamp() - CLOCK_SLACK:.6f}"
-        cursor = ""
-        for _ in range(PAGES):
-            lease.renew()
-            asked: dict[str, Any] = {"channel": channel, "oldest": oldest, "limit": 200, "include_all_metadata": True}
-            if cursor:
-                asked["cursor"] = cursor
-            try:
-                if thread_ts:
-                    answer = self.client.conversations_replies(ts=thread_ts, **asked)
-                else:
-                    answer = self.client.conversations_history(**asked)
-            except SlackApiError as failure:
-                # A channel the bot is not in has no message of the bot.
-                if str(failure.response.get("error")) in {"not_in_channel", "channel_not_found", "thread_not_found"}:
-                    return None
-                raise
-            for message in answer.get("messages") or []:
-                if is_ours(message):
-                    return channel, message
-            cursor = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
-            if not cursor:
-                return None
-        return None
+        return finding.find(
+            self.client,
+            row.channel,
+            since=row.attempted_at,
+            thread_ts=thread_ts,
+            is_ours=is_ours,
+            before_each=lease.renew,
+        )
 
 
 def digest(made: list[Block], text: str) -> str:
     """Return a fingerprint of what is shown."""
     return hashlib.sha256(json.dumps([made, text], sort_keys=True).encode()).hexdigest()
-
-
-def _metadata(row: SlackPost) -> dict[str, Any]:
-    return {"event_type": METADATA, "event_payload": {"post": str(row.id)}}
-
-
-def _post_id(message: dict[str, Any]) -> str:
-    metadata = message.get("metadata") or {}
-    if metadata.get("event_type") != METADATA:
-        return ""
-    return str((metadata.get("event_payload") or {}).get("post") or "")

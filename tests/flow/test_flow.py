@@ -45,6 +45,9 @@ class Witness:
             raise self.trouble
         self.shown.append((incident_id, incident_reader.read(tenant_id, incident_id).stage))
 
+    def tell_of_week(self, tenant_id: UUID) -> bool:
+        return False
+
     def unfinished(self, tenant_id: UUID) -> list[UUID]:
         return []
 

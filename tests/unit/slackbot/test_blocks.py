@@ -25,7 +25,7 @@ from slackbot.blocks.parts import fallback, safe_link
 from slackbot.handlers import grammar
 from slackbot.local.blocks import check_message_blocks, check_view
 from slackbot.plain_text import message_text
-from tests.unit.slackbot import briefings
+from tests.unit.slackbot import briefings, digests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,6 +69,8 @@ def all_messages(briefing: Briefing) -> Iterator[tuple[str, Made, str]]:
     for count in (0, 30):
         changes = [change_line(briefing)] * count
         yield ("changes_reply", *replies.changes_reply(briefing.service, timedelta(hours=2), changes))
+    for some in (digests.QUIET, digests.of(briefing)):
+        yield ("digest_message", *blocks.digest_message(some))
     runbook = AlertRunbook(briefing.url, briefing.service, briefing.title, briefing.number)
     for found in ([], [runbook] * 5):
         yield ("runbooks_reply", *replies.runbooks_reply(briefing.title, found))
@@ -158,8 +160,8 @@ Way back: kubectl -n shop rollout undo deployment/payments
 Next check: kubectl rollout undo deployment/payments -n shop, then watch E3 fall
 signal ▰▰▰▰▰  ·  timing ▰▰▰▰▰  ·  precedent ▰▰▰▱▱  ·  evidence ▰▰▰▰▱  ·  people ▰▰▰▱▱
 [ 👍 ]  [ 👎 ]  [ This was it ]  [ Why? ]
-2. payments-db refuses connections  0.30–0.52  [ Why? / 👍 Helpful / 👎 Not it / This was it ]
-3. The rollout of catalog v5.1.0  0.14–0.30  [ Why? / 👍 Helpful / 👎 Not it / This was it ]
+2. payments-db refuses connections (0.30–0.52)  [ Why? / 👍 Helpful / 👎 Not it / This was it ]
+3. The rollout of catalog v5.1.0 (0.14–0.30)  [ Why? / 👍 Helpful / 👎 Not it / This was it ]
 ────────────────────────────────────────
 What is happening
   • checkout p95 latency 2.4 s, was 180 ms (×13)  E1
@@ -240,7 +242,8 @@ def test_the_way_back_is_quoted_for_the_shell_and_told_for_rollouts_in_a_cluster
     evil = Entity(EntityKind.SERVICE, "x", "shop", "pay; rm -rf /")
     assert "Way back: kubectl -n shop rollout undo deployment/'pay; rm -rf /'" in said(entity=evil)
     assert "Way back" not in said(source="github")
-    assert "Way back" not in said(entity=Entity(EntityKind.SERVICE, "payments", "", "payments"))
+    nowhere = Entity(EntityKind.SERVICE, "payments", "", "payments")
+    assert "Way back: kubectl rollout undo deployment/payments\n" in said(entity=nowhere)
 
 
 def test_while_it_looks_again_what_the_last_look_found_stays() -> None:
@@ -285,6 +288,33 @@ def test_of_a_storm_the_first_are_told_and_the_others_counted_by_service_with_a_
     assert len(menu["options"]) == 100
 
 
+def test_a_digest_says_in_a_few_lines_how_a_week_went() -> None:
+    made, said = blocks.digest_message(digests.WEEK)
+    assert said == "12 incidents in 7 days, 9 in the time as long before it."
+    assert (
+        message_text({"blocks": made})
+        == """\
+📊 12 incidents in 7 days
+─────────────────────────
+From 2026-11-13 to 2026-11-20; 9 in the time as long before it.
+  • Services: checkout 7, payments 5
+  • Medians: first hypotheses 3.4 s, acknowledgement 2 min, end 31 min
+  • Acceptance: 75% of verdicts are 👍 (6 of 8); 4 of 5 confirmed causes were the first hypothesis
+  • Without a confirmed cause: 6 of 11 resolved
+  • Kept out of the channel: 31 related alerts joined an open incident
+Noisiest alerts
+  • checkout: HighLatency — 6 incidents, joined others 1 time
+  • mail: QueueLong — joined others 9 times
+Recurring causes, confirmed within 90 days
+  • Bad deploy at payments: INC-17, INC-40
+1 still open · the model cost $0.42"""
+    )
+
+
+def test_a_quiet_week_is_told_in_a_line() -> None:
+    assert blocks.digest_message(digests.QUIET)[1] == "0 incidents in 7 days: all quiet."
+
+
 def test_without_a_model_the_card_says_so() -> None:
     assert card("rules only").endswith("did not answer: pagerduty · rules only: ANTHROPIC_API_KEY is not set")
 
@@ -298,7 +328,7 @@ def test_a_run_that_failed_says_so_and_how_to_go_on() -> None:
 def test_the_tally_and_the_confirmed_cause_are_seen_at_once() -> None:
     assert "[ 👍 2 ]  [ 👎 1 ]  [ This was it ]  [ Why? ]" in card("judged")
     said = card("confirmed")
-    assert "✅ Cause confirmed by ada: The rollout of payments" in said
+    assert "✅ Cause confirmed by ada.\n1. The rollout of payments v2.14.0 shrank" in said
     assert "[ ✓ This was it ]" in said
 
 
