@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from scoring import symptoms
+from scoring import filling, symptoms
 from scoring.case import about
 from scoring.evidence import CauseKind, Direction, Evidence, EvidenceKind, Plot
 from scoring.indicators import INDICATORS, describe
@@ -90,6 +90,12 @@ def from_series(
     )
     what = f"{series.entity} {known.words}" + (f" to {series.peer.service}" if series.peer else "")
     fired = symptoms.is_symptom(base, subject=subject, families=families)
+    if known.saturates and not series.counter and (limit is not None or unit == "ratio"):
+        filled = filling.find(series.times, series.values, limit=limit or 1.0, window=window)
+        if filled is not None and (shift.onset is None or filled.onset is None or filled.onset < shift.onset):
+            return [
+                _filled(filled, base, shift, what=what, unit=unit, limit=limit or 1.0, kinds=known.kinds, fired=fired)
+            ]
     over = shift.recovered is not None
     if over and not fired:
         severity *= _OVER * math.pow(0.5, max(0.0, window.alert_at - window.alert_for - shift.last) / _OVER_HALF_LIFE)
@@ -124,6 +130,40 @@ def from_series(
         text = f"{what} is back at {format_value(shift.recovered, unit)} since {format_duration(end - shift.last)}"
         result.append(Found(replace(base, statement=text, is_symptom=True, value=shift.recovered)))
     return result
+
+
+def _filled(
+    filled: filling.Filling,
+    base: Evidence,
+    shift: Shift,
+    *,
+    what: str,
+    unit: str,
+    limit: float,
+    kinds: tuple[CauseKind, ...],
+    fired: bool,
+) -> Found:
+    share = filled.high / limit
+    text = (
+        f"{what} rose steadily from {format_value(filled.low, unit)} to {format_value(filled.high, unit)}"
+        + ("" if unit == "ratio" else f", {share:.0%} of its limit")
+        + f", within {format_duration(filled.until - filled.since)}"
+    )
+    return Found(
+        replace(
+            base,
+            statement=text,
+            severity=round(min(1.0, (share - _NEARLY_FULL) / (_FULL - _NEARLY_FULL)) * 0.45 + 0.45, 6),
+            direction=Direction.FOR,
+            onset=filled.onset,
+            is_symptom=fired,
+            value=filled.high,
+            baseline=filled.low,
+            cause_kinds=kinds,
+            sustained=1.0,
+        ),
+        shift,
+    )
 
 
 def _kinds(series: Series, shift: Shift, *, limit: float | None, unit: str) -> tuple[CauseKind, ...]:

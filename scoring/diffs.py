@@ -52,6 +52,10 @@ _NUMBER: Final = re.compile(
 )
 # What a number is given to: `MaxConns: 50`, `const limit = 50`, `WithTimeout(ctx, 5 …`.
 _SET: Final = re.compile(r"([A-Za-z_][\w.\-]*)[\"']?\s*(?::=|[=:(])[^=:(]*$")
+_TIMED: Final = re.compile(
+    r"time|delay|interval|ttl|lifetime|deadline|duration|budget|period|wait|idle|second|millis|minute|hour|_ms\b|\d\s*(ms|s|m|h|min|us)\b",
+    re.IGNORECASE,
+)
 _STRING: Final = re.compile(r"\"([^\"\\]*)\"|'([^'\\]*)'|`([^`]*)`")
 _NAME: Final = re.compile(r"[A-Za-z_][\w-]*")
 _GUARD: Final = re.compile(
@@ -68,6 +72,7 @@ class Moved:
     old: float
     new: float
     words: str
+    is_time: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,9 @@ class Diff:
     def is_reworded(self) -> bool:
         """Say whether lines were replaced by others with the same numbers, the same texts and no fewer guards."""
         if not self.is_whole or not self.removed or not self.added:
+            return False
+        if len(self.added) > 2 * len(self.removed) + 2:
+            # More came than a helper of the same words needs.
             return False
         guards = [sum(len(_GUARD.findall(line)) for line in lines) for lines in (self.removed, self.added)]
         return _literals(self.removed) == _literals(self.added) and guards[1] >= min(guards[0], 1)
@@ -194,5 +202,6 @@ def _moved(removed: tuple[str, ...], added: tuple[str, ...]) -> Iterable[Moved]:
         free[best] -= 1
         for one, other in zip(old, _numbers(best), strict=False):
             if one[0] != other[0]:
-                yield Moved(before, best, one[0], other[0], f"{one[2]} {one[1]} → {other[1]}".strip())
+                words = f"{one[2]} {one[1]} → {other[1]}".strip()
+                yield Moved(before, best, one[0], other[0], words, _TIMED.search(words) is not None)
                 break

@@ -31,18 +31,25 @@ def find(diff: Diff, texts: Iterable[str]) -> tuple[Hazard, ...]:
     return tuple(hazard for hazard in HAZARDS if hazard.shows.search(joined) and hazard.seen(diff))
 
 
+def _shortens(pattern: str) -> Callable[[Diff], bool]:
+    return _moves(re.compile(pattern, _I), rises=False, timed=True)
+
+
 def _lowers(pattern: str) -> Callable[[Diff], bool]:
-    return _moves(re.compile(pattern, _I), rises=False)
+    return _moves(re.compile(pattern, _I), rises=False, timed=False)
 
 
 def _raises(pattern: str) -> Callable[[Diff], bool]:
-    return _moves(re.compile(pattern, _I), rises=True)
+    return _moves(re.compile(pattern, _I), rises=True, timed=False)
 
 
-def _moves(what: re.Pattern[str], *, rises: bool) -> Callable[[Diff], bool]:
+def _moves(what: re.Pattern[str], *, rises: bool, timed: bool) -> Callable[[Diff], bool]:
     def seen(diff: Diff) -> bool:
         return any(
-            (one.new > one.old) is rises and (what.search(one.before) or what.search(one.after)) for one in diff.moved
+            (one.new > one.old) is rises
+            and one.is_time is timed
+            and (what.search(one.before) or what.search(one.after))
+            for one in diff.moved
         )
 
     return seen
@@ -76,7 +83,7 @@ _DECLARED: Final = re.compile(
     r"(?:=\s*(?:\[|\{|new\b|make\(|list\(|dict\(|set\(|defaultdict|\w*(?:List|Map|Set|Queue|Dict)\w*\()|\s\[\]|\s?map\[)"
 )
 _BOUNDED: Final = re.compile(
-    r"\blru|max_?(size|len|entries|items)|maxlen|evict|bounded|\bttl\b|expire|ring|trim|truncate|\bcap\(", _I
+    r"\blru|max_?(size|len|entries|items)|maxlen|evict|bounded|\bttl\b|expire|ring_?buffer|\btrim|truncate|\bcap\(", _I
 )
 
 
@@ -118,13 +125,14 @@ def _shows(pattern: str) -> re.Pattern[str]:
 HAZARDS: Final[tuple[Hazard, ...]] = (
     Hazard(
         "lowers a time limit",
-        _lowers(r"time_?out|deadline|budget|keep_?alive|grace|ttl|max_?wait"),
+        _shortens(r"time_?out|deadline|budget|keep_?alive|grace|ttl|max_?wait"),
         _shows(r"time[ds]?[ -]?out|deadline|cancel|too slow|expired before"),
     ),
     Hazard(
         "lowers a retry",
         _either(
-            _lowers(r"retr(y|ies)|attempt|back_?off|delay"),
+            _lowers(r"retr(y|ies)|attempt"),
+            _shortens(r"back_?off|delay"),
             _takes_away(r"\bsleep\b|back_?off|jitter|retr(y|ies)\b"),
         ),
         _shows(
