@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as arrays
 from scoring import filling
 from scoring.detect import detect
 from scoring.evidence import CauseKind, Direction
-from scoring.observations import Note, Series, Window
+from scoring.observations import Note, Observation, Series, Window
 
 from . import made, shop
 
@@ -28,7 +28,7 @@ def leak(*, at: float = 1800.0, top: float = 500.0, noise: float = 4.0) -> np.nd
     since = np.clip((TIMES - START - at) / (shop.ALERT_AT - 120 - START - at), 0.0, None)
     values = 200.0 + (top - 200.0) * np.minimum(since, 1.0)
     values = np.where(TIMES > shop.ALERT_AT - 120, 30.0, values)
-    return values + noise * np.sin(np.arange(TIMES.size) * 2.4)
+    return np.asarray(values + noise * np.sin(np.arange(TIMES.size) * 2.4))
 
 
 def test_a_leak_began_where_the_rise_did_though_a_restart_wiped_it_out() -> None:
@@ -62,7 +62,7 @@ def test_what_does_not_rise_steadily_to_its_limit_does_not_fill_up(values: np.nd
 
 def test_a_leak_is_evidence_of_memory_and_sets_the_onset_of_the_incident() -> None:
     pay = shop.service("payments")
-    observations = [
+    observations: list[Observation] = [
         Series(pay, "memory_usage", "bytes", TIMES, leak() * 2**20, "prometheus", limit=LIMIT * 2**20),
         Note(pay, "payments is out of memory", shop.ALERT_AT, "pagerduty"),
     ]
@@ -72,7 +72,10 @@ def test_a_leak_is_evidence_of_memory_and_sets_the_onset_of_the_incident() -> No
     assert (told.cause_kinds, told.is_symptom) == ((CauseKind.MEMORY_SATURATION,), True)
     assert found.onset == told.onset
     # Without a limit nothing says that a rise is more than use.
-    without = [Series(pay, "memory_usage", "bytes", TIMES, leak() * 2**20, "prometheus"), observations[1]]
+    without: list[Observation] = [
+        Series(pay, "memory_usage", "bytes", TIMES, leak() * 2**20, "prometheus"),
+        observations[1],
+    ]
     assert not [one for one in detect(without, WINDOW, subject=pay).evidence if "steadily" in one.statement]
 
 
