@@ -91,7 +91,7 @@ def from_series(
     what = f"{series.entity} {known.words}" + (f" to {series.peer.service}" if series.peer else "")
     fired = symptoms.is_symptom(base, subject=subject, families=families)
     if known.saturates and not series.counter and (limit is not None or unit == "ratio"):
-        filled = filling.find(series.times, series.values, limit=limit or 1.0, window=window)
+        filled = filling.find(shift.times, shift.values, limit=limit or 1.0, window=window)
         if filled is not None and (shift.onset is None or filled.onset is None or filled.onset < shift.onset):
             return [
                 _filled(filled, base, shift, what=what, unit=unit, limit=limit or 1.0, kinds=known.kinds, fired=fired)

@@ -49,10 +49,8 @@ class Filling:
 
 def find(times: NDArray[np.float64], values: NDArray[np.float64], *, limit: float, window: Window) -> Filling | None:
     """Return the steady rise of a series to its limit, None where there is none."""
-    times, values = clean(times, values)
-    usable = times <= window.end
-    times, values = times[usable], values[usable]
-    if times.size < _SAMPLES or limit <= 0.0:
+    times, values = clean(times, values, window)
+    if times.size < _SAMPLES or limit <= 0.0 or float(values.max()) < _FULL * limit:
         return None
     smooth = np.median(
         np.lib.stride_tricks.sliding_window_view(np.pad(values, _SMOOTH // 2, mode="edge"), _SMOOTH), axis=1
