@@ -64,8 +64,8 @@ def feedback_block(question_id: str) -> Block:
     buttons = {
         "type": "feedback_buttons",
         "action_id": FEEDBACK,
-        "positive_button": one("👍", "up", "This answer helped"),
-        "negative_button": one("👎", "down", "This answer did not help"),
+        "positive_button": one("Helpful", "up", "This answer helped"),
+        "negative_button": one("Not helpful", "down", "This answer did not help"),
     }
     return {"type": "context_actions", "block_id": f"answer:{question_id}", "elements": [buttons]}
 
@@ -96,7 +96,8 @@ def footer(answer: Answer) -> str:
 
 def _source(one: Source) -> Element:
     words: list[Element] = [text(one.id, code=True), text(f" {clip(one.text, 200)}")]
-    if one.query:
+    # Evidence links to where it was seen; a query that was run for this answer is told whole.
+    if one.query and one.id.startswith("Q"):
         words.extend((text("  "), text(clip(one.query, 300), code=True)))
     origin = clip(one.origin, 40)
     if safe_link(one.link):

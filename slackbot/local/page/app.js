@@ -4,6 +4,7 @@ import { setUpComposer } from "./composer.js";
 import { setZone } from "./dates.js";
 import { make, toast } from "./dom.js";
 import { setOffered } from "./inputs.js";
+import { setUpKeyboard } from "./keyboard.js";
 import { avatar, showMessages } from "./messages.js";
 import { showModal } from "./modal.js";
 import { setDirectory } from "./mrkdwn.js";
@@ -87,7 +88,10 @@ function drawFrame() {
   at("purpose").textContent = channel ? channel.topic.value || channel.purpose.value : "App";
   at("members").textContent = channel ? `${channel.num_members} members` : "";
   at("tabs").hidden = Boolean(channel);
-  for (const tab of ["home", "messages"]) at(`tab-${tab}`).setAttribute("aria-selected", String(shown.tab === tab));
+  for (const tab of ["home", "messages"]) {
+    at(`tab-${tab}`).setAttribute("aria-selected", String(shown.tab === tab));
+    at(`tab-${tab}`).tabIndex = shown.tab === tab ? 0 : -1;
+  }
   document.title = `${channel ? `#${channel.name}` : world.app.name} · ${world.name} · local Slack`;
   at("thread").hidden = !shown.thread;
   at("thread-channel").textContent = channel ? `# ${channel.name}` : world.app.name;
@@ -243,6 +247,12 @@ at("me").addEventListener("change", (event) => go({ as: event.target.value }));
 at("menu").addEventListener("click", () => document.body.classList.toggle("drawer"));
 at("shade").addEventListener("click", () => document.body.classList.remove("drawer"));
 at("thread-close").addEventListener("click", () => go({ thread: null }));
+setUpKeyboard({
+  boxes: [at("messages"), at("replies")],
+  tabs: [at("tab-home"), at("tab-messages")],
+  openThread: (ts) => { if (!shown.thread) go({ thread: ts }); },
+  closeThread: () => { if (shown.thread) go({ thread: null }); },
+});
 at("tab-home").addEventListener("click", () => go({ tab: "home" }));
 at("tab-messages").addEventListener("click", () => go({ tab: "messages" }));
 document.addEventListener("click", (event) => {

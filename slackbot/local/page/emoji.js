@@ -33,6 +33,7 @@ const DRAWN = {
   "🔗": [["path", { d: "M10 14a4 4 0 010-5.6l3-3a4 4 0 015.6 5.6l-1.5 1.5M14 10a4 4 0 010 5.6l-3 3A4 4 0 015.4 13l1.5-1.5", fill: "none", stroke: "#6f7a87", "stroke-width": 2.4, "stroke-linecap": "round" }]],
   "ℹ️": [["rect", { x: 2.5, y: 2.5, width: 19, height: 19, rx: 4, fill: "#2f7de1" }], line("M12 11v6", "#fff", 2.6), ["circle", { cx: 12, cy: 7, r: 1.6, fill: "#fff" }]],
   "❓": [line("M8 8a4 4 0 118 0c0 3-4 3-4 6", "#d92d20", 3), ["circle", { cx: 12, cy: 19.5, r: 1.9, fill: "#d92d20" }]],
+  "❔": [line("M8 8a4 4 0 118 0c0 3-4 3-4 6", "#8b919b", 3), ["circle", { cx: 12, cy: 19.5, r: 1.9, fill: "#8b919b" }]],
   "❗": [line("M12 3v11", "#d92d20", 3.6), ["circle", { cx: 12, cy: 19.5, r: 2.1, fill: "#d92d20" }]],
   "⏱️": [["circle", { cx: 12, cy: 13.5, r: 8, fill: "#fff", stroke: "#5d6470", "stroke-width": 2 }], line("M12 13.5V9M10 2h4M12 2v3", "#5d6470", 2)],
   "⏳": [shape("M6 2h12v2l-5 8 5 8v2H6v-2l5-8-5-8z", "#d9b779"), line("M5.5 2h13M5.5 22h13", "#8a5a3b", 2)],

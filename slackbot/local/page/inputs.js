@@ -61,7 +61,7 @@ function feedback(element, context) {
       className: "button thumb",
       label: [emoji(name), make("span", { class: "thumb-label" }, plain(part.text))],
     });
-    button.title = plain(part.text);
+    button.title = part.accessibility_label ?? plain(part.text);
     return button;
   };
   return make("span", { class: "feedback", data: { action: element.action_id } }, side(element.positive_button, "thumbsup"), side(element.negative_button, "thumbsdown"));

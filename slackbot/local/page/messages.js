@@ -44,6 +44,8 @@ function reactions(message, actions, me) {
     type: "button",
     class: `reaction ${reaction.users.includes(me) ? "mine" : ""}`,
     title: `${reaction.users.length} with :${reaction.name}:`,
+    "aria-label": `${reaction.name.replaceAll("_", " ")}, ${reaction.count}`,
+    "aria-pressed": String(reaction.users.includes(me)),
     onclick: () => actions.react(message, reaction.name),
   }, emoji(reaction.name) ?? `:${reaction.name}:`, make("span", {}, String(reaction.count)))));
 }
@@ -94,7 +96,7 @@ function row(message, previous, world, actions, options) {
     use: (action) => actions.use(message, action),
   };
   const stamp = make("time", { class: "stamp", title: moment(seconds), datetime: new Date(seconds * 1000).toISOString() }, time(seconds));
-  return make("article", { class: `message ${follows ? "follows" : ""} ${message.is_ephemeral ? "ephemeral" : ""} ${message.streaming_state === "in_progress" ? "streaming" : ""}`, "aria-busy": message.streaming_state === "in_progress" ? "true" : undefined, data: { ts: message.ts } },
+  return make("article", { class: `message ${follows ? "follows" : ""} ${message.is_ephemeral ? "ephemeral" : ""} ${message.streaming_state === "in_progress" ? "streaming" : ""}`, tabindex: -1, "aria-label": `${name}, ${time(seconds)}${message.is_ephemeral ? ", only visible to you" : ""}`, "aria-busy": message.streaming_state === "in_progress" ? "true" : undefined, data: { ts: message.ts } },
     message.is_ephemeral && make("p", { class: "only-you" }, emoji("eyes"), " Only visible to you"),
     follows ? stamp : avatar(name, { bot }),
     make("div", { class: "content" },
@@ -146,5 +148,8 @@ export function showMessages(box, list, world, actions, options) {
     box.scrollTop = place;
   }
   if (!list.length) box.replaceChildren(make("p", { class: "empty" }, options.empty));
-  if (atEnd || options.toEnd) box.scrollTop = box.scrollHeight;
+  if (!(atEnd || options.toEnd)) return;
+  box.scrollTop = box.scrollHeight;
+  // A picture has its height only when it is there.
+  for (const picture of box.querySelectorAll("img")) if (!picture.complete) picture.addEventListener("load", () => { box.scrollTop = box.scrollHeight; }, { once: true });
 }
