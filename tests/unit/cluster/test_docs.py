@@ -7,7 +7,7 @@ from pathlib import Path
 from integrations.cluster import Word
 from integrations.cluster.telling import command
 from scoring.checks import next_check
-from scoring.meanings import CONDITIONS
+from scoring.meanings import CONDITIONS, Condition
 from scoring.observations import Entity, EntityKind
 
 PAGE = Path(__file__).parents[3] / "docs" / "conditions.md"
@@ -19,7 +19,8 @@ and a recorded cluster go through the same functions (`integrations/cluster`); w
 `scoring/meanings.py`. A kind of object that could not be read makes nothing missing: then the incident shows a gap instead.
 
 Severity is in [0, 1]: 0.9 and above, it does not run; 0.7, it is breaking; 0.5, it limps; 0.3, worth a line. A condition that has
-passed counts 0.7 times as much, one that is known to be well again 0.3 times.
+passed counts 0.7 times as much; one that is known to be well again only sets the scene. A condition with ↓ tells that an object is
+unwell, not why: what fails at something that it needs (its node, a volume, a quota, the scheduler, a service that it calls) explains it.
 
 This page is written from the code: `python -m tests.unit.cluster.test_docs`.
 
@@ -48,7 +49,7 @@ def page() -> str:
         kinds = ", ".join(kind.value for kind in meaning.kinds)
         check = command(word, "KIND", "NAMESPACE", "NAME", "TARGET").replace("kind", "KIND")
         lines.append(
-            f"| `{word}` | {cell(word.seen)} | {meaning.words}, {meaning.severity:g} | {kinds} | `{cell(check)}` |\n"
+            f"| `{word}` | {cell(word.seen)} | {meaning.words}, {weight(meaning)} | {kinds} | `{cell(check)}` |\n"
         )
     lines.append(VENDOR)
     thing = Entity(EntityKind.WORKLOAD, "NAME", "NAMESPACE", "NAME")
@@ -56,8 +57,12 @@ def page() -> str:
         if name not in own and meaning.severity > 0.0:
             kinds = ", ".join(kind.value for kind in meaning.kinds)
             check = next_check(meaning.kinds[0], thing, ()) if meaning.kinds else ""
-            lines.append(f"| `{name}` | {meaning.words}, {meaning.severity:g} | {kinds} | {cell(check)} |\n")
+            lines.append(f"| `{name}` | {meaning.words}, {weight(meaning)} | {kinds} | {cell(check)} |\n")
     return "".join(lines)
+
+
+def weight(meaning: Condition) -> str:
+    return f"{meaning.severity:g}{' ↓' if meaning.inherited else ''}"
 
 
 def cell(text: str) -> str:
