@@ -10,6 +10,7 @@ from scoring.checks import next_check
 from scoring.evidence import Candidate, CauseKind, Direction, Evidence, EvidenceKind, Origin
 from scoring.indicators import describe, is_inherited
 from scoring.observations import Entity, EntityKind
+from scoring.relevance import FITS, UNKNOWN
 from scoring.units import format_duration, format_lead
 
 if TYPE_CHECKING:
@@ -62,7 +63,9 @@ def candidates(
         entity = _entity_of(service, case)
         after_change = list(_from_changes(service, entity, case))
         made += after_change
-        made += _from_hints(service, entity, case, explained=bool(after_change))
+        # What a change is known not to fit, it does not explain.
+        fits = any(_fit(change) >= UNKNOWN and case.effects(change) for change in case.changes(service))
+        made += _from_hints(service, entity, case, explained=bool(after_change) and fits)
     if not made:
         made += _leads(case)
     made += _from_precedents(sorted(precedents), made, case)
@@ -110,6 +113,7 @@ def _from_changes(service: str, entity: Entity, case: Case) -> Iterable[Candidat
     # Of several changes of one kind, the one that fits best by what it touches, then the one that its effect followed soonest.
     made.sort(key=lambda pair: (-_fit(pair[0]), abs(began(pair[1]) - began(pair[0])), pair[0][0].id))
     known: dict[CauseKind, float] = {}
+    rival = next((change for change, _ in made if _fit(change) >= FITS and began(change) <= case.onset + TOLERANCE), ())
     for change, effects in made:
         if began(change) > case.onset + TOLERANCE:
             continue
@@ -123,13 +127,16 @@ def _from_changes(service: str, entity: Entity, case: Case) -> Iterable[Candidat
         if _fit(change) < known.setdefault(kind, _fit(change)):
             # Another of its kind fits better, and the two are not both meant.
             continue
-        yield _candidate(
+        candidate = _candidate(
             entity,
             kind,
             f"{change[0].indicator} {_when(began(change), case)}{detail} was followed {when} by {_phrase(headline)}",
             (*change, *sorted(effects, key=_exactness)),
             case,
         )
+        # That another change does what shows so speaks against one of which nobody knows what it does.
+        better = tuple(item.id for item in rival if item.id not in candidate.supporting) if _fit(change) < FITS else ()
+        yield replace(candidate, contradicting=(*candidate.contradicting, *better)[:_MOST_CITED])
 
 
 def _fit(change: tuple[Evidence, ...]) -> float:

@@ -29,6 +29,7 @@ _LOGGING: Final = re.compile(
     r"^\s*(\w+\s*:?=\s*)?[\w.]*\b(log|logger|logging|LOG|slog|zap|console|print|println|printf|fprintf|puts)\w*\s*[.(]",
     re.IGNORECASE,
 )
+_COMPLAINT: Final = re.compile(r"\b(errorf|errors\.(new|wrap)|raise|throw|panic|\w*(error|exception)\()", re.IGNORECASE)
 _IMPORT: Final = re.compile(r"^\s*(import\b|from\s+\S+\s+import\b|using\b|use\s+\w|require\b|#include\b|package\b)")
 # Files that nothing runs: words, tests, pictures, styles, what builds and checks.
 _NOT_RUN: Final = re.compile(
@@ -161,8 +162,11 @@ def names(lines: Iterable[str]) -> frozenset[str]:
 
 
 def _literals(lines: Iterable[str]) -> frozenset[str]:
+    """Return the numbers and texts in some lines; what is logged, or said in an error, is no value."""
     found: set[str] = set()
     for line in lines:
+        if _LOGGING.search(line) or _COMPLAINT.search(line):
+            continue
         found |= {text for groups in _STRING.findall(line) for text in groups if text}
         found |= {match["number"] for match in _NUMBER.finditer(_STRING.sub("", line))}
     return frozenset(found)

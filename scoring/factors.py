@@ -9,7 +9,7 @@ from scoring.case import CHANGE_KINDS, TOLERANCE, Case, about, began
 from scoring.confidence import WEIGHTS, beta_interval, rounded
 from scoring.evidence import CauseKind, Evidence, EvidenceKind, Factor
 from scoring.relevance import UNKNOWN
-from scoring.standing import deeper
+from scoring.standing import deeper, fit
 from scoring.units import format_duration, format_lead
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _signal(standing: Standing, coverage: float) -> Factor:
 def _relevance(item: Evidence, standing: Standing) -> float:
     kind = standing.candidate.cause_kind
     if kind in CHANGE_KINDS and standing.effects:
-        return 1.0 if item in standing.effects else _OFF_KIND
+        return 1.0 if item in standing.effects and fit(standing) >= UNKNOWN else _OFF_KIND
     if kind in item.cause_kinds or kind in (CauseKind.FAILING_DEPENDENCY, CauseKind.THIRD_PARTY):
         return 1.0
     return _OFF_KIND
@@ -227,8 +227,7 @@ def _quality(standing: Standing, case: Case, coverage: float, missing: tuple[str
     value *= 1.0 if standing.own else 0.5
     if standing.effects:
         # What is known to touch nothing of it explains it less well.
-        fit = max(item.severity for change in standing.changes for item in change)
-        value *= 1.0 - _UNFIT * max(0.0, 1.0 - fit / UNKNOWN)
+        value *= 1.0 - _UNFIT * max(0.0, 1.0 - fit(standing) / UNKNOWN)
     below = {item.id for item in deeper(standing.candidate, case)}
     by_service: dict[tuple[bool, str], float] = {}
     for item in standing.against:

@@ -59,6 +59,11 @@ def stand(candidate: Candidate, case: Case) -> Standing:
     )
 
 
+def fit(standing: Standing) -> float:
+    """Return how well the changes that a candidate rests on fit what went wrong, by what they touch; 0 where there are none."""
+    return max((item.severity for change in standing.changes for item in change), default=0.0)
+
+
 def deeper(candidate: Candidate, case: Case) -> tuple[Evidence, ...]:
     """Return what is wrong below a candidate and explains its signs; a surge of traffic is not explained by what it hits."""
     found = case.deeper(candidate.entity.service)

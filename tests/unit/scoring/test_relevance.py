@@ -130,6 +130,10 @@ def test_what_nothing_runs_is_cleared(diff: str, files: tuple[str, ...]) -> None
 def test_lines_with_the_same_values_and_guards_are_only_reworded() -> None:
     found = weigh([change(REWORDED)], ["field lat out of bounds, got 412"])
     assert (found.value, found.words) == (0.15, "it only rewords what it touches")
+    wrapped = (
+        '-    if err != nil { return nil, err }\n+    if err != nil { return nil, fmt.Errorf("parse record: %w", err) }'
+    )
+    assert weigh([change(wrapped)], ["record validation failed"]).words == "it only rewords what it touches"
     altered_bound = REWORDED.replace("between(lat, -90, 90)", "between(lat, -9, 9)")
     assert weigh([change(altered_bound)], ["field lat out of bounds, got 412"]).value > 0.15
 
@@ -232,6 +236,38 @@ def test_of_two_deployments_the_one_that_fits_is_the_candidate_not_the_latest() 
         "payments 7 deployed": "it lowers a limit",
         "payments 8 deployed": "nothing that it touches fits what failed",
     }
+
+
+def test_a_flag_of_which_nobody_knows_what_it_does_stands_behind_a_deployment_that_fits() -> None:
+    early = Change(
+        PAY, ChangeKind.DEPLOYMENT, shop.SYMPTOM_AT - 900, "shared limits", "github", version="7", key="aa", diff=LIMIT
+    )
+    flag = Change(PAY, ChangeKind.FLAG, shop.SYMPTOM_AT - 30, "new_cards off → on", "flags", key="flag new_cards")
+    exhausted = LogPattern(PAY, "pool exhausted", 0, 300, "logs", 3000.0, 300.0, "error", shop.SYMPTOM_AT, shop.NOW)
+    ranking = made.ranked([early, flag, exhausted], subject=PAY)
+    assert [one.candidate.cause_kind for one in ranking.scores[:2]] == [CauseKind.BAD_DEPLOY, CauseKind.CONFIG_CHANGE]
+    alone = made.ranked([flag, exhausted], subject=PAY)
+    assert alone.scores[0].confidence > ranking.scores[1].confidence
+
+
+def test_what_a_change_is_known_not_to_fit_it_does_not_explain() -> None:
+    unfit = Change(
+        PAY,
+        ChangeKind.DEPLOYMENT,
+        shop.SYMPTOM_AT - 60,
+        "tidy",
+        "github",
+        version="8",
+        key="bb",
+        diff="+    colour = accent",
+    )
+    unknown = Change(PAY, ChangeKind.DEPLOYMENT, shop.SYMPTOM_AT - 60, "tidy", "github", version="8", key="bb")
+    exhausted = LogPattern(PAY, "pool exhausted", 0, 300, "logs", 3000.0, 300.0, "error", shop.SYMPTOM_AT, shop.NOW)
+    found = {one.candidate.cause_kind: one.confidence for one in made.ranked([unfit, exhausted], subject=PAY).scores}
+    before = {one.candidate.cause_kind: one.confidence for one in made.ranked([unknown, exhausted], subject=PAY).scores}
+    assert set(before) == {CauseKind.BAD_DEPLOY}
+    assert set(found) == {CauseKind.BAD_DEPLOY, CauseKind.CONNECTION_SATURATION}
+    assert found[CauseKind.BAD_DEPLOY] < before[CauseKind.BAD_DEPLOY]
 
 
 @made.thorough
