@@ -79,7 +79,7 @@ def read(directory: Path) -> RecordedCase:
     )
     if not any(isinstance(one, Note) for one in found) and case.get("query"):
         found.append(Note(subject, str(case["query"]), window.alert_at, alerts.SOURCE))
-    commits = folder.json("commits.json.gz") or ()
+    commits = _rows(folder, "commits.json.gz")
     return RecordedCase(
         id=str(case.get("id") or folder.directory.name),
         dataset=str(case.get("dataset") or ""),
@@ -97,7 +97,8 @@ def read(directory: Path) -> RecordedCase:
 
 def _entities(case: Mapping[str, Any]) -> Entities:
     def names(key: str) -> tuple[str, ...]:
-        return tuple(str(name) for name in case.get(key) or () if isinstance(name, str))
+        told = case.get(key)
+        return tuple(name for name in told if isinstance(name, str)) if isinstance(told, list) else ()
 
     return Entities(names("services"), names("nodes"), str(case.get("namespace") or ""))
 
@@ -105,7 +106,9 @@ def _entities(case: Mapping[str, Any]) -> Entities:
 def _references(case: Mapping[str, Any]) -> tuple[str, ...]:
     named = case.get("reference")
     # One reference is told as a text, several as a list.
-    return (named,) if isinstance(named, str) else tuple(str(one) for one in named or ())
+    if isinstance(named, str):
+        return (named,)
+    return tuple(one for one in named if isinstance(one, str)) if isinstance(named, list) else ()
 
 
 def _table(folder: Folder, references: Iterable[str], fault: float) -> Table | None:
@@ -164,7 +167,7 @@ def _observed(
         normal = [row for name in references if "trace_stats" in name for row in folder.rows(name)]
         yield from traces.statistics(folder.rows("trace_stats.csv.gz"), normal, entities, anomaly_time=at)
     if "traces.json.gz" in names:
-        yield from traces.spans([one for one in folder.json("traces.json.gz") or () if isinstance(one, dict)], entities)
+        yield from traces.spans(_rows(folder, "traces.json.gz"), entities)
     if "log_templates.csv.gz" in names:
         normal = [row for name in references if "templates" in name for row in folder.rows(name)]
         yield from logs.templates(

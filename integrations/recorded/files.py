@@ -96,7 +96,7 @@ class Folder:
             return None
         try:
             return json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise BadCase(f"{self.directory / name}: is no JSON: {error}") from error
 
     def lines(self, name: str) -> Iterator[dict[str, Any]]:
@@ -104,7 +104,7 @@ class Folder:
         for line in (self.text(name) or "").splitlines():
             try:
                 value = json.loads(line) if line.strip() else None
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
             if isinstance(value, dict):
                 yield value

@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from scoring.observations import Window, Worse
-from scoring.series import RELATIVE_FLOOR, Shift, clean, examine, rate
+from scoring.series import RELATIVE_FLOOR, Shift, clean, examine, lowest_of_each, rate
 
 from . import made
 
@@ -122,6 +122,13 @@ def test_any_values_at_good_times_give_a_finite_answer(values: list[float]) -> N
     assert shift is None or (
         0.0 <= shift.strength <= 1.0 and np.isfinite([shift.value, shift.baseline, shift.deviation]).all()
     )
+
+
+@given(st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=60), st.integers(1, 60))
+def test_the_lowest_of_each_run_is_that_of_all_its_values(values: list[float], length: int) -> None:
+    length = min(length, len(values))
+    wanted = [min(values[place : place + length]) for place in range(len(values) - length + 1)]
+    assert lowest_of_each(np.array(values), length).tolist() == wanted
 
 
 def test_it_dates_the_onset_to_the_first_sample_of_the_new_level() -> None:
