@@ -30,6 +30,9 @@ def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument("--jobs", type=_count, default=1, metavar="N", help="processes (default 1)")
     parser.add_argument("--json", action="store_true", help="print the measures for machines")
     parser.add_argument("--rankings", type=Path, metavar="FILE", help="write one JSON line a case")
+    parser.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="write the tables between <!-- eval --> and <!-- /eval -->"
+    )
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the reliability of the confidence")
     parser.add_argument("--explain", metavar="CASE", help="print one case's evidence, candidates and factors")
     parser.set_defaults(run=run, needs_installation=False)
@@ -39,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     """Answer all cases, then judge and print."""
     from rich.console import Console
 
-    from copilot.evaluation import cases, detection, evaluation, history, report
+    from copilot.evaluation import cases, detection, evaluation, history, report, truth
 
     series = detection.find(options.directory, options.set)
     if series is not None:
@@ -54,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     solved, failures = _answer(places, options.jobs)
     if options.rankings is not None:
         _write(options.rankings, solved)
-    verdicts = _watch(places, options.jobs)
+    verdicts = _watch(places, options.jobs) if any(map(truth.is_there, places)) else []
     # All rankings are made: now the truth may be opened.
     graded = evaluation.judge(solved, places)
     for failure in failures:
@@ -65,6 +68,8 @@ def run(options: argparse.Namespace) -> int:
         print(f"{options.rankings}: {len(solved)} rankings; no truth beside the cases, so nothing is measured")
         return 1 if failures else 0
     found = report.summary(graded, evaluation.quiet(verdicts, solved), history.replay(solved, places))
+    if options.markdown is not None:
+        _markdown(options.markdown, found)
     if options.plot is not None:
         _plot(options.plot, found["calibration"])
     if options.json:
@@ -81,7 +86,7 @@ def _detect(folder: Path, options: argparse.Namespace) -> int:
     from copilot.evaluation import detection, report
     from integrations.recorded import BadCase
 
-    if options.rankings is not None or options.explain is not None or options.plot is not None:
+    if any(one is not None for one in (options.rankings, options.explain, options.plot, options.markdown)):
         raise Problem(
             f"{folder}: holds labelled series, no incidents: there is nothing to rank, explain or plot", code=2
         )
@@ -145,6 +150,17 @@ def _write(path: Path, solved: list[Solved]) -> None:
             file.writelines(json.dumps(one.line(), ensure_ascii=False) + "\n" for one in solved)
     except OSError as error:
         raise Problem(f"--rankings: {path} cannot be written: {error.strerror}", code=2) from None
+
+
+def _markdown(path: Path, found: dict[str, Any]) -> None:
+    from copilot.evaluation import markdown
+
+    try:
+        path.write_text(markdown.placed(path.read_text(encoding="utf-8"), markdown.tables(found)), encoding="utf-8")
+    except OSError as error:
+        raise Problem(f"--markdown: {path} cannot be written: {error.strerror}", code=2) from None
+    except ValueError as error:
+        raise Problem(f"--markdown: {path}: {error}", code=2) from None
 
 
 def _plot(path: Path, sure: dict[str, Any]) -> None:

@@ -27,28 +27,37 @@ def find(folder: Path, *, only: str | None = None, limit: int | None = None) -> 
 
     :raises NoCases: where there are none.
     """
+    if not folder.is_dir():
+        raise NoCases(f"{folder}: there is no such folder")
     if (folder / "case.json").is_file():
-        return (Place(folder.parent.parent.name or folder.name, folder.name, folder),)
-    sets = (
-        [folder] if (folder / "cases").is_dir() else sorted(one for one in folder.glob("*") if (one / "cases").is_dir())
-    )
-    sets = [one for one in sets if any((one / "cases").glob("*/case.json"))]
+        return (Place(_set_of(folder.parent), folder.name, folder),)
+    sets = [folder] if _of(folder) else sorted(one for one in folder.glob("*") if one.is_dir() and _of(one))
     if only is not None:
-        known = ", ".join(one.name for one in sets) or "none"
-        sets = [one for one in sets if one.name == only]
+        known = ", ".join(map(_set_of, sets)) or "none"
+        sets = [one for one in sets if _set_of(one) == only]
         if not sets:
             raise NoCases(f"--set: there is no set {only!r} below {folder} (known: {known})")
     found: list[Place] = []
     for one in sets:
-        places = [
-            Place(one.name, case.parent.name, case.parent) for case in sorted((one / "cases").glob("*/case.json"))
-        ]
+        places = [Place(_set_of(one), case.name, case) for case in _of(one)]
         found += places if limit is None else _spread(places, limit)
     if not found:
         raise NoCases(
-            f"{folder}: holds no recorded case; expected case.json, cases/ID/case.json or SET/cases/ID/case.json"
+            f"{folder}: holds no recorded case; expected case.json, ID/case.json, cases/ID/case.json or SET/cases/ID/case.json"
         )
     return tuple(found)
+
+
+def _of(folder: Path) -> list[Path]:
+    """Return the folders of the cases of a set: SET/cases/ID, or SET/ID."""
+    found = sorted(folder.glob("cases/*/case.json")) or sorted(folder.glob("*/case.json"))
+    return [one.parent for one in found]
+
+
+def _set_of(folder: Path) -> str:
+    """Return the name of the set that a folder of cases is of."""
+    folder = folder.resolve()
+    return folder.parent.name if folder.name == "cases" else folder.name
 
 
 def _spread(places: list[Place], limit: int) -> list[Place]:

@@ -86,8 +86,8 @@ def show(console: Console, found: dict[str, Any]) -> None:
         by_set = ", ".join(f"{name} {said} of {windows}" for name, (windows, said) in quiet["by_set"].items())
         console.print(
             f"healthy windows: {quiet['windows']}; no fault seen in {quiet['no_fault_seen']} of them and in"
-            f" {quiet['wrongly_on_faults']} cases with a fault: precision {_share(quiet['precision'])},"
-            f" recall {_share(quiet['recall'])} ({by_set})"
+            f" {quiet['wrongly_on_faults']} cases with a fault: precision {share(quiet['precision'])},"
+            f" recall {share(quiet['recall'])} ({by_set})"
         )
     _show_calibration(console, found["calibration"])
     console.print(
@@ -110,7 +110,7 @@ def show_detected(console: Console, name: str, found: dict[str, Any]) -> None:
         if row is not None:
             console.print(
                 f"{name}, {words} ({row['series']}): {row['found']} of {row['windows']} labelled windows told, {row['false_alarms']}"
-                f" told outside of them; precision {_share(row['precision'])}, recall {_share(row['recall'])}, F1 {_share(row['f1'])}"
+                f" told outside of them; precision {share(row['precision'])}, recall {share(row['recall'])}, F1 {share(row['f1'])}"
             )
     table = Table(title="score (100 is perfect, 0 is telling nothing)", title_justify="left")
     for heading in ("detector", "all", "running systems"):
@@ -142,13 +142,13 @@ def _show_calibration(console: Console, sure: dict[str, Any]) -> None:
             table.add_column(name, justify="right")
         for row in sure[key]:
             table.add_row(
-                f"{row['low']:.1f}–{row['high']:.1f}", str(row["cases"]), _share(row["said"]), _share(row["right"])
+                f"{row['low']:.1f}–{row['high']:.1f}", str(row["cases"]), share(row["said"]), share(row["right"])
             )
         console.print(table)
     console.print(
-        f"confidence of the first line, {sure['judged']} cases, {_share(sure['right'])} right: Brier raw {_share(sure['brier_raw'])},"
-        f" calibrated (cross-validated) {_share(sure['brier'])}, always the base rate {_share(sure['brier_base'])}"
-        f" ({_percent(sure['better_than_base'])} better); ECE raw {_share(sure['ece_raw'])}, calibrated {_share(sure['ece'])}"
+        f"confidence of the first line, {sure['judged']} cases, {share(sure['right'])} right: Brier raw {share(sure['brier_raw'])},"
+        f" calibrated (cross-validated) {share(sure['brier'])}, always the base rate {share(sure['brier_base'])}"
+        f" ({percent(sure['better_than_base'])} better); ECE raw {share(sure['ece_raw'])}, calibrated {share(sure['ece'])}"
     )
     out = sure["systems_out"]
     if out is None:
@@ -159,19 +159,19 @@ def _show_calibration(console: Console, sure: dict[str, Any]) -> None:
         table.add_column(name, justify="right")
     for system, row in out["systems"].items():
         shares = (row[name] for name in ("said", "right", "brier", "brier_base", "ece"))
-        table.add_row(system, str(row["cases"]), *map(_share, shares))
+        table.add_row(system, str(row["cases"]), *map(share, shares))
     console.print(table)
     console.print(
-        f"leaving one system out: Brier {_share(out['brier'])} ({_percent(out['better_than_base'])} better than the base rate),"
-        f" ECE {_share(out['ece'])}"
+        f"leaving one system out: Brier {share(out['brier'])} ({percent(out['better_than_base'])} better than the base rate),"
+        f" ECE {share(out['ece'])}"
     )
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
     chance, after = row["random"], row.get("with_history") or {}
     return [
-        str(row["cases"]), *(_share(row[name]) for name in ("ac1", "ac3", "avg5", "mrr", "kind", "indicator")),
-        f"{_share(after.get('ac1'))} / {_share(after.get('avg5'))}", f"{_share(chance['ac1'])} / {_share(chance['avg5'])}",
+        str(row["cases"]), *(share(row[name]) for name in ("ac1", "ac3", "avg5", "mrr", "kind", "indicator")),
+        f"{share(after.get('ac1'))} / {share(after.get('avg5'))}", f"{share(chance['ac1'])} / {share(chance['avg5'])}",
         f"{row['median_seconds']:.3f}", f"{row['p95_seconds']:.3f}",
     ]  # fmt: skip
 
@@ -203,9 +203,11 @@ def _with_metrics(graded: Sequence[Graded]) -> dict[str, Any]:
     return found
 
 
-def _share(value: float | None) -> str:
+def share(value: float | None) -> str:
+    """Return a share as the field writes it: .75, a dash where it is not known."""
     return "–" if value is None else f"{value:.3f}".removeprefix("0") if value < 1 else f"{value:.2f}"
 
 
-def _percent(value: float | None) -> str:
+def percent(value: float | None) -> str:
+    """Return a share in percent, a dash where it is not known."""
     return "–" if value is None else f"{value:.0%}"

@@ -20,6 +20,11 @@ class Truth:
     commit: str | None
 
 
+def is_there(place: Place) -> bool:
+    """Say whether a case has an answer, without opening it."""
+    return (place.directory / "truth.json").is_file()
+
+
 def read(place: Place) -> Truth | None:
     """Return the answer to a case, None where it is not there."""
     path = place.directory / "truth.json"

@@ -61,8 +61,8 @@ class Folder:
         if not parts or Path(name).is_absolute() or ".." in parts or not all(is_open(part) for part in parts):
             raise Forbidden(f"{name}: a reader of cases does not open this")
         if parts[0] == "reference":
-            # A set keeps its normal periods and its topology beside the cases: <set>/cases/<id>, <set>/reference.
-            for home in (self.directory, self.directory.parent.parent):
+            # A set keeps its normal periods and its topology beside the cases: <set>/cases/<id>, <set>/<id>, <set>/reference.
+            for home in (self.directory, self.directory.parent, self.directory.parent.parent):
                 if (home / name).is_file():
                     return home / name
             return None

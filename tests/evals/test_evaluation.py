@@ -172,6 +172,53 @@ def test_what_is_not_there_is_told_with_what_is(
     assert words in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("layout", ["set/cases/one", "set/one", "one"])
+def test_cases_are_found_however_deep_they_lie(tmp_path: Path, layout: str) -> None:
+    made = shop_case(tmp_path / "elsewhere", "one")
+    home = tmp_path / "world" / layout
+    home.parent.mkdir(parents=True)
+    made.rename(home)
+
+    (place,) = cases.find(tmp_path / "world")
+
+    assert (place.set, place.case) == ("set" if "set" in layout else "world", "one")
+    assert cases.find(home.parent) == (place,)
+    assert cases.find(home) == (place,)
+
+
+def test_where_no_truth_is_no_time_is_spent_on_healthy_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop_case(tmp_path / "set")
+    monkeypatch.setattr(recorded, "quiet", lambda _: pytest.fail("a healthy window was looked at"))
+    assert main(["eval", str(tmp_path), "--rankings", str(tmp_path / "rankings.jsonl")]) == 0
+
+
+def test_the_tables_are_written_between_the_marks_of_a_document(tmp_path: Path) -> None:
+    shop_case(tmp_path / "world" / "petshop", truth=CART)
+    document = tmp_path / "ranking.md"
+    document.write_text("# Before\n\n<!-- eval -->\nold\n<!-- /eval -->\n\nafter\n", encoding="utf-8")
+
+    for _ in range(2):
+        assert main(["eval", str(tmp_path / "world"), "--json", "--markdown", str(document)]) == 0
+
+    text = document.read_text(encoding="utf-8")
+    assert text.startswith("# Before\n\n<!-- eval -->\n\n| set | cases | AC@1 |")
+    assert text.endswith("\n\n<!-- /eval -->\n\nafter\n")
+    assert "| petshop | 1 | 1.00 | 1.00 | 1.00 |" in text
+    assert "BARO" in text
+    assert "old" not in text
+
+
+def test_a_document_without_marks_is_left_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shop_case(tmp_path / "world" / "set", truth=CART)
+    document = tmp_path / "ranking.md"
+    document.write_text("# Nothing", encoding="utf-8")
+
+    assert main(["eval", str(tmp_path / "world"), "--markdown", str(document)]) == 2
+
+    assert "expected one <!-- eval -->" in capsys.readouterr().err
+    assert document.read_text(encoding="utf-8") == "# Nothing"
+
+
 def test_a_folder_without_cases_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["eval", str(tmp_path)]) == 2
     assert "holds no recorded case" in capsys.readouterr().err

@@ -158,22 +158,31 @@ def test_whatever_a_bundle_holds(files: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("name", "raw", "words"),
     [
-        ("case.json", b"[]", "expected a JSON object that describes the case"),
-        ("case.json", b"{", "is no JSON"),
-        ("metrics.csv.gz", b"no gzip", "cannot be read"),
-        ("metrics.csv.gz", gzip.compress(b""), "expected a header"),
-        ("metrics.csv.gz", gzip.compress(b"timestamp,web__cpu\nx,1\n"), "holds no Unix seconds"),
-        ("alerts.jsonl.gz", gzip.compress(b"x" * 100)[:-9], "cannot be read"),
-        ("k8s.json.gz", gzip.compress(b"{'a': 1}"), "is no JSON"),
-        ("traces.json.gz", gzip.compress(b"[" * 100_000), "is no JSON"),
+        ("case.json", "[]", "expected a JSON object that describes the case"),
+        ("case.json", "{", "is no JSON"),
+        ("metrics.csv", "", "expected a header"),
+        ("metrics.csv.gz", "timestamp,web__cpu\nx,1\n", "holds no Unix seconds"),
+        ("k8s.json.gz", "{'a': 1}", "is no JSON"),
+        ("traces.json.gz", "[" * 100_000, "is no JSON"),
     ],
+    ids=["a list", "cut off", "empty", "no times", "no JSON", "nested without end"],
 )
-def test_a_broken_file_is_named_with_what_was_expected(tmp_path: Path, name: str, raw: bytes, words: str) -> None:
+def test_a_broken_file_is_named_with_what_was_expected(tmp_path: Path, name: str, raw: str, words: str) -> None:
     folder = write_case(tmp_path / "set")
-    (folder / name).write_bytes(raw)
+    (folder / name).write_bytes(gzip.compress(raw.encode()) if name.endswith(".gz") else raw.encode())
     with pytest.raises(recorded.BadCase, match=words) as told:
         recorded.read(folder)
     assert name in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "raw", [b"no gzip", gzip.compress(b"timestamp,web__cpu\n1,1\n")[:-9]], ids=["plain", "cut off"]
+)
+def test_an_archive_that_is_none_is_named(tmp_path: Path, raw: bytes) -> None:
+    folder = write_case(tmp_path / "set")
+    (folder / "metrics.csv.gz").write_bytes(raw)
+    with pytest.raises(recorded.BadCase, match=r"metrics\.csv\.gz: cannot be read"):
+        recorded.read(folder)
 
 
 def test_a_case_of_a_million_rows_is_read_and_ranked(tmp_path: Path) -> None:
