@@ -274,7 +274,7 @@ def _from_changes(
         groups.setdefault(key, []).append(change)
     fits = {
         key: relevance.weigh(
-            group, (*texts.get(group[0].entity.service, ()), *texts.get("", ())), common=(*texts, *concerned)
+            group, (*texts.get("", ()), *texts.get(group[0].entity.service, ())), common=(*texts, *concerned)
         )
         for key, group in groups.items()
     }

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -16,8 +14,9 @@ if TYPE_CHECKING:
 
 # A change of more lines than this is looked at in part: nobody reviews it whole either.
 _MOST_LINES: Final = 2000
-_LONGEST_LINE: Final = 300
-# Two lines are one that was edited where so much of their text, numbers apart, is the same.
+_LONGEST_LINE: Final = 200
+_LONGEST_DETAIL: Final = 4000
+# Two lines are one that was edited where so much of their names is the same.
 _ALIKE: Final = 0.5
 _MOST_PAIRED: Final = 200
 
@@ -144,10 +143,17 @@ def parse(changes: Iterable[Change]) -> Diff | None:
                     (removed if line[0] == "-" else added).append(text)
                 else:
                     commented = True
-        for found in _ARROW.finditer(change.detail):
+        for found in _arrows(change.detail):
             removed.append(f"{found['what'].strip()} = {found['old']}")
             added.append(f"{found['what'].strip()} = {found['new']}")
     return Diff(tuple(paths), tuple(removed), tuple(added), whole, commented) if whole or removed else None
+
+
+def _arrows(detail: str) -> Iterable[re.Match[str]]:
+    """Return where words tell that this was that and now is it: short parts, as a long one is prose."""
+    for part in re.split(r"[;\n]", detail[:_LONGEST_DETAIL]):
+        if len(part) <= _LONGEST_LINE and ("→" in part or "->" in part or "=>" in part):
+            yield from _ARROW.finditer(part)
 
 
 def gone(diff: Diff, pattern: re.Pattern[str]) -> int:
@@ -184,28 +190,20 @@ def _numbers(line: str) -> list[tuple[float, str, str]]:
 
 
 def _moved(removed: tuple[str, ...], added: tuple[str, ...]) -> Iterable[Moved]:
-    free = Counter(added[:_MOST_PAIRED])
-    for before in removed[:_MOST_PAIRED]:
-        old = _numbers(before)
-        if not old:
+    free = [(line, names((line,)), _numbers(line)) for line in added if any(letter.isdigit() for letter in line)]
+    free = [one for one in free if one[2]][:_MOST_PAIRED]
+    numbered = [line for line in removed if any(letter.isdigit() for letter in line)][:_MOST_PAIRED]
+    for before in numbered:
+        old, words = _numbers(before), names((before,))
+        if not old or not words:
             continue
-        masked = _NUMBER.sub("#", before)
-        matcher = difflib.SequenceMatcher(autojunk=False)
-        matcher.set_seq2(masked)
-        best, ratio = "", 0.0
-        for after in free:
-            matcher.set_seq1(_NUMBER.sub("#", after))
-            if (
-                free[after] > 0
-                and matcher.quick_ratio() > max(ratio, _ALIKE)
-                and (alike := matcher.ratio()) > max(ratio, _ALIKE)
-            ):
-                best, ratio = after, alike
-        if not best:
+        alike = [(len(words & one[1]) / len(words | one[1]), -place) for place, one in enumerate(free)]
+        ratio, place = max(alike, default=(0.0, 0))
+        if ratio < _ALIKE:
             continue
-        free[best] -= 1
-        for one, other in zip(old, _numbers(best), strict=False):
+        after, _, new = free.pop(-place)
+        for one, other in zip(old, new, strict=False):
             if one[0] != other[0]:
-                words = f"{one[2]} {one[1]} → {other[1]}".strip()
-                yield Moved(before, best, one[0], other[0], words, _TIMED.search(words) is not None)
+                told = f"{one[2]} {one[1]} → {other[1]}".strip()
+                yield Moved(before, after, one[0], other[0], told, _TIMED.search(told) is not None)
                 break

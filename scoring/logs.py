@@ -71,6 +71,7 @@ _UNCOMPARED: Final = 0.5
 # Lines that do not speak of trouble weigh less: a new template may only be a new feature.
 _HARMLESS: Final = 0.35
 _LONGEST: Final = 120
+_LONGEST_TEXT: Final = 600
 
 
 def severity(pattern: LogPattern) -> float:
@@ -106,7 +107,7 @@ def is_serious(pattern: LogPattern) -> bool:
 def cause_kinds(pattern: LogPattern) -> tuple[CauseKind, ...]:
     """Return the cause kinds that a template's words hint at; the first that matches decides."""
     text = f"{pattern.template}\n{pattern.example}"
-    beyond = outside.find((text,))
+    beyond = outside.find((text[:_LONGEST_TEXT],))
     if beyond is not None:
         return (beyond.kind,)
     return next((kinds for expression, kinds in _HINTS if expression.search(text)), ())

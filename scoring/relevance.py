@@ -28,6 +28,9 @@ _SECOND: Final = 0.1
 # So many words in common are no chance.
 _LEAST_WORDS: Final = 2
 _LONG_NAME: Final = 8
+# A symptom says what it has to say in so many characters, and in so many texts.
+_LONGEST_TEXT: Final = 600
+_MOST_TEXTS: Final = 60
 
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _COMPOUND: Final = re.compile(r"\w_\w|[a-z][A-Z]")
@@ -61,6 +64,7 @@ def weigh(sightings: Sequence[Change], texts: Sequence[str], *, common: Iterable
 
     `common` holds names that say nothing, such as those of the services themselves.
     """
+    texts = [text[:_LONGEST_TEXT] for text in texts[:_MOST_TEXTS]]
     diff = diffs.parse(sightings)
     beyond = outside.find(texts)
     if beyond is not None and (beyond.even_unseen or (diff is not None and diff.is_whole)):

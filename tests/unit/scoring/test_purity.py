@@ -11,7 +11,7 @@ import scoring
 
 FILES = sorted(Path(scoring.__path__[0]).glob("*.py"))
 ALLOWED = {
-    "__future__", "bisect", "collections", "dataclasses", "difflib", "enum", "functools", "json", "math", "numpy", "re", "scipy",
+    "__future__", "bisect", "collections", "dataclasses", "enum", "functools", "json", "math", "numpy", "re", "scipy",
     "scoring", "shlex", "types", "typing",
 }  # fmt: skip
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -285,3 +287,14 @@ def test_any_text_gives_a_share(diff: str, detail: str, texts: list[str]) -> Non
 )
 def test_any_order_of_lines_gives_a_share(lines: list[str]) -> None:
     assert 0.0 <= weigh([change("\n".join(lines))], ["pool exhausted", "OOM", "not found"]).value <= 1.0
+
+
+def test_a_large_diff_and_long_texts_take_no_time() -> None:
+    large = "\n".join(
+        f"{'-+'[place % 2]}    limit_{place} = pool.size({place}) if value != None else timeout"
+        for place in range(3000)
+    )
+    began = time.process_time()
+    weigh([change(large, detail="a.b-c " * 20_000)], ["https://" + "a." * 20_000, "pool exhausted " * 5000])
+    # Ten times what it takes on one core that others use too.
+    assert time.process_time() - began < 3.0
