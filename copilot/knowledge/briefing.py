@@ -117,7 +117,7 @@ class Briefing:
     While a later look is under way, or where it failed, the ranking and the evidence are the last finished look's, and
     `ranked_at` is its time; stage, sources and `asked_by` are always the newest run's. `since_last` says in lines what a
     later look found that the one before it did not. `confirmed_earlier` is the confirmed cause where it is a hypothesis of
-    another look than the one that is shown.
+    another look than the one that is shown. `same_lead` holds the numbers of other open incidents with the same lead.
     """
 
     tenant_id: UUID
@@ -170,6 +170,7 @@ class Briefing:
     since_last: tuple[str, ...] = ()
     confirmed_earlier: str = ""
     related: tuple[RelatedLine, ...] = ()
+    same_lead: tuple[int, ...] = ()
 
     @property
     def is_looking_again(self) -> bool:

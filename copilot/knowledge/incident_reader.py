@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.db.models import Q, Sum
@@ -24,6 +25,7 @@ from copilot.models import (
     FeedbackValue,
     Hypothesis,
     Incident,
+    IncidentStatus,
     ModelCall,
     RankingRecord,
     Run,
@@ -41,6 +43,9 @@ if TYPE_CHECKING:
 
 
 MOST_RELATED = 1000
+MOST_SAME = 5
+# Incidents that began further apart than this may share a cause, but hardly one fault.
+NEAR = timedelta(hours=4)
 
 
 class NoSuchIncident(LookupError):
@@ -147,7 +152,29 @@ def _briefing(incident: Incident, run: Run | None) -> Briefing:
         since_last=_since_last(ranked, run, hypotheses, evidence),
         confirmed_earlier=_confirmed_earlier(confirmation, hypotheses),
         related=_related(incident),
+        same_lead=_same_lead(incident, hypotheses),
     )
+
+
+def _same_lead(incident: Incident, hypotheses: list[Hypothesis]) -> tuple[int, ...]:
+    """Return the numbers of other open incidents, begun within some hours, whose newest lead blames the same thing."""
+    lead = next((one for one in hypotheses if one.rank == 1), None)
+    if lead is None:
+        return ()
+    others = (
+        Hypothesis.objects.filter(rank=1, run__incident__started_at__range=_around(incident))
+        .exclude(run__incident=incident)
+        .exclude(run__incident__status=IncidentStatus.RESOLVED)
+        .order_by("run__incident__number", "-run__sequence")
+        .distinct("run__incident__number")
+        .values_list("run__incident__number", "service", "cause_kind")
+    )
+    same = [number for number, service, kind in others if (service, kind) == (lead.service, lead.cause_kind)]
+    return tuple(same[:MOST_SAME])
+
+
+def _around(incident: Incident) -> tuple[datetime, datetime]:
+    return incident.started_at - NEAR, incident.started_at + NEAR
 
 
 def _related(incident: Incident) -> tuple[RelatedLine, ...]:

@@ -214,6 +214,9 @@ def _verdict(briefing: Briefing) -> list[Block]:
             blocks.append(folded(hypothesis))
         else:
             blocks.extend(hypothesis_blocks(briefing, hypothesis))
+    if briefing.same_lead and briefing.verdict in {Verdict.LIKELY, Verdict.POSSIBLE}:
+        numbers = listed([f"INC-{number}" for number in briefing.same_lead], 5)
+        blocks.append(context(plain(f"🔗 The same lead as in {numbers}: probably one fault")))
     if briefing.since_last:
         blocks.append(_since_last(briefing))
     blocks.append(divider())

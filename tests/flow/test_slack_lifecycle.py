@@ -167,3 +167,14 @@ def test_the_timeline_says_who_told_of_each_thing_and_one_change_once(
     assert ("Investigated", "copilot") in told
     assert [source for text, source in told if text.startswith("payments v2.14.0 rolled out")] == ["kubernetes"]
     assert any(text.startswith("ada confirmed: The rollout") and source == "a person" for text, source in told)
+
+
+def test_open_incidents_of_the_same_time_with_the_same_lead_know_of_each_other(
+    tenant: Tenant, workspace: Workspace, incident: UUID
+) -> None:
+    near = store(tenant, replace(briefings.LIKELY, number=43))
+    store(tenant, replace(briefings.RESOLVED, number=44))
+    store(tenant, replace(briefings.LIKELY, number=45, started_at=briefings.BEGAN - timedelta(days=1)))
+    store(tenant, replace(briefings.LIKELY, number=46, hypotheses=(replace(briefings.THIRD, rank=1),)))
+    assert incident_reader.read(tenant.id, incident).same_lead == (43,)
+    assert incident_reader.read(tenant.id, near).same_lead == (42,)

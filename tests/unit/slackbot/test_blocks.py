@@ -315,6 +315,13 @@ def test_a_quiet_week_is_told_in_a_line() -> None:
     assert blocks.digest_message(digests.QUIET)[1] == "0 incidents in 7 days: all quiet."
 
 
+def test_incidents_with_the_same_lead_are_named_where_there_is_one() -> None:
+    said = message_text({"blocks": blocks.root_card(replace(briefings.LIKELY, same_lead=(43, 44)))[0]})
+    assert "🔗 The same lead as in INC-43, INC-44: probably one fault" in said
+    unsure = replace(briefings.INCONCLUSIVE, same_lead=(43,))
+    assert "same lead" not in message_text({"blocks": blocks.root_card(unsure)[0]})
+
+
 def test_without_a_model_the_card_says_so() -> None:
     assert card("rules only").endswith("did not answer: pagerduty · rules only: ANTHROPIC_API_KEY is not set")
 
@@ -601,6 +608,7 @@ def hostile(draw: st.DrawFn) -> Briefing:
         confirmed_by=draw(HOSTILE),
         confirmed_earlier=draw(HOSTILE),
         since_last=draw(WORDS),
+        same_lead=draw(st.lists(st.integers(1, 10**6), max_size=5).map(tuple)),
         related=draw(
             st.lists(
                 st.builds(
