@@ -235,6 +235,8 @@ def folded(hypothesis: HypothesisLine) -> Block:
     up, down = len(hypothesis.verdicts.up), len(hypothesis.verdicts.down)
     if hypothesis.is_confirmed:
         said += "  ✅ this was it"
+    if hypothesis.origin in ORIGINS:
+        said += f"  ·  {ORIGINS[hypothesis.origin]}"
     tally = "  ".join(f"{sign} {count}" for sign, count in (("👍", up), ("👎", down)) if count)
     return {
         "type": "section",

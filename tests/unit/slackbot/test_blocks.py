@@ -160,8 +160,8 @@ Way back: kubectl -n shop rollout undo deployment/payments
 Next check: kubectl rollout undo deployment/payments -n shop, then watch E3 fall
 signal ▰▰▰▰▰  ·  timing ▰▰▰▰▰  ·  precedent ▰▰▰▱▱  ·  evidence ▰▰▰▰▱  ·  people ▰▰▰▱▱
 [ 👍 ]  [ 👎 ]  [ This was it ]  [ Why? ]
-2. payments-db refuses connections (0.30–0.52)  [ Why? / 👍 Helpful / 👎 Not it / This was it ]
-3. The rollout of catalog v5.1.0 (0.14–0.30)  [ Why? / 👍 Helpful / 👎 Not it / This was it ]
+2. payments-db refuses connections (0.30–0.52)  ·  seen before  [ Why? / 👍 Helpful / 👎 Not it / This was it ]
+3. The rollout of catalog v5.1.0 (0.14–0.30)  ·  proposed by the model  [ Why? / 👍 Helpful / 👎 Not it / This was it ]
 ────────────────────────────────────────
 What is happening
   • checkout p95 latency 2.4 s, was 180 ms (×13)  E1
