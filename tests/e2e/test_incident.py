@@ -336,12 +336,14 @@ def test_acknowledging_and_resolving_at_pagerduty_edit_the_same_message(story: S
     assert words(story.resolved).startswith("INC-1 checkout: cause confirmed")
 
 
-def test_the_end_is_told_once_in_the_thread(story: Story) -> None:
+def test_the_end_is_told_once_in_the_thread_and_the_post_mortem_draft_follows(story: Story) -> None:
     told = [one for one in story.end_of_thread if "INC-1 resolved" in words(one)]
 
     assert len(told) == 1
     assert "Cause: " in words(told[0])
-    assert len(story.end_of_thread) == len(story.thread) + 1
+    (drafted,) = [one for one in story.end_of_thread if "post-mortem draft" in str(one.get("files"))]
+    assert drafted["ts"] > told[0]["ts"]
+    assert len(story.end_of_thread) == len(story.thread) + 2
 
 
 # The next time -------------------------------------------------------------------------------------------------------
