@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.utils import timezone
 
 from copilot.guard.tenancy import tenant_scope
 from copilot.models import Incident, RelatedAlert, Service, Tenant
 from slackbot import publish
+from slackbot.models import SlackPost
 from slackbot.plain_text import message_text
 from tests.flow.slack_world import (  # noqa: F401 - fixtures
     Workspace,
@@ -106,3 +109,35 @@ def test_two_hundred_alerts_in_a_minute_make_a_handful_of_messages(tenant: Tenan
     assert "and 179 more: " in message_text(said)
     threads = [thread(workspace, "incidents", place) for place in range(6)]
     assert sum(len(one) for one in threads) == 1
+
+
+def test_while_alerts_pour_in_the_message_is_edited_every_few_seconds_alone(
+    tenant: Tenant, workspace: Workspace
+) -> None:
+    come(tenant, alert("latency", "checkout"))
+
+    def pour(name: str) -> None:
+        with tenant_scope(tenant.id):
+            incident = Incident.objects.get()
+            RelatedAlert.objects.create(
+                incident=incident, source="alertmanager", dedupe_key=name, service_name="mail", title=name, rule="storm",
+                started_at=timezone.now(),
+            )  # fmt: skip
+        publish.publish(tenant.id, incident.id)
+
+    def count() -> str:
+        (root,) = workspace.messages("checkout")
+        return message_text(root).partition("🔗 ")[2].partition(" ")[0]
+
+    for n in range(4):
+        pour(f"alert-{n}")
+    assert count() == "4"
+    for n in range(4, 12):
+        pour(f"alert-{n}")
+    assert count() == "4"
+    with tenant_scope(tenant.id):
+        root = SlackPost.objects.get(key="root")
+        assert root.shown < root.wanted
+        SlackPost.objects.update(edited_at=timezone.now() - timedelta(seconds=4))
+    publish.publish(tenant.id, root.incident_id)
+    assert count() == "12"
