@@ -25,6 +25,9 @@ _EFFECT: Final = 0.4
 _DISTURBED: Final = 0.2
 # What is wrong further down explains what is wrong above it only if it is at least this much as strong.
 _COMPARABLE: Final = 0.5
+# Calls take their time one after another: what is slower by less than this share of what its caller is slower by is not why,
+# however often within one request it is called.
+_PART: Final = 0.1
 
 CHANGE_KINDS: Final = frozenset({CauseKind.BAD_DEPLOY, CauseKind.CONFIG_CHANGE})
 
@@ -89,7 +92,7 @@ class Case:
         """Return what is wrong further down the graph and explains what is wrong at `service`; empty if that has own signs.
 
         A caller suffers from what it calls: latency, errors and full pools travel up. What is wrong further down counts
-        where it began no later and is of comparable strength.
+        where it began no later, is of comparable strength, and is not slower by too little to be why.
         """
         mine = self.disturbances(service)
         loudest = max((item.severity for item in mine), default=0.0)
@@ -98,6 +101,8 @@ class Case:
         since = earliest(mine)
         found: list[Evidence] = []
         for below in self.graph.reach(service):
+            if self.is_too_little(below, service):
+                continue
             theirs = [item for item in self.disturbances(below) if item.severity >= _COMPARABLE * loudest]
             began_there = earliest(theirs)
             # In a cycle of calls only who was first tells cause from victim.
@@ -105,6 +110,23 @@ class Case:
             if theirs and (since is None or began_there is None or began_there <= since + patience):
                 found += theirs
         return tuple(found)
+
+    def is_too_little(self, below: str, above: str) -> bool:
+        """Say whether all that is known of `below` is that it got slower, by far less time than `above` did.
+
+        Delays add up on their way to the caller, so that milliseconds do not make seconds.
+        """
+        slower = self._slower(below)
+        if slower is None or any(
+            item.severity >= _EFFECT and _added(item) is None for item in self.disturbances(below)
+        ):
+            return False
+        above_slower = self._slower(above)
+        return above_slower is not None and slower < _PART * above_slower
+
+    def _slower(self, service: str) -> float | None:
+        """Return by how many seconds a service takes longer, None where its latencies did not move."""
+        return max((added for item in self.disturbances(service) if (added := _added(item)) is not None), default=None)
 
     def symptomatic(self) -> dict[str, float]:
         """Return the services whose users feel something, with how much; the one that fired counts double."""
@@ -118,6 +140,13 @@ class Case:
 
     def _is_over(self, item: Evidence) -> bool:
         return item.until is not None and (bool(self.standing) or item.until < self.onset)
+
+
+def _added(item: Evidence) -> float | None:
+    """Return the seconds by which evidence says that its service takes longer, None where it speaks of something else."""
+    if item.kind is not EvidenceKind.METRIC or describe(item.indicator).family != "latency":
+        return None
+    return None if item.value is None or item.baseline is None else max(0.0, item.value - item.baseline)
 
 
 def about(item: Evidence) -> str:

@@ -271,6 +271,8 @@ def _explanation(candidate: Candidate, case: Case) -> tuple[float, int]:
     suffering = case.symptomatic()
     credit = 0.0
     for service, weight in suffering.items():
+        if service != here and case.is_too_little(here, service):
+            continue
         # Failures travel from the called to the caller, a surge of traffic the other way too.
         surge = candidate.cause_kind is CauseKind.TRAFFIC_SURGE and case.graph.depends(here, service)
         if service == here or surge or case.graph.depends(service, here):
