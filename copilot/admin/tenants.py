@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 
-from copilot.admin import overview
+from copilot.admin import overview, reliability
 from copilot.admin.base import InlineFormSet, ModelForm, TenantAdmin, TenantInline
 from copilot.admin.roles import roles_of
 from copilot.models import Membership, Role, Tenant
@@ -166,5 +166,7 @@ class TenantPages(TenantAdmin):
     ) -> HttpResponse:
         """Show how the tenant fares above its form."""
         row = self.get_object(request, object_id)
-        views = overview.read([row]) if row is not None and self.has_view_permission(request, row) else []
-        return super().change_view(request, object_id, form_url, {**(extra_context or {}), "tenants": views})
+        if row is None or not self.has_view_permission(request, row):
+            return super().change_view(request, object_id, form_url, extra_context)
+        shown = {"tenants": overview.read([row]), "reliability": reliability.read(row)}
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **shown})

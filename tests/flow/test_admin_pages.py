@@ -16,13 +16,16 @@ from django.urls import reverse
 from django.utils import timezone
 
 from copilot import connections
-from copilot.admin import overview
+from copilot.admin import overview, reliability
+from copilot.guard.tenancy import tenant_scope
 from copilot.models import (
     AuditEntry,
+    Confirmation,
     Connection,
     Delivery,
     Endpoint,
     EvidenceRecord,
+    Feedback,
     Incident,
     Membership,
     Role,
@@ -93,6 +96,38 @@ def test_the_overview_counts_what_people_ask_for(acme: World) -> None:
     assert (str(view.dollars), str(view.dollars_today)) == ("0.037500", "0")
     assert [str(one) for one in view.connections] == ["pagerduty"]
     assert view.failing == 1
+
+
+def test_the_reliability_of_a_tenant_is_what_people_made_of_its_first_hypotheses(acme: World) -> None:
+    now = timezone.now()
+    # Of the first incident the cause is confirmed; the second has a vote alone, the third nothing.
+    for number, word in enumerate(("second", "third"), start=2):
+        row = incident_of(acme.service, word, number=number, at=now)
+        run, first = investigate(row, acme.needed, word, at=now)
+        Confirmation.objects.filter(incident=row).delete()
+        first.feedback.all().delete()
+        if word == "second":
+            with tenant_scope(acme.tenant.pk):
+                Feedback.objects.create(hypothesis=run.hypotheses.get(rank=1), person="U9", value="down")
+
+    found = reliability.judged(acme.tenant)
+
+    assert sorted(one.accepted for one in found) == [False, True]
+    assert {one.confidence for one in found} == {first.confidence}
+
+
+def test_a_tenants_page_shows_its_reliability(acme: World, owner: Client) -> None:
+    page = owner.get(address(Tenant, "change", acme.tenant.pk)).content.decode()
+
+    assert "Reliability" in page
+    assert "1 incident judged" in " ".join(page.split())
+    assert "Fewer than 30 say little." in page
+
+
+def test_a_tenant_that_nobody_judged_says_how_the_table_fills() -> None:
+    found = reliability.read(Tenant.objects.create(slug="empty"))
+
+    assert (found.judged, found.rows, found.brier, found.error) == (0, (), None, None)
 
 
 def test_a_tenant_without_incidents_has_no_rates() -> None:
