@@ -9,7 +9,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "copilot.settings")
 
 from django.core.asgi import get_asgi_application
 
-from copilot import observe
+from copilot import exposition, observe
 from copilot.config import config
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if not config().secret_keys:
     raise RuntimeError("COPILOT_SECRET_KEYS is not set; `copilot up` makes one, a deployment gives its own")
 
 observe.set_up("web")
+if config().metrics_port:
+    exposition.serve(config().metrics_port)
 # Before any model is imported.
 _django = get_asgi_application()
 

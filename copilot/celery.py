@@ -8,8 +8,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery
-from celery.signals import setup_logging, task_postrun, task_prerun, worker_init, worker_ready
+from celery.signals import (
+    beat_init,
+    celeryd_init,
+    setup_logging,
+    task_postrun,
+    task_prerun,
+    worker_init,
+    worker_process_shutdown,
+    worker_ready,
+)
 
+from copilot import exposition
 from copilot.config import config
 
 if TYPE_CHECKING:
@@ -81,9 +91,33 @@ def _clear(**_: Any) -> None:
     structlog.contextvars.clear_contextvars()
 
 
+@celeryd_init.connect
+def _share_metrics(**_: Any) -> None:
+    """Add up the numbers of the pool's processes; before anything counts."""
+    if _config.metrics_port:
+        exposition.share_between_processes()
+
+
+@worker_process_shutdown.connect
+def _forget_process(pid: int, **_: Any) -> None:
+    exposition.forget_process(pid)
+
+
+@beat_init.connect
+def _serve_backlog(**_: Any) -> None:
+    """Show from beat how much waits: it is one process, and sees all of it."""
+    if _config.metrics_port:
+        import django
+
+        django.setup()
+        exposition.serve(_config.metrics_port, backlog=True)
+
+
 @worker_ready.connect
 def _tell_ready(**_: Any) -> None:
-    """Leave a file for whoever waits for this worker."""
+    """Show the metrics, and leave a file for whoever waits for this worker."""
+    if _config.metrics_port:
+        exposition.serve(_config.metrics_port)
     if _config.ready_file:
         _config.ready_file.touch()
 

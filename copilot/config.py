@@ -51,6 +51,7 @@ class Config(BaseSettings):
     ops_url: str = Field(default="http://127.0.0.1:8002", description="Where people reach the admin.")
     log_level: str = "INFO"
     log_json: bool = True
+    metrics_port: int = Field(default=0, ge=0, le=65535, description="Where Prometheus finds this process; 0: nowhere.")
 
     max_webhook_bytes: int = Field(default=1_048_576, ge=1024, description="A larger webhook is answered 413.")
     allowed_private_networks: Annotated[list[Network], NoDecode] = Field(

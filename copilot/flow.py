@@ -262,20 +262,14 @@ def take_in(tenant_id: UUID) -> None:
 def sweep() -> int:
     """Find work that no worker holds and hint it again; return how much was found."""
     found = 0
-    oldest: datetime | None = None
     for tenant_id in Tenant.objects.values_list("id", flat=True):
         with tenant_scope(tenant_id):
-            open_delivery = (
-                Delivery.objects.filter(handled_at__isnull=True, not_before__lte=Now())
-                .order_by("received_at")
-                .values_list("received_at", flat=True)
-                .first()
-            )
+            open_delivery = Delivery.objects.filter(handled_at__isnull=True, not_before__lte=Now()).exists()
             runs = list(
                 Run.objects.exclude(stage__in=ENDED)
                 .filter(lease_until__lte=Now(), not_before__lte=Now())
                 .order_by("created_at")
-                .values_list("id", "created_at")[:200]
+                .values_list("id", flat=True)[:200]
             )
             to_show = set(
                 Incident.objects.filter(publish_wanted_at__isnull=False, publish_not_before__lte=Now())
@@ -285,14 +279,11 @@ def sweep() -> int:
         to_show.update(incident_id for face in faces() for incident_id in face.unfinished(tenant_id))
         if open_delivery:
             hint(Work.TAKE_IN, tenant_id)
-        for run_id, _ in runs:
+        for run_id in runs:
             hint(Work.ADVANCE, tenant_id, run_id)
         for incident_id in to_show:
             hint(Work.PUBLISH, tenant_id, incident_id)
         found += bool(open_delivery) + len(runs) + len(to_show)
-        times = [at for at in (open_delivery, *(created for _, created in runs)) if at]
-        oldest = min([*times, *([oldest] if oldest else [])], default=oldest)
-    observe.queue_age.set((timezone.now() - oldest).total_seconds() if oldest else 0)
     return found
 
 
@@ -310,7 +301,6 @@ def audit_late_runs() -> int:
         for run_id, stage, attempts, error in runs:
             log.error("run is late", run=str(run_id), stage=stage, attempts=attempts, error=error)
         late += len(runs)
-    observe.runs_late.set(late)
     return late
 
 

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Histogram
 
 from copilot.config import config
 
@@ -16,6 +16,24 @@ if TYPE_CHECKING:
 
 # Labels never hold a tenant's name or an incident's id.
 webhooks = Counter("copilot_webhooks_total", "Webhooks by integration and answer.", ("kind", "status"))
+webhook_seconds = Histogram(
+    "copilot_webhook_seconds",
+    "Time until a webhook was answered, its row committed.",
+    ("kind",),
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+slack_seconds = Histogram(
+    "copilot_slack_seconds",
+    "Time of one call of Slack's API.",
+    ("method", "outcome"),
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10),
+)
+confidence = Histogram(
+    "copilot_confidence",
+    "Confidence of the first hypothesis of a ranking, 0 to 1.",
+    ("verdict",),
+    buckets=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
+)
 stage_seconds = Histogram(
     "copilot_stage_seconds",
     "Time of one stage of a run.",
@@ -29,8 +47,6 @@ source_seconds = Histogram(
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 20),
 )
 runs_finished = Counter("copilot_runs_finished_total", "Runs by how they ended.", ("outcome",))
-runs_late = Gauge("copilot_runs_late", "Unfinished runs older than the limit.")
-queue_age = Gauge("copilot_queue_age_seconds", "Age of the oldest unfinished run or delivery.")
 feedback_given = Counter("copilot_feedback_total", "Verdicts by value.", ("value",))
 model_tokens = Counter("copilot_model_tokens_total", "Tokens by model and direction.", ("model", "direction"))
 model_dollars = Counter("copilot_model_dollars_total", "US dollars spent on the model.", ("model",))

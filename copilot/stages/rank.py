@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from copilot import observe
 from copilot.guard.tenancy import tenant_scope
 from copilot.models import Hypothesis, RankingRecord, Stage, StageResult
 from copilot.stages.claim import Claim, Outcome, Progress
@@ -52,6 +53,8 @@ def rank(claim: Claim, progress: Progress) -> Outcome:
 
 def _write(claim: Claim, ranking: Ranking, inputs: str, outcome: str, note: str) -> None:
     """Write the ranking and its hypotheses, within the transaction that ends the stage."""
+    if ranking.scores:
+        observe.confidence.labels(ranking.verdict.value).observe(ranking.scores[0].confidence)
     RankingRecord.objects.filter(run_id=claim.run_id).delete()
     Hypothesis.objects.filter(run_id=claim.run_id).delete()
     RankingRecord.objects.create(

@@ -70,8 +70,10 @@ async def receive(kind: str, endpoint_key: str, request: Request) -> Response:
     over the size cap; 422 where a person's tool sent it and can mend it; 429 or 503 on our own trouble, so that vendors,
     who drop a delivery on any other 4xx, send it again.
     """
-    answer = await _receive(kind, endpoint_key, request)
-    observe.webhooks.labels(kind if kind in registry.integrations() else "unknown", str(answer.status_code)).inc()
+    known = kind if kind in registry.integrations() else "unknown"
+    with observe.webhook_seconds.labels(known).time():
+        answer = await _receive(kind, endpoint_key, request)
+    observe.webhooks.labels(known, str(answer.status_code)).inc()
     return answer
 
 

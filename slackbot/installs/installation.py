@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
 
+from copilot import observe
 from copilot.config import config
 from copilot.guard import vault
 from copilot.guard.http.addresses import Gate
@@ -20,9 +24,30 @@ from slackbot.models import InstallationStatus, SlackInstallation, SlackWorkspac
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from slack_sdk.web import SlackResponse
+
 SLACK = "https://slack.com/api/"
 KIND = "slack"
 SECONDS = 10
+
+
+class TimedClient(WebClient):
+    """Call Slack, and tell how long that took and how it ended."""
+
+    def api_call(self, api_method: str, **arguments: Any) -> SlackResponse:
+        """Make one call; its outcome is `ok`, Slack's own word for what was wrong, or `unreachable`."""
+        started, outcome = time.monotonic(), "unreachable"
+        try:
+            answer = super().api_call(api_method, **arguments)
+            outcome = "ok"
+        except SlackApiError as error:
+            outcome = str(error.response.get("error", "refused"))
+            raise
+        finally:
+            # Slack's words are a short, fixed list; anything longer is not one of them.
+            outcome = outcome if re.fullmatch(r"[a-z_]{1,40}", outcome) else "refused"
+            observe.slack_seconds.labels(api_method, outcome).observe(time.monotonic() - started)
+        return answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +69,7 @@ class Installation:
     def client(self, *, seconds: int = SECONDS) -> WebClient:
         """Return a client of this workspace. It retries nothing by itself: a post must not be sent twice unknowingly."""
         guard_address(self.base_url)
-        return WebClient(
+        return TimedClient(
             token=self.secrets.bot_token,
             base_url=self.base_url,
             timeout=seconds,

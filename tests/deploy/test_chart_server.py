@@ -88,7 +88,7 @@ def test_the_release_is_there(control_plane: ControlPlane, trial: str) -> None:
     ]  # fmt: skip
     assert names(control_plane, f"apis/apps/v1/namespaces/{NAMESPACE}/statefulsets") == ["sre-copilot-postgresql"]
     assert names(control_plane, f"apis/batch/v1/namespaces/{NAMESPACE}/jobs") == ["sre-copilot-migrate-1"]
-    assert len(names(control_plane, f"apis/networking.k8s.io/v1/namespaces/{NAMESPACE}/networkpolicies")) == 6
+    assert len(names(control_plane, f"apis/networking.k8s.io/v1/namespaces/{NAMESPACE}/networkpolicies")) == 7
 
 
 def test_the_notes_tell_the_next_three_steps(trial: str) -> None:

@@ -75,6 +75,8 @@ capabilities:
 - name: COPILOT_ALLOWED_HOSTS
   value: {{ printf "%s,127.0.0.1,localhost" (regexReplaceAll "^https?://([^:/]+).*$" .Values.opsUrl "${1}") | quote }}
 {{- end }}
+- name: COPILOT_METRICS_PORT
+  value: {{ .Values.monitoring.port | quote }}
 - name: COPILOT_WORKER_CONCURRENCY
   value: {{ .Values.worker.concurrency | quote }}
 {{- range $name, $value := .Values.settings }}
@@ -150,10 +152,11 @@ spec:
         - name: {{ $name }}
           value: {{ $value | quote }}
         {{- end }}
-      {{- with .ports }}
       ports:
+        - {name: metrics, containerPort: {{ .root.Values.monitoring.port }}}
+        {{- with .ports }}
         {{- toYaml . | nindent 8 }}
-      {{- end }}
+        {{- end }}
       {{- toYaml .probes | nindent 6 }}
       {{- if .preStop }}
       # Long enough for the endpoints to forget this pod before it stops listening.
