@@ -94,7 +94,7 @@ def test_the_release_is_there(control_plane: ControlPlane, trial: str) -> None:
 def test_the_notes_tell_the_next_three_steps(trial: str) -> None:
     notes = trial.partition("NOTES:")[2]
     assert [line[:2] for line in notes.splitlines() if line[:2] in {"1.", "2.", "3.", "4."}] == ["1.", "2.", "3."]
-    assert "exec deploy/sre-copilot-ops -- copilot tenant create acme" in notes
+    assert "exec deploy/sre-copilot-worker -- copilot tenant create acme" in notes
 
 
 def test_an_upgrade_keeps_the_passwords_and_migrates_again(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.deploy.charts import find, render
 from tests.deploy.terraform import TERRAFORM, blocks, complaints, mirror, named, resources, roots, schemas, skip_reason
 
 AWS = TERRAFORM / "aws"
@@ -190,3 +192,51 @@ def test_no_secret_has_a_place_in_the_state() -> None:
             for argument in ("password", "administrator_password", "secret_string", "value"):
                 if argument in body and kind != "azurerm_postgresql_flexible_server_configuration":
                     pytest.fail(f"{label}: {kind}.{name} sets {argument}, which the state keeps; use {argument}_wo")
+
+
+CLOUDS = {
+    "aws": {
+        "region": "eu-central-1", "namespace": "copilot", "app_role_arn": "arn:app", "secrets_role_arn": "arn:secrets",
+        "secret_names": {"databases": "c/databases", "master": "c/master", "vendors": "c/vendors"}, "vpc_cidr": "10.60.0.0/16",
+        "api_host": "copilot.example.org", "ops_host": "copilot-ops.example.org",
+    },
+    "azure": {
+        "namespace": "copilot", "app_client_id": "app", "secrets_client_id": "secrets", "tenant_id": "entra",
+        "vault_url": "https://c.vault.azure.net/", "vnet_cidr": "10.60.0.0/16", "api_host": "copilot.example.org",
+        "ops_host": "copilot-ops.example.org",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("terraform")
+@pytest.mark.parametrize("cloud", sorted(CLOUDS))
+def test_the_chart_takes_the_values_of_the_release(cloud: str, tmp_path: Path) -> None:
+    """Let Terraform work the values out, in a root without providers, and Helm render them."""
+    if not shutil.which("terraform"):
+        pytest.skip("needs terraform on the PATH")
+    text = (TERRAFORM / cloud / "envs/example/release/main.tf").read_text()
+    found = re.search(r"^  values = (\{.*^  \})$", text, re.MULTILINE | re.DOTALL)
+    assert found
+    root = tmp_path / "a" / "b" / "c" / "d" / "root"
+    root.mkdir(parents=True)
+    (root / "main.tf").write_text(
+        f'variable "cloud" {{}}\nvariable "image" {{}}\noutput "values" {{\n  value = {found[1]}\n}}\n'
+    )
+    given = {"cloud": CLOUDS[cloud], "image": {"repository": "ghcr.io/example/sre-copilot", "tag": "1.2.3"}}
+    (root / "given.auto.tfvars.json").write_text(json.dumps(given))
+    (root.parents[3] / "terraformrc").write_text("disable_checkpoint = true\n")
+    applied = terraform(root, "apply", "-auto-approve", "-input=false", "-no-color")
+    assert applied.returncode == 0, applied.stderr
+    values = tmp_path / "values.json"
+    values.write_text(terraform(root, "output", "-json", "values").stdout)
+
+    objects = render(values)
+
+    assert find(objects, "ExternalSecret")["spec"]["target"] == {"name": "sre-copilot", "creationPolicy": "Owner"}
+    hosts = sorted(one["spec"]["rules"][0]["host"] for one in objects if one["kind"] == "Ingress")
+    assert hosts == ["copilot-ops.example.org", "copilot.example.org"]
+    accounts = [one["metadata"]["name"] for one in objects if one["kind"] == "ServiceAccount"]
+    # What the cloud's roles and identities name as their subjects.
+    assert {"sre-copilot", "sre-copilot-secrets"} <= set(accounts)
+    assert not [one for one in objects if one["kind"] in {"Secret", "StatefulSet"}]

@@ -2,16 +2,14 @@ output "release" {
   description = "What release/ needs to know: terraform output -json release > release/cloud.auto.tfvars.json"
   value = {
     cloud = {
-      resource_group    = azurerm_resource_group.this.name
-      cluster_name      = module.cluster.name
       namespace         = var.namespace
       app_client_id     = module.identity.client_ids["app"]
       secrets_client_id = module.identity.client_ids["secrets"]
       tenant_id         = module.identity.tenant_id
       vault_url         = module.vault.url
+      vnet_cidr         = var.vnet_cidr
       api_host          = var.api_host
       ops_host          = var.ops_host
-      exports           = module.exports.address
     }
   }
 }
@@ -19,4 +17,9 @@ output "release" {
 output "kubeconfig_command" {
   description = "How to get into the cluster."
   value       = "az aks get-credentials --resource-group ${azurerm_resource_group.this.name} --name ${module.cluster.name}"
+}
+
+output "exports" {
+  description = "Where exports are written."
+  value       = module.exports.address
 }

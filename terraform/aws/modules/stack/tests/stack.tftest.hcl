@@ -115,6 +115,11 @@ run "production" {
   }
 
   assert {
+    condition     = strcontains(output.ingress_classes, "\"scheme\": \"internet-facing\"") && strcontains(output.ingress_classes, "certificate/1")
+    error_message = "vendors come in over TLS, by a load balancer that faces the internet"
+  }
+
+  assert {
     condition = output.release.cloud.secret_names == {
       databases = "sre-copilot/databases"
       master    = "sre-copilot/master"
