@@ -9,6 +9,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from integrations.recorded import alerts, changes, logs, metrics, snapshots, topology, traces
 from integrations.recorded.entities import Entities
 from integrations.recorded.files import BadCase, Folder, Forbidden, number
@@ -234,7 +236,36 @@ def _entrances(subject: Entity, found: Iterable[Observation]) -> list[Dependency
     roots = sorted(
         {one.caller for one in calls if one.caller.name not in called and one.caller.kind is not EntityKind.POD}
     )
-    return [Dependency(subject, root, "entrance") for root in roots]
+    doors = [door for door in _doors(subject, found) if door not in roots]
+    # Behind a door that no call is known of lies what nobody else calls.
+    behind = [(door, root) for door in doors if door.name not in called for root in roots]
+    return [
+        Dependency(one, other, "entrance") for one, other in [*((subject, door) for door in (*doors, *roots)), *behind]
+    ]
+
+
+def _doors(subject: Entity, found: Iterable[Observation]) -> list[Entity]:
+    """Return the services whose own times to answer are, number by number, what users see: there they enter."""
+    measured = [
+        one for one in found if isinstance(one, Series) and one.peer is None and one.indicator.startswith("latency")
+    ]
+    seen = {one.indicator: one for one in measured if one.entity == subject}
+    same = {
+        one.entity
+        for one in measured
+        if one.entity != subject and one.indicator in seen and _is_one(one, seen[one.indicator])
+    }
+    return sorted(same)
+
+
+def _is_one(one: Series, other: Series) -> bool:
+    """Say whether two series are the same measurement: equal wherever both have a value, and not constant."""
+    _, ours, theirs = np.intersect1d(one.times, other.times, return_indices=True)
+    return (
+        ours.size >= QUIET_ROWS
+        and bool(np.array_equal(one.values[ours], other.values[theirs]))
+        and float(np.ptp(one.values[ours])) > 0.0
+    )
 
 
 def _rows(folder: Folder, name: str) -> list[dict[str, Any]]:
