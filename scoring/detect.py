@@ -219,7 +219,8 @@ def _from_logs(pattern: LogPattern, store: Entity | None, severity: float, *, en
         indicator=logs.indicator(pattern),
         statement=f"{pattern.entity}: {logs.statement(pattern)}",
         severity=round(severity, 6),
-        direction=Direction.CONTEXT if refuses else Direction.FOR,
+        # A line that does not speak of trouble says which way the work went, not that anything is wrong.
+        direction=Direction.CONTEXT if refuses or not logs.is_serious(pattern) else Direction.FOR,
         source=pattern.source,
         onset=first if pattern.count_before <= 0 else None,
         value=float(pattern.count_during),
