@@ -99,11 +99,15 @@ class Case:
         if not mine or any(_is_own(item) and item.severity >= _COMPARABLE * loudest for item in mine):
             return ()
         since = earliest(mine)
+        # Slowness below does not make a service write an error that speaks of nothing below.
+        failing = any(_is_own_error(item) and item.severity >= _COMPARABLE * loudest for item in mine)
         found: list[Evidence] = []
         for below in self.graph.reach(service):
             if self.is_too_little(below, service):
                 continue
             theirs = [item for item in self.disturbances(below) if item.severity >= _COMPARABLE * loudest]
+            if failing and all(describe(item.indicator).family == "latency" for item in theirs):
+                continue
             began_there = earliest(theirs)
             # In a cycle of calls only who was first tells cause from victim.
             patience = -TOLERANCE if self.graph.depends(below, service) else TOLERANCE
@@ -157,6 +161,11 @@ def about(item: Evidence) -> str:
 def _is_own(item: Evidence) -> bool:
     """Say whether a sign names a cause that nothing further down could have brought about."""
     return bool(item.cause_kinds) and item.cause_kinds != (CauseKind.FAILING_DEPENDENCY,) and not is_inherited(item)
+
+
+def _is_own_error(item: Evidence) -> bool:
+    """Say whether a sign is an error that a service wrote and that names nothing which it depends on."""
+    return item.kind is EvidenceKind.LOG and not item.cause_kinds
 
 
 def _is_felt(item: Evidence) -> bool:

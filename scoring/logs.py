@@ -53,7 +53,10 @@ _HINTS: Final[tuple[tuple[re.Pattern[str], tuple[CauseKind, ...]], ...]] = tuple
             (_K.CONFIG_CHANGE,),
         ),
         (
-            r"connection (refused|reset)|upstream|deadline exceeded|timed? ?out|unavailable|\b50[234]\b|broken pipe|no route",
+            (
+                r"connection (refused|reset)|upstream|server.?error.?exception|no (healthy )?(instance|host|endpoint)s? available"
+                r"|deadline exceeded|timed? ?out|unavailable|\b50[234]\b|broken pipe|no route"
+            ),
             (_K.FAILING_DEPENDENCY,),
         ),
     )

@@ -370,3 +370,21 @@ def test_every_shared_case_reads_the_same_without_its_truth(shared: Path, tmp_pa
         assert case.observations
         assert len(case.entities) > 1
         assert [repr(one) for one in case.observations] == [repr(one) for one in recorded.read(source).observations]
+
+
+def test_the_service_whose_times_are_what_users_see_is_the_door(tmp_path: Path) -> None:
+    folder = write_case(tmp_path / "set", call_graph=[["web", "cart"]])
+    times = range(int(FAULT_AT) - 1200, int(FAULT_AT) + 60, 60)
+    rows = [
+        {"timestamp": at, "ENTRY__lat_p95": at % 700 / 1000, "shop-door__server_lat_p95": at % 700 / 1000, "web__lat_p95": at % 300 / 1000}
+        for at in times
+    ]  # fmt: skip
+    write_rows(folder, "metrics.csv.gz", rows)
+    case = recorded.read(folder)
+    entrances = {
+        (one.caller.name, one.callee.name)
+        for one in case.observations
+        if isinstance(one, Dependency) and one.source == "entrance"
+    }
+    assert case.subject.name == "ENTRY"
+    assert entrances == {("ENTRY", "shop-door"), ("ENTRY", "web"), ("shop-door", "web")}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from scoring.evidence import CauseKind, Direction
-from scoring.observations import Observation
+from scoring.evidence import CauseKind, Direction, EvidenceKind
+from scoring.observations import LogPattern, Observation
 
 from . import shop
 from .made import at_service, inputs_of, ranked
@@ -65,3 +65,36 @@ def test_an_episode_that_was_over_before_the_alert_does_not_set_the_onset() -> N
 
     assert inputs_of([*shop.incident(), earlier]).evidence[0].is_symptom
     assert ranked([*shop.incident(), earlier]).onset == ranked(shop.incident()).onset
+
+
+def error(name: str, words: str, at: float) -> LogPattern:
+    return LogPattern(
+        shop.service(name), f"ERROR {words}", 0, 60, "logs", seconds_before=3000.0, seconds_during=600.0, level="error",
+        first_seen=at,
+    )  # fmt: skip
+
+
+def test_slowness_below_does_not_make_a_service_write_an_error_of_its_own() -> None:
+    slow = shop.series("orders", "latency_p95", "seconds", 0.05, then=0.4, since=shop.SYMPTOM_AT)
+    own = error("checkout", "Get route failed", shop.SYMPTOM_AT)
+    named = error("checkout", "I/O error: No instances available for orders", shop.SYMPTOM_AT)
+
+    assert at_service(ranked([*shop.quiet_day(), slow, own]), "checkout").candidate.contradicting == ()
+    assert at_service(ranked([*shop.quiet_day(), slow, named]), "checkout").candidate.contradicting != ()
+
+
+def test_an_error_below_does() -> None:
+    above, below = (
+        error("checkout", "cannot place order", shop.SYMPTOM_AT),
+        error("orders", "row broken", shop.SYMPTOM_AT),
+    )
+
+    assert ranked([*shop.quiet_day(), above, below]).scores[0].candidate.entity.name == "orders"
+
+
+def test_another_way_that_the_work_goes_is_not_trouble() -> None:
+    other_way = LogPattern(shop.service("orders"), "INFO created order", 0, 400, "logs", level="info")
+
+    assert [(item.direction, item.kind) for item in inputs_of([*shop.quiet_day(), other_way]).evidence if "created" in item.statement] == [
+        (Direction.CONTEXT, EvidenceKind.LOG)
+    ]  # fmt: skip
