@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 # Symptoms weaker than this share of the strongest do not set the onset: they may be chance.
 _TELLING_SHARE: Final = 0.5
+# Nor do those that are weak in themselves, or that users felt and nobody was paged for in so long: of these the alert knows
+# better. What fills up does so for hours before anyone is paged.
+_TELLING: Final = 0.5
+_LONGEST_UNNOTICED: Final = 1800.0
 # A symptom that had been away for longer than this when the alert began to be pending was not what fired.
 _LULL: Final = 300.0
 
@@ -51,7 +55,8 @@ def relieved(evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:
 def onset(evidence: Iterable[Evidence], window: Window) -> float:
     """Return when the incident began: the earliest change point among its symptoms, else the alert's time less its `for`.
 
-    No later than the alert: what fired had begun by then. What was over before the alert was pending is another incident's.
+    No later than the alert: what fired had begun by then. What was over before the alert was pending is another incident's, and
+    a weak or very early departure may be chance.
     """
     pending = window.alert_at - window.alert_for
     symptoms = [
@@ -60,6 +65,8 @@ def onset(evidence: Iterable[Evidence], window: Window) -> float:
         if item.is_symptom
         and item.direction is Direction.FOR
         and item.onset is not None
+        and item.severity >= _TELLING
+        and (not describe(item.indicator).golden or item.onset >= pending - _LONGEST_UNNOTICED)
         and (item.until is None or item.until >= pending - _LULL)
     ]
     strongest = max((item.severity for item in symptoms), default=0.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scoring.evidence import CauseKind, Direction, EvidenceKind
-from scoring.observations import LogPattern, Observation
+from scoring.observations import LogPattern, Observation, Series
 
 from . import shop
 from .made import at_service, inputs_of, ranked
@@ -98,3 +98,11 @@ def test_another_way_that_the_work_goes_is_not_trouble() -> None:
     assert [(item.direction, item.kind) for item in inputs_of([*shop.quiet_day(), other_way]).evidence if "created" in item.statement] == [
         (Direction.CONTEXT, EvidenceKind.LOG)
     ]  # fmt: skip
+
+
+def test_a_weak_or_very_early_departure_of_the_symptom_does_not_set_the_onset() -> None:
+    usual = [one for one in shop.incident() if not (isinstance(one, Series) and one.indicator == "latency_p50")]
+    weak = shop.series("checkout", "latency_p50", "seconds", 0.06, then=0.069, since=shop.ALERT_AT - 1500, noise=0.03)
+    early = shop.series("checkout", "latency_p50", "seconds", 0.06, then=0.9, since=shop.ALERT_AT - 2400)
+
+    assert ranked([*usual, weak]).onset == ranked([*usual, early]).onset == shop.SYMPTOM_AT
