@@ -77,5 +77,7 @@ def _bare(kind: str, value: Object) -> Object:
     if kind == "Secret":
         # Which keys there are is compared, what they hold goes no further.
         keys = [*(value.get("data") or ()), *(value.get("stringData") or ())]
-        return {"metadata": value["metadata"], "type": value.get("type"), "data": dict.fromkeys(keys, "")}
+        # kubectl apply leaves the whole object, values and all, in an annotation.
+        metadata = {key: word for key, word in value["metadata"].items() if key != "annotations"}
+        return {"metadata": metadata, "type": value.get("type"), "data": dict.fromkeys(keys, "")}
     return value

@@ -10,7 +10,7 @@ import pytest
 
 from copilot.cli import main
 from integrations import bundle
-from integrations.bundle import BadCase, printed
+from integrations.bundle import BadCase, api, printed
 from integrations.cluster.cluster import CLUSTER_WIDE
 from integrations.recorded.traces import seconds
 from scoring.observations import Entity, EntityKind, LogPattern, Note, Series, State
@@ -153,12 +153,21 @@ def test_a_dump_to_one_file_has_its_logs_in_between(tmp_path: Path) -> None:
 
 
 def test_secrets_come_without_their_values(tmp_path: Path) -> None:
-    secret = {"kind": "Secret", "metadata": {"name": "db", "namespace": "shop"}, "data": {"password": "aHVudGVyMg=="}}
-    found = bundle.read(
-        write(tmp_path, {"secrets.json": json.dumps({"kind": "List", "items": [secret]}), "pods.txt": PODS})
-    )
+    hidden = "aHVudGVyMg=="
+    applied = {"kubectl.kubernetes.io/last-applied-configuration": json.dumps({"data": {"password": hidden}})}
+    secret = {
+        "kind": "Secret",
+        "metadata": {"name": "db", "namespace": "shop", "annotations": applied},
+        "data": {"password": hidden},
+        "stringData": {"user": hidden},
+    }
 
-    assert "aHVudGVyMg" not in repr(found)
+    ((kind, read),) = api.objects(secret)
+
+    assert (kind, read and read["data"]) == ("Secret", {"password": "", "user": ""})
+    assert hidden not in repr(read)
+    listed = json.dumps({"kind": "List", "items": [secret]})
+    assert hidden not in repr(bundle.read(write(tmp_path, {"secrets.json": listed, "pods.txt": PODS})))
 
 
 PROMETHEUS = {
