@@ -92,6 +92,7 @@ policies: install-dev ## Hold Terraform, the image, the workflows and the render
 bench: install ## Measure what is promised (see docs/benchmarks.md)
 	@$(BIN)/copilot bench ingest $(ARGS)
 	@$(BIN)/copilot bench e2e $(ARGS)
+	@$(BIN)/copilot bench slack $(ARGS)
 	@$(BIN)/copilot bench scoring $(ARGS)
 
 .PHONY: format
