@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
+from django.db import connection
 from fastapi import APIRouter, Request
 from slack_bolt import App, BoltRequest
 from slack_bolt.adapter.django.handler import DjangoListenerCompletionHandler, DjangoListenerStartHandler
@@ -214,6 +215,10 @@ def team_of(payload: Mapping[str, Any]) -> tuple[str, str]:
 
 def dispatched(installation: Installation, headers: Mapping[str, str], body: bytes) -> Answer:
     """Return what the listeners answer to a genuine request."""
+    # Listeners work in threads of Bolt's own, with connections of their own: one that is held here while we wait for them
+    # would be one less in the pool that they wait for, and under load the last.
+    if not connection.in_atomic_block:
+        connection.close()
     request = BoltRequest(
         body=body.decode(),
         headers={name: [value] for name, value in headers.items()},

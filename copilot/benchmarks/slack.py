@@ -128,7 +128,7 @@ async def _load(
                 due = started + number / rate
                 if (wait := due - time.perf_counter()) > 0:
                     await asyncio.sleep(wait)
-                if reader.at_eof():
+                if reader.at_eof() or writer.is_closing():
                     # The server closes what was idle for some seconds.
                     writer.close()
                     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
@@ -140,6 +140,7 @@ async def _load(
                     statuses[int(head[9:12])] += 1
                 except (asyncio.IncompleteReadError, ConnectionError):
                     statuses[NO_ANSWER] += 1
+                    writer.close()
                 # From when it was due: a sender that had to wait for an answer must not hide the wait of the next.
                 latencies.append(time.perf_counter() - due)
         finally:
