@@ -35,7 +35,7 @@ def which_service_modal(said: str, closest: Sequence[tuple[int, str]]) -> Block:
             entry("service", "Investigate", chips),
         ],
         submit="Investigate",
-        private=json.dumps({"words": said[:500]}),
+        private=json.dumps({"words": clip(said, 500)}, ensure_ascii=False),
     )
 
 

@@ -322,6 +322,11 @@ def test_incidents_with_the_same_lead_are_named_where_there_is_one() -> None:
     assert "same lead" not in message_text({"blocks": blocks.root_card(unsure)[0]})
 
 
+@pytest.mark.parametrize("said", ["👩‍🚒" * 800, "\x00\x07" * 3000, '"' * 3000])
+def test_whatever_was_typed_fits_in_what_the_window_carries(said: str) -> None:
+    assert len(asking.which_service_modal(said, [])["private_metadata"]) <= 3000
+
+
 def test_without_a_model_the_card_says_so() -> None:
     assert card("rules only").endswith("did not answer: pagerduty · rules only: ANTHROPIC_API_KEY is not set")
 
