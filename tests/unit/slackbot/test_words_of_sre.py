@@ -123,8 +123,8 @@ def test_a_bug_of_ours_is_no_trouble_of_slacks() -> None:
     assert understood(KeyError("x")) is None
 
 
-def test_waiting_doubles_up_to_ten_minutes() -> None:
-    assert [backoff(failures) for failures in (0, 1, 2, 6, 7, 50)] == [5, 10, 20, 320, 600, 600]
+def test_waiting_doubles_up_to_a_minute() -> None:
+    assert [backoff(failures) for failures in (0, 1, 2, 6, 7, 50)] == [5, 10, 20, 60, 60, 60]
 
 
 @pytest.mark.parametrize(
