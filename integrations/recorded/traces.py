@@ -144,16 +144,13 @@ class _Minutes:
     def gaps(self, service: str) -> Iterator[Series]:
         """Yield how long the calls to a service were on the way, the mean over all its callers.
 
-        Where no normal minute was recorded, the calls to all other services tell what is usual on this network.
+        Where no normal minute was recorded, or with too few calls to this one, those to all others tell what is usual.
         """
         points = [(at, *gap) for at, minute in self.seen.items() if (gap := _gap(minute, service)) is not None]
         if not points:
             return
-        if self.normal:
-            found = _gap(self.normal, service)
-            usual = None if found is None else found[0]
-        else:
-            usual = self._usual_gap(service)
+        own = _gap(self.normal, service)
+        usual = self._usual_gap(service) if own is None else own[0]
         if usual is not None:
             points = self._quiet(usual, max(_FEW_WAVER * usual, _GAP_WAVER)) + points
         yield from _series(
@@ -167,13 +164,9 @@ class _Minutes:
         )
 
     def _usual_gap(self, service: str) -> float | None:
-        others = {call.service for minute in self.seen.values() for call in minute} - {service}
-        gaps = [
-            gap[0]
-            for minute in self.seen.values()
-            for other in sorted(others)
-            if (gap := _gap(minute, other)) is not None
-        ]
+        minutes = [self.normal] if self.normal else list(self.seen.values())
+        others = {call.service for minute in minutes for call in minute} - {service}
+        gaps = [gap[0] for minute in minutes for other in sorted(others) if (gap := _gap(minute, other)) is not None]
         return float(np.median(gaps)) if len(others) >= _LEAST_OTHERS and gaps else None
 
     def _quiet(self, value: float, spread: float, least: float = _LEAST_WAVER) -> list[tuple[float, float, float]]:
