@@ -25,9 +25,9 @@ _EFFECT: Final = 0.4
 _DISTURBED: Final = 0.2
 # What is wrong further down explains what is wrong above it only if it is at least this much as strong.
 _COMPARABLE: Final = 0.5
-# Calls take their time one after another: what is slower by less than this share of what its caller is slower by is not why,
-# however often within one request it is called.
-_PART: Final = 0.1
+# Delays add up on their way to a caller: what is slower by less than this share of what its caller is slower by is not why,
+# were it even called a few times within one request.
+_PART: Final = 0.25
 
 CHANGE_KINDS: Final = frozenset({CauseKind.BAD_DEPLOY, CauseKind.CONFIG_CHANGE})
 

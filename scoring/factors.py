@@ -35,6 +35,8 @@ _NO_EFFECT: Final = 0.2
 # The symptom's own signs cannot come before themselves.
 _SYMPTOM_ITSELF: Final = 0.5
 _UNKNOWN: Final = (0.4, 0.1, 0.7)
+# Signs weaker than this share of the suspect's strongest do not say when it began.
+_DATING_SHARE: Final = 0.5
 # Onsets are known to about one sample.
 _ONSET_ERROR: Final = 60.0
 
@@ -141,6 +143,9 @@ def _temporal(standing: Standing, case: Case) -> Factor:
         after = f"{format_duration(gap)} after the change" if gap > 0.5 else "with the change"
         return _factor(name, value, low, high, f"changed {_lead_words(case.onset - at)}; {after} it went wrong")
     known = [item for item in standing.own if item.onset is not None]
+    # A weak sign that came early may be chance: it does not date what is loud.
+    loudest = max((item.severity for item in known), default=0.0)
+    known = [item for item in known if item.severity >= _DATING_SHARE * loudest]
     if not known:
         return _factor(name, *_UNKNOWN, "when it began is not known")
     itself = any(item.is_symptom for item in known)

@@ -26,6 +26,11 @@ def test_one_that_is_slower_by_milliseconds_does_not() -> None:
     assert not explained(slow("payments", 0.001, 0.02))
 
 
+def test_a_quarter_of_the_time_is_what_it_takes() -> None:
+    assert not explained(slow("payments", 0.1, 1.3))
+    assert explained(slow("payments", 0.1, 1.4))
+
+
 def test_one_that_fails_explains_more_time_than_it_takes() -> None:
     failing = shop.series("payments", "error_ratio", "ratio", 0.002, then=0.6, since=shop.CAUSE_AT)
     assert explained(slow("payments", 0.001, 0.02), failing)

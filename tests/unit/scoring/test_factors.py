@@ -156,6 +156,18 @@ def test_the_earliest_sign_of_the_suspect_counts() -> None:
     assert factor(scored, "temporal correlation").value == 1.0
 
 
+def test_a_weak_sign_that_came_early_does_not_date_a_loud_one() -> None:
+    loud = sign(2, onset=ONSET + 600, severity=0.9)
+    early = sign(3, indicator="cpu_utilisation", onset=ONSET - 120, severity=0.4)
+    both = score(symptom(), loud, early, candidate=suspect("E2", "E3"))
+    assert factor(both, "temporal correlation") == factor(
+        score(symptom(), loud, candidate=suspect("E2")), "temporal correlation"
+    )
+    # One that is half as loud does.
+    early = replace(early, severity=0.45)
+    assert factor(score(symptom(), loud, early, candidate=suspect("E2", "E3")), "temporal correlation").value == 1.0
+
+
 def test_the_symptom_is_not_before_itself() -> None:
     itself = Candidate(CHECKOUT, CauseKind.FAILING_DEPENDENCY, "checkout is slow", ("E1",))
     assert factor(score(symptom(), candidate=itself), "temporal correlation").value == 0.5
