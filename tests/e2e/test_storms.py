@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.e2e import sources
-from tests.e2e.customer import Customer, join, post_ids
+from tests.e2e.customer import RUN_SECONDS, Customer, join, post_ids
 from tests.e2e.stack import until
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ def at_once(customer: Customer, bodies: list[tuple[bytes, str]]) -> list[httpx.R
         return [one.result() for one in [pool.submit(send, *body) for body in bodies]]
 
 
-def assert_told_once(customer: Customer, pagerduty_id: str) -> None:
-    row = customer.wait_until_shown(pagerduty_id)
+def assert_told_once(customer: Customer, pagerduty_id: str, *, seconds: float = RUN_SECONDS) -> None:
+    row = customer.wait_until_shown(pagerduty_id, seconds=seconds)
     (root,) = customer.roots(row["number"])
     ids = post_ids([root, *customer.thread(root)])
     assert len(ids) == len(set(ids)) >= 2
@@ -111,8 +111,9 @@ def test_webhooks_are_taken_while_the_broker_is_down_and_found_when_it_is_back(
 
     stack.broker.start()
 
+    # A worker that lost its broker asks again after two, four, six … seconds, and the sweeper's hint must find it awake.
     for page in pages:
-        assert_told_once(customer, page)
+        assert_told_once(customer, page, seconds=2 * RUN_SECONDS)
     (left,) = stack.rows("SELECT count(*) AS n FROM copilot_delivery WHERE handled_at IS NULL")
     assert left["n"] == 0
 

@@ -251,6 +251,7 @@ def test_tokens_that_end_are_renewed_long_before(tenant: Tenant, shared_app: str
     before = sealed(tenant)
     with tenant_scope(tenant.id):
         connection_id = Connection.objects.get(kind="slack").id
+        SlackInstallation.objects.update(default_channel="#incidents")
     assert before["bot_token"].startswith("xoxe.xoxb-")
 
     assert connections.check(tenant.id, connection_id).works
