@@ -19,7 +19,7 @@ from celery.signals import (
     worker_ready,
 )
 
-from copilot import exposition
+from copilot import broker, exposition
 from copilot.config import config
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "copilot.settings")
 
 _config = config()
 
+broker.carry()
 app = Celery("copilot", broker=_config.redis_url.get_secret_value())
 app.conf.update(
     task_acks_late=True,

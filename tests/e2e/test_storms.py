@@ -116,6 +116,7 @@ def test_webhooks_are_taken_while_the_broker_is_down_and_found_when_it_is_back(
         assert_told_once(customer, page, seconds=2 * RUN_SECONDS)
     (left,) = stack.rows("SELECT count(*) AS n FROM copilot_delivery WHERE handled_at IS NULL")
     assert left["n"] == 0
+    assert stack.processes["worker"].is_alive
 
 
 def test_a_webhook_is_not_accepted_while_the_database_is_down(
