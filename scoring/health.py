@@ -47,7 +47,8 @@ def all_clear(case: Case, *, looked_at: int, complete: bool) -> str | None:
         return None
     departures = [item for item in case.evidence if _is_departure(item) and _could_have_fired(item, case)]
     shown = {(item.entity.key, item.indicator, item.source) for item in case.evidence if _is_shown(item)}
-    symptoms = [item for item in departures if item in case.standing]
+    # What fired and is there now is told however long it took to fire: burn rates look back over hours.
+    symptoms = [item for item in case.standing if _is_departure(item) and not _is_later(item, case)]
     others = [item for item in departures if not item.is_symptom]
     if is_beyond_chance(_worst((family_of(item), item) for item in symptoms), len(shown)):
         return None

@@ -69,6 +69,12 @@ def test_what_was_there_long_before_the_alert_did_not_fire_it() -> None:
     assert ranked([shop.alert("Is checkout well?"), *quiet(10), full]).verdict is Verdict.NO_FAULT
 
 
+def test_a_symptom_that_is_there_now_is_told_however_long_ago_it_began() -> None:
+    """An alert on a burn rate over hours fires long after users began to suffer."""
+    slow = shop.series("checkout", "latency_p95", "seconds", 0.1, then=5.0, since=shop.ALERT_AT - 1800)
+    assert ranked([shop.alert("Is checkout well?"), *quiet(10), slow]).verdict is not Verdict.NO_FAULT
+
+
 def test_what_has_been_well_for_longer_than_it_was_ill_is_over() -> None:
     def slow_until(end: float) -> Observation:
         since = shop.ALERT_AT - 900
