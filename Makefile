@@ -99,6 +99,10 @@ bench: install ## Measure what is promised (see docs/benchmarks.md)
 format: install-dev ## Format the code
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix --quiet .
 
+.PHONY: integration-pages
+integration-pages: install-dev ## Write docs/integrations from the integrations' classes
+	@$(BIN)/python -m integrations.pages docs/integrations
+
 .PHONY: record-demo
 record-demo: install-dev ## Record the demo's incident anew, from a real Prometheus and a real Kubernetes API (needs test-deps)
 	@$(BIN)/python -m tests.e2e.record_shop copilot/replay/shop.json.gz

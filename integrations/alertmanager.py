@@ -70,11 +70,19 @@ class AlertmanagerCredentials(Credentials):
 
 
 class Alertmanager(Integration):
-    """Be Alertmanager. It signs nothing, so a token in its `http_config` stands for a signature."""
+    """Take Alertmanager's notifications in, one alert at a time.
+
+    Alertmanager signs nothing, so a token in its `http_config` stands for a signature.
+    """
 
     slug: ClassVar[str] = "alertmanager"
     title: ClassVar[str] = "Alertmanager"
     Credentials: ClassVar[type[Credentials]] = AlertmanagerCredentials
+    gives: ClassVar[str] = "alerts as incidents, from firing to resolved, with their labels, severity and runbook"
+    needs: ClassVar[str] = "a receiver in Alertmanager's configuration with the token; nothing is asked of Alertmanager"
+    limits: ClassVar[str] = (
+        "nothing is signed, so the address must be https; alerts over `max_alerts` of the receiver never arrive"
+    )
     receives: ClassVar[bool] = True
     generated: ClassVar[tuple[str, ...]] = ("bearer_token",)
 

@@ -231,6 +231,12 @@ class Integration(ABC):
     slug: ClassVar[str]
     title: ClassVar[str]
     Credentials: ClassVar[type[Credentials]]
+    # For people, one line each: what it tells, what must be granted for it, and what it does not do. With the class's
+    # docstring, `setup` (Markdown: what to do at the vendor's) and the credentials they make its page in docs/integrations.
+    gives: ClassVar[str] = ""
+    needs: ClassVar[str] = ""
+    limits: ClassVar[str] = ""
+    setup: ClassVar[str] = ""
     receives: ClassVar[bool] = False
     # Heavy modules that gathering imports when it is first used; a worker loads them before it forks.
     loads: ClassVar[tuple[str, ...]] = ()

@@ -46,11 +46,16 @@ class DeploysCredentials(Credentials):
 
 
 class Deploys(Integration):
-    """Be any CI that tells of its deployments."""
+    """Take a small JSON object in that any CI or script posts when something was deployed."""
 
     slug: ClassVar[str] = "deploys"
     title: ClassVar[str] = "Deploys from any CI"
     Credentials: ClassVar[type[Credentials]] = DeploysCredentials
+    gives: ClassVar[str] = "changes: what was deployed or switched, when, by whom, in which version"
+    needs: ClassVar[str] = "nothing; a token, where one is set"
+    limits: ClassVar[str] = (
+        "knows what is posted, and nothing before; a wrong value is answered 422 with the field's name"
+    )
     receives: ClassVar[bool] = True
     validates_at_door: ClassVar[bool] = True
 

@@ -75,11 +75,19 @@ class GitHubCredentials(Credentials):
 
 
 class GitHub(Integration):
-    """Be GitHub."""
+    """Take deployments and releases in by webhook, and look deployments up by REST from an hour before the window."""
 
     slug: ClassVar[str] = "github"
     title: ClassVar[str] = "GitHub"
     Credentials: ClassVar[type[Credentials]] = GitHubCredentials
+    gives: ClassVar[str] = "changes: deployments and releases, with the files and settings that they altered"
+    needs: ClassVar[str] = (
+        "the webhook events Deployments, Deployment statuses and Releases; a token that may read Deployments and Contents"
+    )
+    limits: ClassVar[str] = (
+        "8 repositories and 150 deployments of each at most; the last 3 are compared with the ones before; "
+        "60 requests an hour without a token"
+    )
     receives: ClassVar[bool] = True
     gathers: ClassVar[bool] = True
     generated: ClassVar[tuple[str, ...]] = ("webhook_secret",)

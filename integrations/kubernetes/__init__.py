@@ -36,6 +36,15 @@ class Kubernetes(Integration):
     slug: ClassVar[str] = "kubernetes"
     title: ClassVar[str] = "Kubernetes"
     Credentials: ClassVar[type[base.Credentials]] = KubernetesCredentials
+    gives: ClassVar[str] = (
+        "states of pods, workloads and nodes, rollouts as changes, events, log patterns of failing containers, dependencies"
+    )
+    needs: ClassVar[str] = (
+        "the ClusterRole of k8s/rbac.yaml: `list` of the kinds that are read, `get` of pods' logs; no secrets, no config maps"
+    )
+    limits: ClassVar[str] = (
+        "8 namespaces, 3,000 objects of a kind, 16 containers' logs of 200 lines; a cluster tells how it is now, not how it was"
+    )
     gathers: ClassVar[bool] = True
     loads: ClassVar[tuple[str, ...]] = ("kubernetes.client",)
     looks: ClassVar[tuple[Look, ...]] = looking.LOOKS

@@ -62,11 +62,16 @@ class PagerDutyCredentials(Credentials):
 
 
 class PagerDuty(Integration):
-    """Be PagerDuty."""
+    """Take V3 webhooks in, and ask the REST API for change events, alerts and notes."""
 
     slug: ClassVar[str] = "pagerduty"
     title: ClassVar[str] = "PagerDuty"
     Credentials: ClassVar[type[Credentials]] = PagerDutyCredentials
+    gives: ClassVar[str] = (
+        "pages as incidents with all that happens to them; change events, alerts and notes as evidence"
+    )
+    needs: ClassVar[str] = "a V3 webhook subscription with its secret; a read-only REST API key for evidence"
+    limits: ClassVar[str] = "300 change events and 50 notes an incident; nothing is written to PagerDuty"
     receives: ClassVar[bool] = True
     gathers: ClassVar[bool] = True
 

@@ -83,11 +83,20 @@ class PrometheusCredentials(base.Credentials):
 
 
 class Prometheus(Integration):
-    """Ask Prometheus about the services of an incident."""
+    """Ask Prometheus, or what speaks its HTTP API (Thanos, Mimir, VictoriaMetrics), about the services of an incident."""
 
     slug: ClassVar[str] = "prometheus"
     title: ClassVar[str] = "Prometheus"
     Credentials: ClassVar[type[base.Credentials]] = PrometheusCredentials
+    gives: ClassVar[str] = (
+        "series of latency, errors, traffic, saturation, restarts, pools, queues and nodes, each with its query and a link"
+    )
+    needs: ClassVar[str] = (
+        "the query API, and `/-/ready` where the server has it; a bearer token or basic authentication where it asks for one"
+    )
+    limits: ClassVar[str] = (
+        "20 services, 240 points and 20 series a question, 1,200 questions an incident; requests signed by AWS SigV4 are not made"
+    )
     gathers: ClassVar[bool] = True
     loads: ClassVar[tuple[str, ...]] = ("prometheus_api_client",)
     looks: ClassVar[tuple[Look, ...]] = looking.LOOKS

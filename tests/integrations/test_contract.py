@@ -201,6 +201,9 @@ def check_event(integration: Integration, event: Event) -> None:
 def test_it_has_a_name_a_form_and_fixtures(integration: Integration) -> None:
     assert re.fullmatch(r"[a-z][a-z0-9_]{1,30}", integration.slug)
     assert integration.title
+    for told in ("gives", "needs", "limits"):
+        assert getattr(integration, told), f"{told} is missing: docs/integrations tells it"
+    assert type(integration).__doc__
     assert integration.receives or integration.gathers
     assert issubclass(integration.Credentials, Credentials)
     assert set(integration.generated) <= set(integration.Credentials.model_fields)
