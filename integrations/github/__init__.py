@@ -1,4 +1,4 @@
-"""GitHub: deployments and releases as changes, by webhook and by looking back over REST."""
+"""GitHub: deployments, merged pull requests and releases as changes, by webhook and by looking back over REST."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class GitHubCredentials(Credentials):
     token: SecretStr | None = Field(
         default=None,
         title="Token",
-        description="A fine-grained token that may read deployments and contents. Empty: public repositories only.",
+        description="A fine-grained token that may read deployments, contents and pull requests. Empty: public repositories only.",
     )
     webhook_secret: SecretStr | None = Field(
         default=None,
@@ -75,17 +75,25 @@ class GitHubCredentials(Credentials):
 
 
 class GitHub(Integration):
-    """Take deployments and releases in by webhook, and look deployments up by REST from an hour before the window."""
+    """Tell of deployments, merged pull requests and releases, by webhook and by REST from an hour before the window.
+
+    Over REST a deployment comes with its latest status, the commits, files and lines between it and the deployment before, and
+    the pull requests that it brought. What was merged or released and went out with none is told by itself, as a lesser lead.
+    """
 
     slug: ClassVar[str] = "github"
     title: ClassVar[str] = "GitHub"
     Credentials: ClassVar[type[Credentials]] = GitHubCredentials
-    gives: ClassVar[str] = "changes: deployments and releases, with the files and settings that they altered"
+    gives: ClassVar[str] = (
+        "changes: deployments, merged pull requests and releases, with the files and settings that they altered"
+    )
     needs: ClassVar[str] = (
-        "the webhook events Deployments, Deployment statuses and Releases; a token that may read Deployments and Contents"
+        "the webhook events Deployments, Deployment statuses, Pull requests and Releases; a token that may read Deployments, "
+        "Contents and Pull requests"
     )
     limits: ClassVar[str] = (
-        "8 repositories and 150 deployments of each at most; the last 3 are compared with the ones before; "
+        "8 repositories and 150 deployments of each at most; the last 3 are compared with the ones before, of "
+        "which GitHub lists 300 files; the files of 3 pull requests and 3 releases that no deployment brought; "
         "60 requests an hour without a token"
     )
     receives: ClassVar[bool] = True
@@ -119,7 +127,7 @@ class GitHub(Integration):
         return (events.read(inbound, source=self.slug),)
 
     def gather(self, door: Door, credentials: GitHubCredentials, scope: Scope, window: Window) -> Iterator[Observation]:
-        """Yield the deployments of the services' repositories around the window, with their latest status.
+        """Yield deployments, merged pull requests and releases of the services' repositories around the window.
 
         :raises SourceError: where nothing at all could be asked.
         """

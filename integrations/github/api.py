@@ -1,18 +1,19 @@
-"""Ask GitHub's REST API: the deployments of a repository around an incident, with their latest status."""
+"""Ask GitHub's REST API what changed around an incident: deployments with their status, merged pull requests, releases."""
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from integrations.base import Health, Rejected, SourceError, TimedOut, Unauthorised, Unreachable
+from integrations.base import Health, Rejected, Unauthorised
+from integrations.comparison import Compared
 from integrations.genuine import separated
-from integrations.github import deployments
-from integrations.github.deployments import Compared
-from integrations.payload import part, parts, text, time_of, whole
+from integrations.github import comparing, deployments, published
+from integrations.payload import part, text, time_of, whole
 from integrations.questions import Questions
+from integrations.rest import Rest
 from scoring.observations import Gap
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from scoring.observations import Change, Observation, Window
 
 BASE_URL = "https://api.github.com"
+VENDOR = "GitHub"
 
 # A change shows its effect late: look this much further back than the window (seconds).
 LOOK_BACK = 3600.0
@@ -34,9 +36,11 @@ _PAGES = 3
 # Of each repository: deployments whose status is asked for, and those that are compared with the one before.
 _STATUSES = 12
 _COMPARED = 3
-# So much of a diff is looked at.
-_LONGEST_DIFF = 40_000
-_SPAN = re.compile(r"[0-9a-f]{7,64}\.\.\.[0-9a-f]{7,64}")
+# Of each repository: pull requests and releases that are read with their files.
+_READ = 3
+_RELEASES = "10"
+# So many pull requests of a deployment are named.
+_NAMED = 3
 _REPOSITORY = re.compile(r"(?:(?:https?://|git@)[^/:\s]+[/:])?(?P<name>[\w.-]+/[\w.-]+?)(?:\.git)?/?", re.ASCII)
 
 
@@ -53,15 +57,16 @@ def check(door: Door, credentials: GitHubCredentials) -> Health:
     :raises SourceError: where GitHub does not answer or refuses the token.
     """
     with _client(door, credentials) as client:
+        rest = Rest(client, VENDOR)
         try:
-            core = part(part(_read(client, "/rate_limit"), "resources"), "core")
+            core = part(part(rest.read("/rate_limit"), "resources"), "core")
             left = f"{whole(core, 'remaining')} of {whole(core, 'limit')} requests left this hour"
         except Rejected:
             left = "it sets no rate limit"  # a GitHub Enterprise Server answers 404 then
         unread = []
         for name in separated(credentials.repositories)[:_REPOSITORIES]:
             try:
-                _read(client, f"/repos/{name}/deployments", per_page="1")
+                rest.read(f"/repos/{name}/deployments", per_page="1")
             except (Rejected, Unauthorised) as error:
                 unread.append(error.reason)
     known = (
@@ -96,44 +101,136 @@ def gather(
         Gap(source, f"deployments of {name}", f"only {_REPOSITORIES} repositories are asked") for name in skipped
     ]
     with _client(door, credentials) as client:
+        rest = Rest(client, VENDOR)
         for name in list(wanted)[:_REPOSITORIES]:
-            yield from _repository_changes(door, client, questions, name, wanted[name], window)
+            yield from _Repository(door, rest, questions, name, wanted[name], window).changes()
     yield from questions.close()
 
 
-def _repository_changes(
-    door: Door, client: httpx.Client, questions: Questions, name: str, services: list[str], window: Window
-) -> Iterator[Change]:
-    since = window.start - LOOK_BACK
-    listed = questions.ask(f"deployments of {name}", partial(_listed, door, client, name, since)) or []
-    # A deployment may have waited for an approval since long ago: what counts is when it moved, then when it began.
-    recent = [item for item in listed if _moved(item) >= since and _created(item) <= window.end]
-    for index, deployment in enumerate(recent):
+@dataclass(frozen=True, slots=True)
+class _Repository:
+    """Be one repository that is asked about, for the services that live in it."""
+
+    door: Door
+    rest: Rest
+    questions: Questions
+    name: str
+    services: list[str]
+    window: Window
+
+    @property
+    def since(self) -> float:
+        return self.window.start - LOOK_BACK
+
+    def changes(self) -> Iterator[Change]:
+        """Yield the deployments, then what was merged or released and went out with none of them."""
+        listed = self.questions.ask(f"deployments of {self.name}", self._deployments) or []
+        # A deployment may have waited for an approval since long ago: what counts is when it moved, then when it began.
+        recent = [item for item in listed if _moved(item) >= self.since and _created(item) <= self.window.end]
+        merged = self.questions.ask(f"pull requests of {self.name}", self._merged) or []
+        deployed: set[str] = set()
+        for index, deployment in enumerate(recent):
+            yield from self._deployment(index, deployment, listed, merged, deployed)
+        releases = self.questions.ask(f"releases of {self.name}", self._releases) or []
+        alone = [(at, pull) for at, pull in merged if text(pull, "merge_commit_sha") not in deployed]
+        for index, (at, pull) in enumerate(alone):
+            yield from self._pull(index, at, pull)
+        yield from self._released(releases, deployed)
+
+    def _deployment(
+        self,
+        index: int,
+        deployment: Mapping[str, Any],
+        listed: list[Mapping[str, Any]],
+        merged: list[tuple[float, Mapping[str, Any]]],
+        deployed: set[str],
+    ) -> Iterator[Change]:
         history: list[Mapping[str, Any]] | None = None
         key = text(deployment, "id")
         if index < _STATUSES and key.isascii() and key.isdigit():
-            path = f"/repos/{name}/deployments/{key}/statuses"
-            question = f"status of deployment {key} of {name}"
-            history = questions.ask(question, partial(_objects, client, path, per_page="30"))
+            path = f"/repos/{self.name}/deployments/{key}/statuses"
+            question = f"status of deployment {key} of {self.name}"
+            history = self.questions.ask(question, partial(self.rest.listed, path, per_page="30"))
         at = _began(deployment, history or [])
-        if not since <= at <= window.end:
-            continue
+        if not self.since <= at <= self.window.end:
+            return
         previous = _previous(deployment, listed)
-        span = f"{text(previous, 'sha')}...{text(deployment, 'sha')}"
         compared = Compared()
-        if index < _COMPARED and _SPAN.fullmatch(span) and text(previous, "sha") != text(deployment, "sha"):
-            compared = questions.ask(f"commits of {name} {span}", partial(_compared, client, name, span)) or compared
-        for service in services:
+        two = comparing.span(text(previous, "sha"), text(deployment, "sha"))
+        if index < _COMPARED and two:
+            ask = partial(comparing.between, self.rest, self.name, two)
+            compared = self.questions.ask(f"commits of {self.name} {two}", ask) or compared
+        brought = [pull for _, pull in merged if text(pull, "merge_commit_sha") in compared.shas]
+        deployed.update(compared.shas, {text(deployment, "sha"), deployments.version(deployment)} - {""})
+        for service in self.services:
             yield deployments.change(
                 deployment,
                 _latest(history),
-                repository=name,
+                repository=self.name,
                 service=service,
-                source=questions.source,
+                source=self.questions.source,
                 at=at,
                 previous=previous,
                 compared=compared,
+                pulls=", ".join(published.named(pull) for pull in brought[:_NAMED]),
             )
+
+    def _pull(self, index: int, at: float, pull: Mapping[str, Any]) -> Iterator[Change]:
+        number = text(pull, "number")
+        compared = None
+        if index < _READ and number.isascii() and number.isdigit():
+            ask = partial(comparing.of_pull, self.rest, self.name, pull)
+            compared = self.questions.ask(f"files of pull request {number} of {self.name}", ask)
+        for service in self.services:
+            yield published.pull_request(
+                pull, repository=self.name, service=service, source=self.questions.source, at=at, compared=compared
+            )
+
+    def _released(self, releases: list[Mapping[str, Any]], deployed: set[str]) -> Iterator[Change]:
+        for index, release in enumerate(releases):
+            at = time_of(release, "published_at")
+            tag = text(release, "tag_name")
+            if at is None or not self.since <= at <= self.window.end or not tag or tag in deployed:
+                continue
+            before = text(releases[index + 1], "tag_name") if index + 1 < len(releases) else ""
+            compared = None
+            if index < _READ and (two := comparing.span(before, tag)):
+                ask = partial(comparing.between, self.rest, self.name, two)
+                compared = self.questions.ask(f"commits of {self.name} {two}", ask)
+            for service in self.services:
+                yield published.release(
+                    release,
+                    repository=self.name,
+                    service=service,
+                    source=self.questions.source,
+                    at=at,
+                    previous=before,
+                    compared=compared,
+                )
+
+    def _deployments(self) -> list[Mapping[str, Any]]:
+        """Return deployments, the newest first, back to one page's end before what is looked at."""
+        found: list[Mapping[str, Any]] = []
+        for number in range(1, _PAGES + 1):
+            page = self.rest.listed(f"/repos/{self.name}/deployments", per_page=str(_PAGE), page=str(number))
+            found.extend(page)
+            oldest = time_of(page[-1], "created_at") if page else None
+            if len(page) < _PAGE or (oldest is not None and oldest < self.since) or self.door.remaining() <= 0:
+                break
+        return found
+
+    def _merged(self) -> list[tuple[float, Mapping[str, Any]]]:
+        """Return the pull requests that were merged in the time that is looked at, with when."""
+        listed = self.rest.listed(
+            f"/repos/{self.name}/pulls", state="closed", sort="updated", direction="desc", per_page=str(_PAGE)
+        )
+        dated = [(at, item) for item in listed if (at := published.merged_at(item)) is not None]
+        return [(at, item) for at, item in dated if self.since <= at <= self.window.end]
+
+    def _releases(self) -> list[Mapping[str, Any]]:
+        """Return the newest releases, without drafts."""
+        listed = self.rest.listed(f"/repos/{self.name}/releases", per_page=_RELEASES)
+        return [item for item in listed if item.get("draft") is not True]
 
 
 def _latest(history: list[Mapping[str, Any]] | None) -> Mapping[str, Any] | None:
@@ -144,18 +241,6 @@ def _latest(history: list[Mapping[str, Any]] | None) -> Mapping[str, Any] | None
         return {"state": "pending"}
     # Only a deployment that succeeded is ever made inactive by a newer one.
     return next((item for item in history if text(item, "state") != "inactive"), {"state": "success"})
-
-
-def _listed(door: Door, client: httpx.Client, name: str, since: float) -> list[Mapping[str, Any]]:
-    """Return deployments, the newest first, back to one page's end before `since`."""
-    found: list[Mapping[str, Any]] = []
-    for number in range(1, _PAGES + 1):
-        page = _objects(client, f"/repos/{name}/deployments", per_page=str(_PAGE), page=str(number))
-        found.extend(page)
-        oldest = time_of(page[-1], "created_at") if page else None
-        if len(page) < _PAGE or (oldest is not None and oldest < since) or door.remaining() <= 0:
-            break
-    return found
 
 
 def _began(deployment: Mapping[str, Any], history: list[Mapping[str, Any]]) -> float:
@@ -182,17 +267,6 @@ def _previous(deployment: Mapping[str, Any], listed: list[Mapping[str, Any]]) ->
     return next(same, None)
 
 
-def _compared(client: httpx.Client, name: str, span: str) -> Compared:
-    """Return what lies between two deployments; GitHub gives at most 300 files, and leaves out the patch of a large one.
-
-    https://docs.github.com/en/rest/commits/commits#compare-two-commits
-    """
-    answer = _read(client, f"/repos/{name}/compare/{span}", per_page="1", page="1")
-    found = [(path, item.get("patch")) for item in parts(answer, "files") if (path := text(item, "filename"))]
-    diff = "\n".join(f"+++ b/{path}\n{patch}" for path, patch in found if isinstance(patch, str))
-    return Compared(whole(answer, "total_commits") or 0, tuple(path for path, _ in found), diff[:_LONGEST_DIFF])
-
-
 def _client(door: Door, credentials: GitHubCredentials) -> httpx.Client:
     headers = {
         "Accept": "application/vnd.github+json",
@@ -202,67 +276,3 @@ def _client(door: Door, credentials: GitHubCredentials) -> httpx.Client:
     if credentials.bearer:
         headers["Authorization"] = f"Bearer {credentials.bearer}"
     return door.client(credentials.base_url, headers=headers)
-
-
-def _read(client: httpx.Client, path: str, **parameters: str) -> Mapping[str, Any]:
-    answer = _asked(client, path, parameters)
-    return answer if isinstance(answer, dict) else {}
-
-
-def _objects(client: httpx.Client, path: str, **parameters: str) -> list[Mapping[str, Any]]:
-    answer = _asked(client, path, parameters)
-    if not isinstance(answer, list):
-        raise SourceError(f"GitHub answered {path} with something that is no list")
-    return [item for item in answer if isinstance(item, dict)]
-
-
-def _asked(client: httpx.Client, path: str, parameters: Mapping[str, str]) -> object:
-    import httpx
-
-    try:
-        response = client.get(path, params=dict(parameters))
-    except httpx.TimeoutException as error:
-        raise TimedOut("GitHub did not answer in time") from error
-    except httpx.HTTPError as error:
-        raise Unreachable(f"GitHub could not be reached ({type(error).__name__})") from error
-    if response.status_code != 200:
-        raise _refusal(response, path)
-    try:
-        answer: object = response.json()
-    except ValueError as error:
-        raise SourceError(f"GitHub answered {path} with something that is no JSON") from error
-    return answer
-
-
-def _refusal(response: httpx.Response, path: str) -> SourceError:
-    status = response.status_code
-    if status == 429 or (status == 403 and _is_limited(response)):
-        return SourceError(f"GitHub's rate limit is used up ({status}){_opens(response.headers)}")
-    if status == 401:
-        return Unauthorised("GitHub refuses the token (401): enter a valid one", retryable=False)
-    if status == 403:
-        return Unauthorised(f"the token may not read {path} (403)", retryable=False)
-    if status >= 500:
-        return SourceError(f"GitHub failed on {path} ({status})")
-    said = f"GitHub refused {path} ({status})"
-    if status == 404:
-        said = f"GitHub has no {path}, or the token may not read it (404)"
-    elif status < 400:
-        said = f"GitHub has moved {path} ({status}): enter the repository's new name"
-    return Rejected(said, retryable=False)
-
-
-def _is_limited(response: httpx.Response) -> bool:
-    """Return whether a 403 is about the rate, the primary or a secondary one."""
-    headers = response.headers
-    limited = "retry-after" in headers or headers.get("x-ratelimit-remaining") == "0"
-    return limited or "secondary rate limit" in response.text[:1000].lower()
-
-
-def _opens(headers: Mapping[str, str]) -> str:
-    wait, reset = headers.get("retry-after", ""), headers.get("x-ratelimit-reset", "")
-    if wait.isascii() and wait.isdigit():
-        return f"; it opens in {wait} s"
-    if reset.isascii() and reset.isdigit() and len(reset) <= 11:
-        return f"; it opens at {datetime.fromtimestamp(int(reset), UTC):%H:%M:%S} UTC"
-    return ""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from integrations.comparison import Compared
 from integrations.payload import link, part, text
 from scoring.observations import Change, ChangeKind, Entity, EntityKind
 
@@ -24,28 +24,7 @@ _STATUSES: Mapping[str, str] = {
 }
 
 _LONGEST_REF = 255
-# So many files are named in words.
-_SHOWN = 5
 _TAG = re.compile(r"(refs/tags/.+|[A-Za-z_-]*v?\d+(\.\d+)+([-+.][\w.+-]*)?)")
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """Hold what lies between two deployments: how many commits, the files that they touch, and the diff."""
-
-    commits: int = 0
-    files: tuple[str, ...] = ()
-    diff: str = ""
-
-    @property
-    def words(self) -> str:
-        """Return it in a phrase, empty where nothing was compared."""
-        if not self.commits and not self.files:
-            return ""
-        shown = ", ".join(self.files[:_SHOWN]) + (
-            f" and {len(self.files) - _SHOWN} more" if len(self.files) > _SHOWN else ""
-        )
-        return f"{self.commits} commit{'' if self.commits == 1 else 's'}" + (f", files {shown}" if shown else "")
 
 
 def version(deployment: Mapping[str, Any], default_branch: str = "") -> str:
@@ -66,10 +45,11 @@ def change(
     default_branch: str = "",
     previous: Mapping[str, Any] | None = None,
     compared: Compared | None = None,
+    pulls: str = "",
 ) -> Change:
     """Return the change that a deployment is; `at` is when it began to act, in Unix seconds.
 
-    Without a status it is unknown how the deployment went.
+    Without a status it is unknown how the deployment went. `pulls` names the pull requests that it brought.
     """
     environment = text(deployment, "environment")
     state = text(status, "state") if status else ""
@@ -89,7 +69,7 @@ def change(
         previous_version=version(previous, default_branch) if previous else "",
         status=_STATUSES.get(state, state),
         detail="; ".join(
-            item for item in (environment and f"environment {environment}", description, compared.words) if item
+            item for item in (environment and f"environment {environment}", description, pulls, compared.words) if item
         ),
         key=text(deployment, "sha"),
         files=compared.files,

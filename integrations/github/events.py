@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from integrations.base import BadPayload, Event, EventKind, Inbound, ServiceReference
-from integrations.github import deployments
-from integrations.payload import decode, given_time, link, part, required_part, required_text, text, time_of
-from scoring.observations import Change, ChangeKind, Entity, EntityKind
+from integrations.github import deployments, published
+from integrations.payload import decode, given_time, part, required_part, required_text, text, time_of
+
+if TYPE_CHECKING:
+    from scoring.observations import Change
 
 Payload = Mapping[str, Any]
 
 _IGNORED: Mapping[str, str] = {
     "ping": "a test of the webhook",
     "push": "a push changes nothing that runs until it is deployed",
-    "pull_request": "a pull request changes nothing that runs until it is deployed",
     "workflow_run": "a workflow run is told by the deployment it makes",
     "check_run": "a check changes nothing that runs",
     "create": "a new branch or tag changes nothing that runs until it is deployed",
@@ -40,6 +41,8 @@ def read(inbound: Inbound, *, source: str) -> Event:
         return _deployment(payload, status, inbound.received_at, source)
     if name == "release" and text(payload, "action") == "published":
         return _release(payload, inbound.received_at, source)
+    if name == "pull_request":
+        return _pull_request(payload, inbound.received_at, source)
     action = text(payload, "action")
     reason = _IGNORED.get(
         name, f"GitHub's event {name or 'without a name'}{f' ({action})' if action else ''} is no change"
@@ -62,7 +65,9 @@ def _json(inbound: Inbound) -> bytes:
 
 def _guessed(payload: Payload) -> str:
     """Return the event's name by what the payload holds, for a proxy that drops headers."""
-    return next((name for name in ("deployment_status", "deployment", "release") if part(payload, name)), "")
+    return next(
+        (name for name in ("deployment_status", "deployment", "release", "pull_request") if part(payload, name)), ""
+    )
 
 
 def _deployment(payload: Payload, status: Payload | None, received_at: float, source: str) -> Event:
@@ -117,37 +122,48 @@ def _started(payload: Payload, status: Payload | None, created_at: float) -> flo
 
 def _release(payload: Payload, received_at: float, source: str) -> Event:
     release = required_part(payload, "release", "release")
-    tag = required_text(release, "tag_name", "release.tag_name", longest=200)
+    required_text(release, "tag_name", "release.tag_name", longest=200)
     key = required_text(release, "id", "release.id", longest=100)
     repository = _repository(payload)
     at = given_time(release, "published_at", "release.published_at", default=received_at)
     name = repository.rpartition("/")[2]
-    author = text(part(release, "author"), "login")
-    change = Change(
-        entity=Entity(EntityKind.SERVICE, name),
-        kind=ChangeKind.OTHER,
-        at=at,
-        title=f"{name} released {tag}",
-        source=source,
-        author=author,
-        link=link(release, "html_url"),
-        version=tag,
-        status="succeeded",
-        detail=text(release, "name"),
-        key=tag,
-    )
+    change = published.release(release, repository=repository, service=name, source=source, at=at)
+    return _published(payload, change, f"release-{key}", "release", repository, text(release, "body"))
+
+
+def _pull_request(payload: Payload, received_at: float, source: str) -> Event:
+    if text(payload, "action") != "closed":
+        return _ignored(
+            payload, "pull_request", "a pull request changes nothing until it is merged", received_at, source
+        )
+    pull = required_part(payload, "pull_request", "pull_request")
+    if pull.get("merged") is False or pull.get("merged_at") is None:
+        return _ignored(payload, "pull_request", "a pull request was closed and not merged", received_at, source)
+    at = given_time(pull, "merged_at", "pull_request.merged_at", default=received_at)
+    if published.merged_at(pull) is None:
+        reason = "a pull request was merged into a branch that is not the default one"
+        return _ignored(payload, "pull_request", reason, received_at, source)
+    key = required_text(pull, "id", "pull_request.id", longest=100)
+    required_text(pull, "number", "pull_request.number", longest=20)
+    repository = _repository(payload)
+    name = repository.rpartition("/")[2]
+    change = published.pull_request(pull, repository=repository, service=name, source=source, at=at)
+    return _published(payload, change, f"pull-request-{key}", "pull_request", repository, text(pull, "body"))
+
+
+def _published(payload: Payload, change: Change, key: str, event_type: str, repository: str, body: str) -> Event:
     return Event(
-        source=source,
+        source=change.source,
         kind=EventKind.CHANGE,
-        event_type="release",
-        dedupe_key=f"release-{key}",
-        occurred_at=at,
-        started_at=at,
+        event_type=event_type,
+        dedupe_key=key,
+        occurred_at=change.at,
+        started_at=change.at,
         title=change.title,
-        service=ServiceReference(name=name, repository=repository),
-        actor=text(part(payload, "sender"), "login") or author,
+        service=ServiceReference(name=change.entity.name, repository=repository),
+        actor=text(part(payload, "sender"), "login") or change.author,
         url=change.link,
-        text=text(release, "body")[:10_000],
+        text=body[:10_000],
         change=change,
     )
 

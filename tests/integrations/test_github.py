@@ -170,7 +170,7 @@ def test_a_tag_is_the_version_and_a_branch_is_not() -> None:
     }
 
 
-@pytest.mark.parametrize("event", ["ping", "push", "pull_request", "workflow_run", "check_run", "star", ""])
+@pytest.mark.parametrize("event", ["ping", "push", "pull_request", "workflow_run", "check_run", "star", "release", ""])
 def test_other_events_are_ignored_with_a_reason(event: str) -> None:
     found = parse(event, {"zen": "Keep it logically awesome."})
     assert found.kind is EventKind.IGNORED
@@ -215,7 +215,7 @@ def test_a_form_without_its_field_is_told() -> None:
             "deployment_status",
             ("145988746", "succeeded", 1557933653.0, 1557933655.0),
         ),
-        ("release.published", "release", ("release-17372790", "succeeded", 1557933653.0, 1557933653.0)),
+        ("release.published", "release", ("release-17372790", "released", 1557933653.0, 1557933653.0)),
     ],
 )
 def test_githubs_own_changes_are_read(name: str, event: str, expected: tuple[object, ...], shared: Path) -> None:
@@ -286,8 +286,11 @@ def answers(method: str, url: str, headers: Mapping[str, str], body: bytes) -> A
         return 200, {}, STATUSES[path.split("/")[5]]
     if path == f"/repos/shop/payments/compare/{OLD}...{NEW}":
         return 200, {}, {"total_commits": 2, "files": [
-            {"filename": "pool.yaml", "patch": "@@ -1 +1 @@\n-size: 20\n+size: 5"}, {"filename": "app.py"},
-        ]}  # fmt: skip
+            {"filename": "pool.yaml", "additions": 1, "deletions": 1, "patch": "@@ -1 +1 @@\n-size: 20\n+size: 5"},
+            {"filename": "app.py", "additions": 400, "deletions": 0},
+        ], "commits": [{"sha": NEW}]}  # fmt: skip
+    if path in {"/repos/shop/payments/pulls", "/repos/shop/payments/releases"}:
+        return 200, {}, []
     return 404, {}, {"message": "Not Found"}
 
 
@@ -319,7 +322,7 @@ def test_deployments_are_looked_back_for_with_their_status_and_their_commits() -
         version=NEW,
         previous_version=OLD,
         status="succeeded",
-        detail="environment production; 2 commits, files pool.yaml, app.py",
+        detail="environment production; 2 commits, 401 lines added and 1 removed, files pool.yaml, app.py",
         key=NEW,
         files=("pool.yaml", "app.py"),
         # The patch of a large file is left out by GitHub.
@@ -328,7 +331,7 @@ def test_deployments_are_looked_back_for_with_their_status_and_their_commits() -
     assert isinstance(staging, Change)
     assert (staging.status, staging.previous_version, staging.detail) == ("pending", "", "environment staging")
     assert {asked.headers["authorization"] for asked in door.asked} == {"Bearer ghp_token"}
-    assert [asked.method for asked in door.asked] == ["GET"] * 4
+    assert [asked.method for asked in door.asked] == ["GET"] * 6
 
 
 def test_services_of_one_repository_each_get_the_change() -> None:
@@ -346,7 +349,9 @@ def test_a_deployment_that_waited_for_its_approval_counts_from_when_it_began() -
             return 200, {}, STATUSES["9"]
         if "/4/statuses" in url:
             return 200, {}, [{"state": "inactive", "created_at": "2026-11-20T10:03:00Z"}]
-        return (200, {}, [waited, replaced]) if "deployments" in url else (200, {}, {"total_commits": 1})
+        if "compare" in url:
+            return 200, {}, {"total_commits": 1}
+        return 200, {}, [waited, replaced] if "deployments" in url else []
 
     (change,) = gather(FakeDoor(handler))
     assert isinstance(change, Change)
@@ -359,7 +364,7 @@ def test_a_deployment_that_waited_for_its_approval_counts_from_when_it_began() -
 
 def test_only_the_windows_deployments_are_told() -> None:
     def handler(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        if "statuses" in url:
+        if "/deployments?" not in url:
             return 200, {}, []
         return 200, {}, [deployment(3, NEW, "2026-11-20T10:15:07Z"), deployment(2, NEW, "2026-11-20T08:05:05Z")]
 
@@ -368,7 +373,7 @@ def test_only_the_windows_deployments_are_told() -> None:
 
 def test_pages_are_bounded() -> None:
     def handler(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        if "statuses" in url:
+        if "/deployments?" not in url:
             return 200, {}, []
         return 200, {}, [deployment(number, NEW, "2026-11-20T10:00:00Z") for number in range(50)]
 
@@ -380,6 +385,8 @@ def test_pages_are_bounded() -> None:
 
 def test_a_source_that_answers_in_part_leaves_gaps() -> None:
     def handler(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        if "/repos/shop/cart/pulls" in url:
+            return 403, {}, {}
         return (502, {}, "bad gateway") if "statuses" in url else answers(method, url, headers, body)
 
     where = scope(
@@ -398,6 +405,12 @@ def test_a_source_that_answers_in_part_leaves_gaps() -> None:
             "github",
             "deployments of shop/cart",
             "GitHub has no /repos/shop/cart/deployments, or the token may not read it (404)",
+        ),
+        Gap("github", "pull requests of shop/cart", "the token may not read /repos/shop/cart/pulls (403)"),
+        Gap(
+            "github",
+            "releases of shop/cart",
+            "GitHub has no /repos/shop/cart/releases, or the token may not read it (404)",
         ),
         Gap(
             "github",
@@ -461,12 +474,125 @@ def test_the_deadline_ends_the_questions() -> None:
     with pytest.raises(TimedOut):
         gather(FakeDoor(answers, seconds=0))
 
-    found = gather(FakeDoor(answers, seconds=2.5, cost=1.0))
+    found = gather(FakeDoor(answers, seconds=3.5, cost=1.0))
     assert [item.status for item in found if isinstance(item, Change)] == ["succeeded", ""]
     assert [item.question for item in found if isinstance(item, Gap)] == [
         f"commits of shop/payments {OLD}...{NEW}",
         "status of deployment 8 of shop/payments",
+        "releases of shop/payments",
     ]
+
+
+def pull(number: int, merged: str | None, sha: str, **more: object) -> dict[str, Any]:
+    base = {"ref": "main", "repo": {"default_branch": "main"}}
+    return {"number": number, "title": f"Change {number}", "user": {"login": "ada"}, "base": base,
+            "merged_at": merged, "merge_commit_sha": sha, "html_url": f"https://github.test/pull/{number}", **more}  # fmt: skip
+
+
+ALONE = "a" * 40
+
+
+def looking_at_merges(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    path = url.split("?", maxsplit=1)[0].removeprefix("http://github.test/api/v3/repos/shop/payments/")
+    known: dict[str, Any] = {
+        "pulls": [
+            pull(12, "2026-11-20T09:50:00Z", NEW),
+            pull(13, "2026-11-20T09:40:00Z", ALONE),
+            pull(14, None, "b" * 40),
+            pull(15, "2026-11-20T09:45:00Z", "c" * 40, base={"ref": "next", "repo": {"default_branch": "main"}}),
+            pull(11, "2026-11-18T09:40:00Z", "d" * 40),
+        ],
+        "pulls/13/files": [
+            {"filename": "db/pool.py", "additions": 1, "deletions": 2, "patch": "-size = 20\n+size = 5"}
+        ],
+        "releases": [
+            {"tag_name": "v3", "draft": True, "published_at": None},
+            {"tag_name": "v2.14.0", "name": "Smaller pool", "published_at": "2026-11-20T09:59:00Z", "prerelease": True},
+            {"tag_name": "v2.13.4", "name": "", "published_at": "2026-11-01T09:59:00Z"},
+        ],
+        "compare/v2.13.4...v2.14.0": {"total_commits": 3, "files": [{"filename": "a.py"}]},
+    }
+    return (200, {}, known[path]) if path in known else answers(method, url, headers, body)
+
+
+def test_what_was_merged_is_told_by_its_deployment_or_else_by_itself() -> None:
+    deployed, _, merged, released = (item for item in gather(FakeDoor(looking_at_merges)) if isinstance(item, Change))
+
+    assert deployed.detail == (
+        "environment production; #12 Change 12; 2 commits, 401 lines added and 1 removed, files pool.yaml, app.py"
+    )
+    assert merged == Change(
+        entity=Entity(EntityKind.SERVICE, "payments"),
+        kind=ChangeKind.OTHER,
+        at=1795167600.0,
+        title="shop/payments #13 Change 13",
+        source="github",
+        author="ada",
+        link="https://github.test/pull/13",
+        version=ALONE,
+        status="merged",
+        detail="pull request #13 Change 13 merged; 1 line added and 2 removed, files db/pool.py",
+        key=ALONE,
+        files=("db/pool.py",),
+        diff="+++ b/db/pool.py\n-size = 20\n+size = 5",
+    )
+    assert (released.title, released.version, released.previous_version, released.status, released.detail) == (
+        "payments released v2.14.0", "v2.14.0", "v2.13.4", "released",
+        "Smaller pool; pre-release; 3 commits, files a.py",
+    )  # fmt: skip
+    assert released.files == ("a.py",)
+
+
+def test_a_release_that_was_deployed_is_told_by_its_deployment() -> None:
+    def handler(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        if "/deployments?" in url:
+            return 200, {}, [deployment(9, NEW, "2026-11-20T10:01:00Z", ref="v2.14.0")]
+        return looking_at_merges(method, url, headers, body)
+
+    titles = [item.title for item in gather(FakeDoor(handler)) if isinstance(item, Change)]
+    # The deployments before this one are not known: what it brought besides its own commit is not either.
+    assert titles == ["shop/payments v2.14.0 to production", "shop/payments #13 Change 13"]
+
+
+def test_a_merged_pull_request_is_a_change_that_is_not_deployed_yet() -> None:
+    payload = json.loads((FIXTURES / "pull_request.closed.json").read_text())
+    event = parse("pull_request", payload)
+
+    assert (event.dedupe_key, event.event_type, event.service.repository) == (
+        "pull-request-279147437", "pull_request", "shop/payments",
+    )  # fmt: skip
+    assert event.change == Change(
+        entity=Entity(EntityKind.SERVICE, "payments"),
+        kind=ChangeKind.OTHER,
+        at=1795168680.0,
+        title="shop/payments #1211 Tune the connection pool",
+        source="github",
+        author="grace",
+        link="https://github.test/shop/payments/pull/1211",
+        version=NEW,
+        status="merged",
+        detail="pull request #1211 Tune the connection pool merged; 2 commits, 7 lines added and 3 removed",
+        key=NEW,
+    )
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner", "reason"),
+    [
+        ({"action": "opened"}, {}, "a pull request changes nothing until it is merged"),
+        ({}, {"merged": False, "merged_at": None}, "a pull request was closed and not merged"),
+        (
+            {},
+            {"base": {"ref": "next", "repo": {"default_branch": "main"}}},
+            "a pull request was merged into a branch that is not the default one",
+        ),
+    ],
+)
+def test_other_pull_requests_are_ignored(outer: dict[str, Any], inner: dict[str, Any], reason: str) -> None:
+    payload = json.loads((FIXTURES / "pull_request.closed.json").read_text()) | outer
+    payload["pull_request"] |= inner
+    event = parse("pull_request", payload)
+    assert (event.kind, event.reason) == (EventKind.IGNORED, reason)
 
 
 def test_without_a_repository_the_connections_own_are_asked() -> None:
