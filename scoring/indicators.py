@@ -45,6 +45,11 @@ _RATIO_FLOOR: Final = 0.002
 _DISK_FLOOR: Final = 16384.0
 # One percent of a resource is the grain of most exporters.
 _SHARE_FLOOR: Final = 0.01
+# Reports and nightly jobs take as long without harm.
+_TRANSACTION_FLOOR: Final = 30.0
+# An idle primary, or one large transaction, leaves a replica as far behind.
+_LAG_FLOOR: Final = 5.0
+_HIT_FLOOR: Final = 0.02
 
 _K = CauseKind
 # In the order in which people want to read them.
@@ -109,6 +114,24 @@ INDICATORS: Final[dict[str, Indicator]] = {
     "client_latency_p50": Indicator("median latency of its own calls", "calls", (), _LATENCY_FLOOR, inherited=True),
     "client_error_ratio": Indicator("error ratio of its own calls", "calls", (), _RATIO_FLOOR, inherited=True),
     "client_request_rate": Indicator("rate of its own calls", "calls", (), 0.05, inherited=True),
+    # What the exporters of databases and caches tell. That clients are refused says how full the server is; that they wait for
+    # one another, or for slow queries, is its own.
+    "refused_connections": Indicator("refused connections", "connections", (_K.DATABASE_CONNECTIONS,), event=True),
+    "lock_waits": Indicator("sessions that wait for locks", "locks", (_K.DATABASE_LOCKS,), 0.5),
+    "exclusive_locks": Indicator("exclusive locks on tables", "locks", (_K.DATABASE_LOCKS,), 0.5),
+    "deadlocks": Indicator("deadlocks", "locks", (_K.DATABASE_LOCKS,), event=True),
+    "query_time": Indicator("mean time of a query", "queries", (_K.DATABASE_SLOW_QUERY,), _LATENCY_FLOOR),
+    "slow_queries": Indicator("slow queries", "queries", (_K.DATABASE_SLOW_QUERY,), 0.05),
+    # Whoever waits, for a lock or for the disk, runs longer, and more run at once.
+    "running_queries": Indicator("queries running at once", "queries", (_K.DATABASE_SLOW_QUERY,), 2.0, inherited=True),
+    "longest_transaction": Indicator(
+        "longest transaction", "queries", (_K.DATABASE_SLOW_QUERY, _K.DATABASE_LOCKS), _TRANSACTION_FLOOR
+    ),
+    "blocked_clients": Indicator("blocked clients", "queries", (), 1.0, inherited=True),
+    "replication_lag": Indicator("replication lag", "replication", (_K.DATABASE_REPLICATION,), _LAG_FLOOR),
+    "replication_running": Indicator("running replication", "replication", (_K.DATABASE_REPLICATION,)),
+    "evictions": Indicator("evicted keys", "memory", (_K.MEMORY_SATURATION,), 1.0),
+    "cache_hit_ratio": Indicator("cache hit ratio", "cache", (_K.FAILING_DEPENDENCY,), _HIT_FLOOR, inherited=True),
     "fan_out": Indicator("calls made for each request", "calls", (_K.FAILING_DEPENDENCY,), 0.05, inherited=True),
 }
 
@@ -130,6 +153,13 @@ _FIRED: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
         ("availability", r"\bdown\b|unavailab|not.?ready|unhealthy|replica|unreachable|absent|rollout|probe"),
         ("connections", r"connection|\bpool\b"),
         ("threads", r"thread|goroutine"),
+        ("locks", r"dead.?lock|\block(s|ed|ing)?\b|lock.?(wait|timeout)|blocked (session|quer|transaction)"),
+        (
+            "queries",
+            r"slow.?quer|quer(y|ies).?(time|duration|latency)|long.?running.?(quer|transaction)|transaction.?(age|time|duration)",
+        ),
+        ("replication", r"replicati|replica.?lag|seconds.?behind|\bstandby\b"),
+        ("cache", r"cache.?(hit|miss)|hit.?(ratio|rate)|evict"),
         ("queue", r"queue|backlog|consumer.?lag|\blag\b"),
         ("node", r"\bnode"),
     )

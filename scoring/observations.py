@@ -84,7 +84,9 @@ class Series:
     cancelled_ratio, request_rate, cpu_usage, cpu_utilisation, cpu_throttling, memory_usage, memory_utilisation, disk_utilisation, disk_io,
     network_in, network_out, network_errors, restarts, replicas_unavailable, ready, connections, connection_wait,
     pool_utilisation, threads, queue_depth, saturation, node_ready, node_memory_available, node_disk_available, network_gap (what
-    a call took for its caller less what it took where it was answered), fan_out (calls made for each that came in), and with
+    a call took for its caller less what it took where it was answered), fan_out (calls made for each that came in), of databases
+    and caches refused_connections, lock_waits, exclusive_locks, deadlocks, query_time, slow_queries, running_queries,
+    longest_transaction, blocked_clients, replication_lag, replication_running, evictions and cache_hit_ratio, and with
     client_ before latency, error_ratio and request_rate what a service sees of all its own calls.
     `limit` is the hard limit of the indicator in the same unit, where one is known. `counts` are as many numbers as `values`:
     how many single measurements each value sums up, where the source knows.

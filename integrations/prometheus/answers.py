@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import numpy as np
 
+from integrations.prometheus import stores
 from integrations.prometheus.questions import Answers, Question, is_number
 from scoring.observations import Dependency, Entity, EntityKind, Gap, Series, Worse
 
@@ -51,7 +52,7 @@ def observations(
             yield Gap(SOURCE, question.query, f"kept {SERIES_PER_QUESTION} of {len(rows)} series")
         link = graph_link(external_url, question.query, start=start, end=end)
         for labels, (times, values) in rows[:SERIES_PER_QUESTION]:
-            entity = subject.entity if subject else _node(indicator, labels)
+            entity = _node(indicator, labels) if subject is None else _of(indicator, subject)
             peer = _peer(indicator, labels, subjects)
             if entity is None or (indicator.peer and (peer is None or peer.service == entity.service)):
                 continue
@@ -144,6 +145,10 @@ def _limit(indicator: Indicator, alternatives: list[Question], answers: Answers)
         if points is not None and points[1][-1] > 0:
             return float(points[1][-1])
     return None
+
+
+def _of(indicator: Indicator, subject: Subject) -> Entity:
+    return stores.entity(subject) if indicator.of == "store" else subject.entity
 
 
 def _node(indicator: Indicator, labels: Mapping[str, str]) -> Entity | None:

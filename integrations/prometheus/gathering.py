@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from integrations.base import Rejected, ServiceScope, SourceError, TooLarge
 from integrations.prometheus import pack as packs
+from integrations.prometheus import stores
 from integrations.prometheus.answers import SOURCE, missing, observations
 from integrations.prometheus.api import Api
 from integrations.prometheus.questions import ask, prepare
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from integrations.base import Door, Scope
     from integrations.prometheus import PrometheusCredentials
+    from integrations.prometheus.pack import Pack
     from scoring.observations import Observation, Window
 
 MAX_SERVICES = 20
@@ -42,7 +44,7 @@ def _asked(api: Api, credentials: PrometheusCredentials, scope: Scope, window: W
     for left_out in scope.services[MAX_SERVICES:]:
         yield Gap(SOURCE, f"metrics of {left_out.name}", f"asked about the first {MAX_SERVICES} services only")
     subjects = tuple(Subject(service) for service in services)
-    metrics = tuple(dict.fromkeys((*pack.metrics(), *counted(pack.metrics(of_service=True)))))
+    metrics = tuple(dict.fromkeys((*pack.metrics(), *counted(pack.metrics(of_service=True)), *stores.UP)))
     names: frozenset[str] | None
     try:
         names = api.metric_names(metrics, start=start, end=end)
@@ -54,6 +56,13 @@ def _asked(api: Api, credentials: PrometheusCredentials, scope: Scope, window: W
         subjects = identified(subjects, api, names, pack.metrics(of_service=True), start=start, end=end)
     except SourceError as error:
         yield Gap(SOURCE, "which labels name the services", error.reason)
+    if names is None or not names.isdisjoint(stores.UP):
+        try:
+            subjects = stores.found(subjects, api, start=start, end=end)
+            if names is not None and any(one.exporter for one in subjects):
+                names |= api.metric_names(_of_exporters(pack, subjects), start=start, end=end)
+        except SourceError as error:
+            yield Gap(SOURCE, "which exporters speak of databases", error.reason)
     questions = prepare(pack, subjects, names, _durations(window, step))
     answers = ask(api, questions, start=start, end=end, step=step)
     if questions and answers.failures and not answers.results:
@@ -66,6 +75,11 @@ def _asked(api: Api, credentials: PrometheusCredentials, scope: Scope, window: W
     yield from missing(answers, subjects, tuple(dict.fromkeys(golden)))
     for warning in api.warnings:
         yield Gap(SOURCE, "completeness of the answers", warning)
+
+
+def _of_exporters(pack: Pack, subjects: tuple[Subject, ...]) -> tuple[str, ...]:
+    sorts = tuple(f"{sort}_" for one in subjects for sort in one.exporters)
+    return tuple(name for name in pack.metrics(of_stores=True) if name.startswith(sorts))
 
 
 def step_of(window: Window, wanted: int | None) -> int:

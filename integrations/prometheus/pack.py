@@ -15,7 +15,7 @@ from scoring.observations import Worse
 
 PLACEHOLDERS = frozenset({
     "service", "pods", "deployment", "statefulset", "daemonset", "hpa", "claims", "istio", "istio_source",
-    "name", "name_regex", "namespace", "workload", "rate", "step", "window",
+    "exporter", "name", "name_regex", "namespace", "workload", "rate", "step", "window",
 })  # fmt: skip
 MAX_TEXT = 64 * 1024
 MAX_ENTRIES = 100
@@ -40,7 +40,7 @@ class Indicator(BaseModel):
     key: Word = ""
     unit: Unit
     worse: Worse = Worse.HIGH
-    of: Literal["service", "node"] = "service"
+    of: Literal["service", "store", "node"] = "service"
     golden: Literal["", "latency", "error", "traffic"] = ""
     counter: bool = False
     queries: tuple[Expression, ...] = Field(min_length=1, max_length=40)
@@ -98,11 +98,15 @@ class Pack(BaseModel):
             seen.add(indicator.key)
         return self
 
-    def metrics(self, *, of_service: bool = False) -> tuple[str, ...]:
-        """Return the names of all metrics that the pack reads, or only of those found by the service's own labels."""
+    def metrics(self, *, of_service: bool = False, of_stores: bool = False) -> tuple[str, ...]:
+        """Return the names of the metrics that the pack reads.
+
+        All but those of exporters of databases; `of_stores` these alone; `of_service` those found by the service's own labels.
+        """
         return tuple(sorted({
             metric
             for indicator in self.indicators
+            if (indicator.of == "store") == of_stores
             for expression in (*indicator.queries, *indicator.limit)
             if not of_service or "$service" in expression
             for metric in metrics_of(expression)
@@ -183,4 +187,8 @@ def _explain(error: ValidationError, raw: dict[str, Any]) -> str:
 @cache
 def builtin() -> Pack:
     """Return the pack that comes with the product."""
-    return parse(resources.files(__package__).joinpath("queries.yaml").read_text(encoding="utf-8"))
+    files = resources.files(__package__)
+    services, stores = (
+        parse(files.joinpath(name).read_text(encoding="utf-8")) for name in ("queries.yaml", "stores.yaml")
+    )
+    return services.extended(stores)

@@ -53,10 +53,16 @@ def prepare(
     questions = [
         question
         for indicator in ordered
-        for subject in (subjects if indicator.of == "service" else (None,))
+        for subject in _asked_about(indicator, subjects)
         for question in _of(indicator, subject, names, durations)
     ]
     return questions[:MAX_QUESTIONS]
+
+
+def _asked_about(indicator: Indicator, subjects: tuple[Subject, ...]) -> tuple[Subject | None, ...]:
+    if indicator.of == "node":
+        return (None,)
+    return tuple(one for one in subjects if one.exporter) if indicator.of == "store" else subjects
 
 
 def _of(
@@ -74,9 +80,15 @@ def _of(
                 continue
             if names is not None and not set(metrics) <= names:
                 continue
+            if subject and "$exporter" in expression and not _is_of(subject.exporters, metrics):
+                continue
             if own is not None and "$service" in expression and not own.intersection(metrics):
                 continue
             yield Question(indicator, subject, template.substitute(values), rank, is_limit)
+
+
+def _is_of(exporters: frozenset[str], metrics: tuple[str, ...]) -> bool:
+    return any(metric.startswith(f"{sort}_") for sort in exporters for metric in metrics)
 
 
 def is_number(expression: str) -> bool:

@@ -27,12 +27,15 @@ class Subject:
     """Hold one service, the matchers that find its own metrics ("" where none do), and the metrics it was seen to have.
 
     `metrics` is None where nobody looked: then every convention is asked for. `tried` are matchers that found nothing.
+    `exporter` are the matchers of the exporters that speak of it as a database, and `exporters` of which sorts these are.
     """
 
     scope: ServiceScope
     matchers: str = ""
     metrics: frozenset[str] | None = None
     tried: tuple[str, ...] = ()
+    exporter: str = ""
+    exporters: frozenset[str] = frozenset()
 
     @property
     def entity(self) -> Entity:
@@ -69,6 +72,8 @@ class Subject:
             found["istio_source"] += f',source_workload_namespace="{found["namespace"]}"'
         if self.matchers:
             found["service"] = self.matchers
+        if self.exporter:
+            found["exporter"] = self.exporter
         return found
 
 

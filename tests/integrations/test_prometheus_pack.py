@@ -14,13 +14,22 @@ STANDARD_WORDS = {
     "replicas_unavailable", "ready", "connections", "connection_wait", "pool_utilisation", "threads", "queue_depth", "saturation",
     "node_ready", "node_memory_available", "node_disk_available",
 }  # fmt: skip
+OF_STORES = {
+    "refused_connections", "lock_waits", "exclusive_locks", "deadlocks", "query_time", "slow_queries", "running_queries",
+    "longest_transaction", "blocked_clients", "replication_lag", "replication_running", "evictions", "cache_hit_ratio",
+}  # fmt: skip
 
 
 def test_the_built_in_pack_speaks_in_standard_words_and_covers_them_all() -> None:
     names = {indicator.name for indicator in builtin().indicators}
 
-    assert names == STANDARD_WORDS | {"oom_kills"}
-    assert [one.key for one in builtin().indicators if one.golden] == ["latency_p95", "error_ratio", "request_rate"]
+    assert names == STANDARD_WORDS | OF_STORES | {"oom_kills"}
+    assert [one.key for one in builtin().indicators if one.golden] == [
+        "latency_p95",
+        "error_ratio",
+        "request_rate",
+        "store_request_rate",
+    ]
 
 
 def test_it_knows_which_metrics_a_query_reads() -> None:
