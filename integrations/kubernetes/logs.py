@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import re
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from integrations.base import SourceError
@@ -13,7 +11,8 @@ from integrations.cluster import fields
 from integrations.cluster.pods import is_ready
 from integrations.kubernetes.api import Forbidden, NotFound
 from integrations.kubernetes.snapshot import PODS, SIDE_BY_SIDE, SOURCE
-from scoring.observations import Entity, EntityKind, Gap, LogPattern
+from integrations.templates import Line, Tallies, onset_of
+from scoring.observations import EntityKind, Gap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,50 +20,12 @@ if TYPE_CHECKING:
     from integrations.kubernetes.api import Api, Object
     from integrations.kubernetes.ownership import Owners
     from integrations.kubernetes.snapshot import Snapshot
-    from scoring.observations import Observation, Window
+    from scoring.observations import Entity, Observation, Window
 
 MAX_CONTAINERS = 16
 HEALTHY_PODS_PER_SERVICE = 2
 TAIL_LINES = 200
 LIMIT_BYTES = 256 * 1024
-MAX_PATTERNS = 12
-# Alerts fire minutes after what they tell of began.
-ONSET_LEAD = 300.0
-_MAX_LINE = 1000
-
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_MASKS = (
-    (re.compile(r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b"), "<uuid>"),
-    (re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?"), "<time>"),
-    (re.compile(r"\b\d\d:\d\d:\d\d(?:[.,]\d+)?\b"), "<time>"),
-    (re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+"), "<email>"),
-    (re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b"), "<address>"),
-    (re.compile(r"\b0x[0-9a-fA-F]+\b"), "<hex>"),
-    (re.compile(r"\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{8,}\b"), "<hex>"),
-    (re.compile(r"(?<![\w<])-?\d+(?:[.,]\d+)*"), "<n>"),
-)  # fmt: skip
-_LEVEL = re.compile(r"\b(FATAL|CRITICAL|PANIC|ERROR|ERR|WARN(?:ING)?|INFO|DEBUG|TRACE)\b", re.IGNORECASE)
-_TROUBLE = re.compile(
-    r"error|exception|fail|fatal|panic|timed? ?out|timeout|refused|denied|unavailable|exhausted|unreachable|"
-    r"reset by peer|out of memory|oom|killed|deadlock|too many|no route|cannot|could not|unable|"
-    r"traceback|rejected|expired|corrupt",
-    re.IGNORECASE,
-)
-_LEVELS = {"err": "error", "warning": "warn", "critical": "fatal", "panic": "fatal"}
-
-
-@dataclass(slots=True)
-class Tally:
-    """Count one template of one service's logs."""
-
-    entity: Entity
-    template: str
-    level: str
-    example: str
-    query: str
-    before: int = 0
-    during: int = 0
-    times: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +47,10 @@ class Want:
 
 def patterns(api: Api, snapshot: Snapshot, owners: Owners, window: Window) -> Iterator[Observation]:
     """Yield the templates that tell of trouble in the logs of failing containers and of the services in scope."""
-    onset = window.alert_at - window.alert_for - ONSET_LEAD
+    onset = onset_of(window)
     wants = list(wanted(snapshot.of(PODS), owners, window))
-    tallies: dict[tuple[Entity, str], Tally] = {}
-    spans: dict[Entity, list[float]] = {}
+    tallies = Tallies(onset)
+    earliest: dict[Entity, float] = {}
     failures: dict[str, list[SourceError]] = {}
     if len(wants) > MAX_CONTAINERS:
         yield Gap(SOURCE, "logs", f"read the logs of {MAX_CONTAINERS} of {len(wants)} containers")
@@ -100,21 +61,14 @@ def patterns(api: Api, snapshot: Snapshot, owners: Owners, window: Window) -> It
                 if not _is_normal(text):
                     failures.setdefault(fields.namespace(want.pod), []).append(text)
                 continue
-            _count(text, want, onset, window, tallies, spans)
+            _count(text, want, window, tallies, earliest)
     yield from (_gap(namespace, errors) for namespace, errors in sorted(failures.items()))
-    by_entity: dict[Entity, list[Tally]] = {}
-    for tally in tallies.values():
-        by_entity.setdefault(tally.entity, []).append(tally)
-    for entity, own in sorted(by_entity.items()):
-        own.sort(key=lambda one: (one.level not in {"fatal", "error"}, -one.during, -one.before, one.template))
-        earliest = min(spans[entity])
-        for tally in own[:MAX_PATTERNS]:
-            yield LogPattern(
-                entity=entity, template=tally.template, count_before=tally.before, count_during=tally.during,
-                source=SOURCE,                seconds_before=max(0.0, onset - max(window.start, earliest)),
-                seconds_during=max(0.0, window.end - max(onset, earliest)), level=tally.level,
-                first_seen=min(tally.times), last_seen=max(tally.times), example=tally.example, query=tally.query,
-            )  # fmt: skip
+    # A log that was cut off or began late tells of less time than the window.
+    seconds = {
+        entity: (max(0.0, onset - max(window.start, first)), max(0.0, window.end - max(onset, first)))
+        for entity, first in earliest.items()
+    }
+    yield from tallies.patterns(SOURCE, seconds)
 
 
 def wanted(all_pods: list[Object], owners: Owners, window: Window) -> Iterator[Want]:
@@ -138,33 +92,6 @@ def wanted(all_pods: list[Object], owners: Owners, window: Window) -> Iterator[W
         main = next((one for one in statuses if fields.text(one, "name") == owners.workload_of(pod)), None)
         for status in [main] if main else statuses[:1]:
             yield from _of_container(pod, status, entity, window.start)
-
-
-def mask(line: str) -> tuple[str, str]:
-    """Return a line's template and level; of a JSON line only its message counts."""
-    message, level = _COLOUR.sub("", line), ""
-    if line.startswith("{"):
-        try:
-            record = json.loads(line)
-        except ValueError:
-            record = None
-        if isinstance(record, dict):
-            message = next((str(record[key]) for key in ("message", "msg", "event", "error") if record.get(key)), line)
-            level = next((str(record[key]) for key in ("level", "severity", "lvl") if record.get(key)), "")
-    if not level:
-        found = _LEVEL.search(message[:120])
-        level = found[1] if found else ""
-    level = level.lower()
-    for pattern, word in _MASKS:
-        message = pattern.sub(word, message)
-    return " ".join(message.split())[:300], _LEVELS.get(level, level)
-
-
-def is_telling(template: str, level: str) -> bool:
-    """Say whether a line tells of trouble, by its level or by its words."""
-    return level in {"fatal", "error", "warn"} or (
-        level not in {"debug", "trace"} and _TROUBLE.search(template) is not None
-    )
 
 
 def _is_unwell(pod: Object) -> bool:
@@ -219,29 +146,11 @@ def _gap(namespace: str, errors: list[SourceError]) -> Gap:
     return Gap(SOURCE, f"logs in {namespace}", f"{len(errors)} of the logs could not be read: {errors[0].reason}")
 
 
-def _count(
-    text: str,
-    want: Want,
-    onset: float,
-    window: Window,
-    tallies: dict[tuple[Entity, str], Tally],
-    spans: dict[Entity, list[float]],
-) -> None:
+def _count(text: str, want: Want, window: Window, tallies: Tallies, earliest: dict[Entity, float]) -> None:
     for raw in text.splitlines():
         stamp, _, line = raw.partition(" ")
         at = fields.seconds(stamp)
         if at is None or not line.strip() or not window.start <= at <= window.end:
             continue
-        spans.setdefault(want.entity, []).append(at)
-        line = line.strip()[:_MAX_LINE]
-        template, level = mask(line)
-        if not is_telling(template, level):
-            continue
-        tally = tallies.setdefault(
-            (want.entity, template), Tally(want.entity, template, level, example=line[:300], query=want.query)
-        )
-        tally.times.append(at)
-        if at < onset:
-            tally.before += 1
-        else:
-            tally.during += 1
+        earliest[want.entity] = min(at, earliest.get(want.entity, at))
+        tallies.count(want.entity, Line(at, line), query=want.query)

@@ -11,8 +11,10 @@ from urllib.parse import urlencode
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from integrations.base import Look, Rejected, Seen
+from integrations.matchers import quoted
 from integrations.prometheus.api import Api
-from integrations.prometheus.subjects import Subject, identified, quoted
+from integrations.prometheus.subjects import Subject, identified
+from integrations.questions import in_scope
 
 if TYPE_CHECKING:
     from integrations.base import Door, Scope
@@ -77,10 +79,7 @@ def look(
 
     :raises SourceError: where the service is not in scope, or Prometheus does not answer.
     """
-    service = next((one for one in scope.services if one.name == arguments.service), None)
-    if service is None:
-        known = ", ".join(one.name for one in scope.services[:30]) or "none"
-        raise Rejected(f"service {arguments.service!r} is outside this incident; known are: {known}", retryable=False)
+    service = in_scope(scope, arguments.service)
     with Api(door, credentials) as api:
         wanted = (arguments.metric,) if isinstance(arguments, Metric) else credentials.pack().metrics(of_service=True)
         start = window.end - 3600

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from integrations.matchers import POD_SUFFIX, equal, quoted
 from scoring.observations import Entity, EntityKind
 
 if TYPE_CHECKING:
@@ -14,10 +15,6 @@ if TYPE_CHECKING:
     from integrations.base import ServiceScope
     from integrations.prometheus.api import Api
 
-# Kubernetes makes the random parts of pod names from these letters alone (k8s.io/apimachinery/pkg/util/rand), so
-# `payments-worker-7f65d78dcf-xv6cx` is not taken for a pod of `payments`.
-_RANDOM = "[bcdf-hj-np-tv-xz0-9]"
-POD_SUFFIX = f"-(?:{_RANDOM}{{5,10}}-[a-z0-9]{{5}}|{_RANDOM}{{5}}|[0-9]{{1,4}})"
 IDENTIFYING = ("service", "job", "app", "service_name", "app_kubernetes_io_name", "container")
 WORKLOAD = "copilot_workload"
 
@@ -75,11 +72,6 @@ class Subject:
         if self.exporter:
             found["exporter"] = self.exporter
         return found
-
-
-def quoted(text: str) -> str:
-    """Escape text for a double-quoted PromQL string."""
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
 def bare_selector(selector: str) -> str:
@@ -165,7 +157,7 @@ def _options(subject: Subject) -> list[tuple[str, Mapping[str, str]]]:
         for word in dict.fromkeys((name, workload)):
             for label in IDENTIFYING:
                 labels = {**space, label: word}
-                options.append((",".join(f'{key}="{quoted(value)}"' for key, value in labels.items()), labels))
+                options.append((equal(labels), labels))
     if namespace:
         # OpenTelemetry's `service.namespace` and `service.name` become one job.
         job = f"{namespace}/{name}"

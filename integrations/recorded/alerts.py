@@ -7,10 +7,10 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from integrations.kubernetes.logs import is_telling, mask
 from integrations.recorded.columns import meaning
 from integrations.recorded.files import number
 from integrations.recorded.traces import seconds
+from integrations.templates import is_telling, mask
 from scoring.observations import Dependency, LogPattern, Note, State
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from integrations.kubernetes.logs import is_telling, mask
 from integrations.recorded.files import number
 from integrations.recorded.traces import minute_of, seconds
+from integrations.templates import is_telling, mask
 from scoring.observations import LogPattern
 
 if TYPE_CHECKING:

@@ -33,7 +33,7 @@ from integrations.base import (
     SourceError,
 )
 from integrations.registry import integrations
-from scoring.observations import Change, Gap, Note, Series, Window
+from scoring.observations import Change, Gap, LogPattern, Note, Series, Window
 from tests.integrations.door import Answer, FakeDoor, unreachable
 
 if TYPE_CHECKING:
@@ -146,6 +146,8 @@ def times_of(observation: Observation) -> list[float]:
             return [float(moment) for moment in observation.times]
         case Change() | Note():
             return [observation.at]
+        case LogPattern():
+            return [moment for moment in (observation.first_seen, observation.last_seen) if moment is not None]
         case _:
             return []
 

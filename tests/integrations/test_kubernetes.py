@@ -17,9 +17,9 @@ from integrations.base import Scope, ServiceScope, SourceError, TimedOut, TooLar
 from integrations.cluster import quantity
 from integrations.cluster.events import read
 from integrations.kubernetes import Kubernetes, KubernetesCredentials
-from integrations.kubernetes.logs import mask
 from integrations.kubernetes.rollouts import differences
 from integrations.kubernetes.snapshot import CLUSTER_WIDE, NAMESPACED
+from integrations.templates import mask
 from scoring.observations import (
     Change,
     ChangeKind,

@@ -1,0 +1,23 @@
+"""Label matchers, as Prometheus and Loki write them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Kubernetes makes the random parts of pod names from these letters alone (k8s.io/apimachinery/pkg/util/rand), so
+# `payments-worker-7f65d78dcf-xv6cx` is not taken for a pod of `payments`.
+_RANDOM = "[bcdf-hj-np-tv-xz0-9]"
+POD_SUFFIX = f"-(?:{_RANDOM}{{5,10}}-[a-z0-9]{{5}}|{_RANDOM}{{5}}|[0-9]{{1,4}})"
+
+
+def quoted(text: str) -> str:
+    """Escape text for a double-quoted string of PromQL or LogQL."""
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def equal(labels: Mapping[str, str]) -> str:
+    """Return matchers that ask for equal labels, without braces."""
+    return ",".join(f'{label}="{quoted(value)}"' for label, value in labels.items())
