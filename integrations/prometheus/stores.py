@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from integrations.prometheus.subjects import POD_SUFFIX, Subject, bare_selector, quoted
+from integrations.matchers import POD_SUFFIX, quoted
+from integrations.prometheus.subjects import Subject, bare_selector
 from scoring.observations import Entity, EntityKind
 from scoring.stores import is_store
 
