@@ -103,6 +103,10 @@ format: install-dev ## Format the code
 integration-pages: install-dev ## Write docs/integrations from the integrations' classes
 	@$(BIN)/python -m integrations.pages docs/integrations
 
+.PHONY: openapi
+openapi: install-dev ## Write the description of the REST API anew (docs/api/openapi.json)
+	@COPILOT_SECRET_KEYS=only-for-describing-the-api-never-for-secrets $(BIN)/python -m copilot.web.api docs/api/openapi.json
+
 .PHONY: record-demo
 record-demo: install-dev ## Record the demo's incident anew, from a real Prometheus and a real Kubernetes API (needs test-deps)
 	@$(BIN)/python -m tests.e2e.record_shop copilot/replay/shop.json.gz

@@ -31,6 +31,7 @@ def make_api() -> FastAPI:
 
     from copilot.faces import faces
     from copilot.web import health, webhooks
+    from copilot.web.api import application as rest
     from integrations import registry
 
     # An integration that cannot be imported stops the boot here, not at the first webhook.
@@ -38,6 +39,7 @@ def make_api() -> FastAPI:
     application = FastAPI(title="SRE Copilot", docs_url=None, redoc_url=None, openapi_url=None)
     application.include_router(health.router)
     application.include_router(webhooks.router)
+    application.mount(rest.PATH, rest.make())
     for face in faces():
         routes = face.routes()
         if routes is not None:

@@ -24,6 +24,7 @@ MENU = {
     "Delivery": "Deliveries",
     "Question": "Questions",
     "ModelCall": "Model calls",
+    "ApiToken": "API tokens",
     "AuditEntry": "Audit log",
     "Tenant": "Tenants and people",
     "User": "Logins",

@@ -20,6 +20,7 @@ from copilot.cli import (
     services,
     socket,
     tenants,
+    tokens,
     up,
 )
 from copilot.cli.session import Problem, find_installation
@@ -28,6 +29,7 @@ COMMANDS = (
     up,
     demo,
     tenants,
+    tokens,
     connect,
     services,
     doctor,

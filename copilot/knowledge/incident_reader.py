@@ -64,8 +64,8 @@ def find(tenant_id: UUID, number: int) -> UUID:
     return found
 
 
-def read(tenant_id: UUID, incident_id: UUID) -> Briefing:
-    """Return the incident with its newest run, as it now stands.
+def read(tenant_id: UUID, incident_id: UUID, *, run_id: UUID | None = None) -> Briefing:
+    """Return the incident with its newest run, as it now stands, or as it stood with one of its runs.
 
     :raises NoSuchIncident: where there is none.
     """
@@ -73,13 +73,16 @@ def read(tenant_id: UUID, incident_id: UUID) -> Briefing:
         incident = Incident.objects.select_related("service").filter(id=incident_id).first()
         if incident is None:
             raise NoSuchIncident(f"there is no incident {incident_id}")
-        run = incident.runs.order_by("-sequence").first()
+        runs = incident.runs.filter(id=run_id) if run_id else incident.runs.order_by("-sequence")
+        run = runs.first()
         return _briefing(incident, run)
 
 
 def _briefing(incident: Incident, run: Run | None) -> Briefing:
     ranked = list(
-        RankingRecord.objects.filter(run__incident=incident).select_related("run").order_by("-run__sequence")[:2]
+        RankingRecord.objects.filter(run__incident=incident, run__sequence__lte=run.sequence if run else 0)
+        .select_related("run")
+        .order_by("-run__sequence")[:2]
     )
     ranking = ranked[0] if ranked else None
     # What is shown while a later look is under way is what the last finished one found.

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import TYPE_CHECKING
+
+from copilot.knowledge.markdown import at, length, said
 
 if TYPE_CHECKING:
     from copilot.knowledge.briefing import Briefing, HypothesisLine, TimelineLine
     from scoring.evidence import Evidence
 
-_MARKUP = re.compile(r"([\\`*_\[\]<>#|~])")
 MOST_LINES = 80
 FILL_IN = "_To be filled in._"
 
@@ -19,8 +19,8 @@ FILL_IN = "_To be filled in._"
 def draft(briefing: Briefing) -> str:
     """Return the draft of an incident; times are in UTC, and what outsiders wrote has its Markdown escaped."""
     parts = [
-        f"# Post-mortem: INC-{briefing.number} {_said(briefing.service)}",
-        f"**{_said(briefing.title)}**",
+        f"# Post-mortem: INC-{briefing.number} {said(briefing.service)}",
+        f"**{said(briefing.title)}**",
         "_Draft, made by SRE Copilot from the incident's record. All times in UTC. Blameless: it asks what, not who._",
         _facts(briefing),
         "## Summary",
@@ -53,40 +53,21 @@ def helping_changes(briefing: Briefing) -> list[Evidence]:
     return list(told.values())
 
 
-def _said(words: str, limit: int = 400) -> str:
-    """Return an outsider's words in one line, inert in Markdown."""
-    kept = "".join(one for one in words if one.isspace() or unicodedata.category(one) not in {"Cc", "Cf", "Cs"})
-    line = " ".join(kept.split())
-    cut = line if len(line) <= limit else f"{line[: limit - 1]}…"
-    return _MARKUP.sub(r"\\\1", cut).replace("@", "@\u200b").replace("://", ":\u200b//")
-
-
-def _at(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
-
-
-def _length(seconds: float) -> str:
-    minutes = round(abs(seconds) / 60)
-    if minutes < 1:
-        return f"{abs(seconds):.0f} s"
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
-
-
 def _facts(briefing: Briefing) -> str:
-    rows = [("Began", _at(briefing.started_at))]
+    rows = [("Began", at(briefing.started_at))]
     if briefing.seconds:
         rows.append(("First hypotheses", f"after {briefing.seconds:.0f} s"))
     if briefing.acknowledged_at:
-        by = f" by {_said(briefing.acknowledged_by, 80)}" if briefing.acknowledged_by else ""
-        waited = _length((briefing.acknowledged_at - briefing.started_at).total_seconds())
+        by = f" by {said(briefing.acknowledged_by, 80)}" if briefing.acknowledged_by else ""
+        waited = length((briefing.acknowledged_at - briefing.started_at).total_seconds())
         rows.append(("Acknowledged", f"after {waited}{by}"))
     if briefing.resolved_at:
-        by = f" by {_said(briefing.resolved_by, 80)}" if briefing.resolved_by else ""
-        rows.append(("Resolved", f"{_at(briefing.resolved_at)}{by}"))
-        rows.append(("Lasted", _length((briefing.resolved_at - briefing.started_at).total_seconds())))
+        by = f" by {said(briefing.resolved_by, 80)}" if briefing.resolved_by else ""
+        rows.append(("Resolved", f"{at(briefing.resolved_at)}{by}"))
+        rows.append(("Lasted", length((briefing.resolved_at - briefing.started_at).total_seconds())))
     else:
         rows.append(("Status", briefing.status))
-    grave = [_said(one, 40) for one in (briefing.severity, briefing.priority) if one]
+    grave = [said(one, 40) for one in (briefing.severity, briefing.priority) if one]
     if grave:
         rows.append(("Severity", ", ".join(grave)))
     if briefing.url:
@@ -102,29 +83,29 @@ def _confirmed(briefing: Briefing) -> tuple[str, HypothesisLine | None]:
 def _summary(briefing: Briefing) -> str:
     cause, _ = _confirmed(briefing)
     first = briefing.symptoms[0].statement if briefing.symptoms else briefing.title
-    sentences = [f"{_said(briefing.service)} was paged at {_at(briefing.started_at)}: {_said(first).rstrip('.')}."]
+    sentences = [f"{said(briefing.service)} was paged at {at(briefing.started_at)}: {said(first).rstrip('.')}."]
     if cause:
-        sentences.append(f"The cause: {_said(cause).rstrip('.')}.")
+        sentences.append(f"The cause: {said(cause).rstrip('.')}.")
     elif briefing.hypotheses:
         lead = briefing.hypotheses[0]
         sentences.append(
-            f"The cause was not confirmed; the strongest lead ({lead.low:.2f}–{lead.high:.2f}): {_said(lead.statement).rstrip('.')}."
+            f"The cause was not confirmed; the strongest lead ({lead.low:.2f}–{lead.high:.2f}): {said(lead.statement).rstrip('.')}."
         )
     if briefing.resolved_at:
-        lasted = _length((briefing.resolved_at - briefing.started_at).total_seconds())
+        lasted = length((briefing.resolved_at - briefing.started_at).total_seconds())
         sentences.append(f"It was resolved after {lasted}.")
     return " ".join(sentences)
 
 
 def _impact(briefing: Briefing) -> str:
-    lines = [f"- {_said(one.statement)} ({one.id}, {_said(one.source, 40)})" for one in briefing.symptoms[:6]]
+    lines = [f"- {said(one.statement)} ({one.id}, {said(one.source, 40)})" for one in briefing.symptoms[:6]]
     lines.append(f"- Customers affected, and how: {FILL_IN}")
     return "\n".join(lines)
 
 
 def _timeline(lines: tuple[TimelineLine, ...]) -> str:
     rows = [
-        f"| {one.at.astimezone(UTC):%Y-%m-%d %H:%M:%S} | {_said(one.text)} | {_said(one.source, 40)} |"
+        f"| {one.at.astimezone(UTC):%Y-%m-%d %H:%M:%S} | {said(one.text)} | {said(one.source, 40)} |"
         for one in lines[:MOST_LINES]
     ]
     if len(lines) > MOST_LINES:
@@ -136,29 +117,29 @@ def _cause(briefing: Briefing) -> str:
     cause, hypothesis = _confirmed(briefing)
     known = {one.id: one for one in briefing.evidence}
     if cause:
-        by = f", confirmed by {_said(briefing.confirmed_by, 80)}" if briefing.confirmed_by else ""
-        lines = [f"{_said(cause)}{by}."]
+        by = f", confirmed by {said(briefing.confirmed_by, 80)}" if briefing.confirmed_by else ""
+        lines = [f"{said(cause)}{by}."]
         if hypothesis:
             words = briefing.confirmed_words
-            lines += [f"In their words: {_said(words)}"] if words and words != cause else []
+            lines += [f"In their words: {said(words)}"] if words and words != cause else []
             lines += _cited("Evidence for it", hypothesis.supporting, known)
             lines += _cited("Evidence against it", hypothesis.contradicting, known)
         return "\n".join(lines)
     lines = [f"Not confirmed. {FILL_IN}"]
     for one in briefing.hypotheses[:3]:
-        lines.append(f"- {one.low:.2f}–{one.high:.2f}: {_said(one.statement)}")
+        lines.append(f"- {one.low:.2f}–{one.high:.2f}: {said(one.statement)}")
     return "\n".join(lines)
 
 
 def _cited(title: str, references: tuple[str, ...], known: dict[str, Evidence]) -> list[str]:
     found = [known[one] for one in references if one in known][:8]
-    lines = [f"- {one.id}: {_said(one.statement)} ({_said(one.source, 40)})" for one in found]
+    lines = [f"- {one.id}: {said(one.statement)} ({said(one.source, 40)})" for one in found]
     return ["", f"{title}:", "", *lines] if lines else []
 
 
 def _helped(briefing: Briefing) -> str:
     lines = [
-        f"- {_said(one.statement)}{f' by {_said(one.author, 60)}' if one.author else ''}, before it was resolved"
+        f"- {said(one.statement)}{f' by {said(one.author, 60)}' if one.author else ''}, before it was resolved"
         for one in helping_changes(briefing)[:6]
     ]
     lines.append(f"- What ended it, and what made it shorter or longer: {FILL_IN}")
@@ -166,8 +147,8 @@ def _helped(briefing: Briefing) -> str:
 
 
 def _unseen(briefing: Briefing) -> str:
-    lines = [f"- {_said(one)}" for one in briefing.gaps[:10]]
-    lines += [f"- {_said(one.name, 60)}: {_said(one.detail)}" for one in briefing.sources if one.status == "failed"]
+    lines = [f"- {said(one)}" for one in briefing.gaps[:10]]
+    lines += [f"- {said(one.name, 60)}: {said(one.detail)}" for one in briefing.sources if one.status == "failed"]
     return "\n".join(dict.fromkeys(lines)) or "All sources that were asked have answered."
 
 
@@ -178,14 +159,14 @@ def _follow_ups(briefing: Briefing) -> str:
     if not cause:
         tasks.append("Confirm the cause in the incident's thread, so that the next incident like it is ranked better")
     if hypothesis and hypothesis.cause_kind in {"bad deploy", "config change"}:
-        tasks.append(f"Let a check before or during rollout find this: {_said(hypothesis.statement, 200)}")
+        tasks.append(f"Let a check before or during rollout find this: {said(hypothesis.statement, 200)}")
     if not dict(briefing.labels).get("runbook_url"):
         tasks.append("Give the alert a runbook (annotation `runbook_url`)")
     if not briefing.service_is_known:
-        tasks.append(f"Set the service {_said(briefing.service, 80)} up, so that its sources can be asked")
+        tasks.append(f"Set the service {said(briefing.service, 80)} up, so that its sources can be asked")
     if briefing.symptoms and all(one.direction.value != "for" for one in briefing.symptoms):
         tasks.append("Check the alert's threshold: its own symptom was not seen as a fault")
-    tasks += [f"Make it visible: {_said(one, 200)}" for one in briefing.gaps[:3]]
+    tasks += [f"Make it visible: {said(one, 200)}" for one in briefing.gaps[:3]]
     if briefing.similar:
         numbers = ", ".join(f"INC-{one.number}" for one in briefing.similar[:3])
         tasks.append(f"It resembles {numbers}: see whether their follow-ups were done")

@@ -13,11 +13,13 @@ from copilot.models.related import RelatedAlert
 from copilot.models.run import Run, SourceCall, SourceStatus, Stage, StageResult
 from copilot.models.service import Service, ServiceDependency
 from copilot.models.tenant import Membership, Role, Tenant
+from copilot.models.token import ApiToken, KeptAnswer, Scope
 from copilot.models.usage import ModelCall
 
 __all__ = [
     "AnswerFeedback",
     "AnsweredBy",
+    "ApiToken",
     "AuditEntry",
     "ChangeRecord",
     "Confirmation",
@@ -33,6 +35,7 @@ __all__ = [
     "Incident",
     "IncidentCounter",
     "IncidentStatus",
+    "KeptAnswer",
     "Membership",
     "ModelCall",
     "Question",
@@ -42,6 +45,7 @@ __all__ = [
     "RelatedAlert",
     "Role",
     "Run",
+    "Scope",
     "Service",
     "ServiceDependency",
     "SourceCall",

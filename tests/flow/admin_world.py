@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.auth import get_user_model
 from django.utils import timezone
 
-from copilot import connections
+from copilot import connections, tokens
 from copilot.guard.tenancy import tenant_scope
 from copilot.models import (
+    ApiToken,
     AuditEntry,
     ChangeRecord,
     Confirmation,
@@ -33,8 +34,9 @@ from copilot.models import (
     SourceCall,
     StageResult,
 )
-from scoring.evidence import Factor
+from scoring.evidence import Direction, Evidence, EvidenceKind, Factor
 from scoring.frozen import plain
+from scoring.observations import Entity, EntityKind
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -69,6 +71,7 @@ class World:
     call: ModelCall
     question: Question
     entry: AuditEntry
+    token: ApiToken
 
     @property
     def rows(self) -> tuple[Any, ...]:
@@ -84,6 +87,7 @@ class World:
             self.call,
             self.question,
             self.entry,
+            self.token,
         )
 
 
@@ -184,8 +188,9 @@ def furnish(tenant: Tenant, word: str, *, number: int = 1, at: datetime | None =
             ],
         )
         entry = AuditEntry.objects.create(actor=f"{word}-actor", action="connect", target=word, detail={"word": word})
+    token = tokens.make(tenant.id, f"{word} portal", role=Role.RESPONDER, actor=f"{word}-owner").row
     return World(
-        tenant, connection, service, needed, incident, run, hypothesis, delivery, change, call, question, entry
+        tenant, connection, service, needed, incident, run, hypothesis, delivery, change, call, question, entry, token
     )
 
 
@@ -279,6 +284,21 @@ def _investigate(
             query=f'histogram_quantile(0.95, sum by (le) (rate(http_seconds_bucket{{namespace="{word}"}}[2m])))'
             if kind == "metric"
             else "",
+            payload=plain(
+                Evidence(
+                    id=f"E{position}",
+                    kind=EvidenceKind(kind),
+                    entity=Entity(EntityKind.SERVICE, cause.name, word),
+                    indicator="latency",
+                    statement=statement,
+                    severity=severity,
+                    direction=Direction.FOR,
+                    source="prometheus" if kind == "metric" else "kubernetes",
+                    onset=(at + timedelta(seconds=position)).timestamp(),
+                    is_symptom=is_symptom,
+                    link=link,
+                )
+            ),
         )
     RankingRecord.objects.create(
         run=run,

@@ -12,7 +12,17 @@ from django.urls import reverse
 
 from copilot.admin.base import TenantAdmin, TenantForm
 from copilot.guard.tenancy import TenantModel, tenant_scope
-from copilot.models import AuditEntry, Connection, Delivery, Membership, Role, Service, ServiceDependency, Tenant
+from copilot.models import (
+    ApiToken,
+    AuditEntry,
+    Connection,
+    Delivery,
+    Membership,
+    Role,
+    Service,
+    ServiceDependency,
+    Tenant,
+)
 from tests.flow.admin_world import FOREIGN, World, login
 
 if TYPE_CHECKING:
@@ -37,7 +47,7 @@ def row_of(world: World, model: type[models.Model]) -> Any:
 
 def test_every_tenant_table_with_pages_is_served_by_the_walled_base() -> None:
     assert {m.__name__ for m in REGISTERED} == {
-        "AuditEntry", "ChangeRecord", "Connection", "Delivery", "Incident", "ModelCall", "Question", "Service", "Tenant", "User",
+        "ApiToken", "AuditEntry", "ChangeRecord", "Connection", "Delivery", "Incident", "ModelCall", "Question", "Service", "Tenant", "User",
     }  # fmt: skip
     for model in WALLED:
         pages = admin.site._registry[model]
@@ -176,7 +186,13 @@ def test_forms_of_tenant_rows_offer_only_rows_of_the_tenant(umbrella: World, acm
 
 
 @pytest.mark.parametrize(
-    ("model", "action"), [(Delivery, "handle_again"), (Connection, "test_connections"), (Connection, "delete_selected")]
+    ("model", "action"),
+    [
+        (Delivery, "handle_again"),
+        (Connection, "test_connections"),
+        (Connection, "delete_selected"),
+        (ApiToken, "revoke"),
+    ],
 )
 def test_an_action_on_foreign_ids_does_nothing(
     model: type[models.Model], action: str, umbrella: World, browser: Callable[[Role], Client]

@@ -1,0 +1,88 @@
+"""A report in Markdown: the verdict, the ranked causes with why, the evidence, and what could not be seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from copilot.knowledge.markdown import at, length, said
+
+if TYPE_CHECKING:
+    from copilot.knowledge.briefing import Briefing, HypothesisLine
+
+MOST_EVIDENCE = 60
+
+
+def write(briefing: Briefing) -> str:
+    """Return the report of an incident; times are in UTC, and what outsiders wrote has its Markdown escaped."""
+    parts = [
+        f"# INC-{briefing.number} {said(briefing.service)}",
+        f"**{said(briefing.title)}**",
+        _standing(briefing),
+        *_causes(briefing),
+        *_listed("Next check", [briefing.next_check] if briefing.next_check else []),
+        *_listed("Evidence", [_evidence(briefing, place) for place in range(len(briefing.evidence))][:MOST_EVIDENCE]),
+        *_listed("What could not be seen", _unseen(briefing)),
+        *_listed("Similar incidents", _similar(briefing)),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _standing(briefing: Briefing) -> str:
+    begun = f"{briefing.status}, since {at(briefing.started_at)} UTC"
+    if briefing.resolved_at:
+        begun += f", resolved after {length((briefing.resolved_at - briefing.started_at).total_seconds())}"
+    if briefing.is_working:
+        return f"{begun}. The investigation is under way: {briefing.stage}."
+    if briefing.error:
+        return f"{begun}. The investigation failed: {said(briefing.error)}."
+    return f"{begun}." if briefing.run_id else f"{begun}. It was not investigated."
+
+
+def _causes(briefing: Briefing) -> list[str]:
+    if not briefing.verdict:
+        return []
+    parts = [f"## Verdict: {briefing.verdict}", said(briefing.explanation)]
+    for one in briefing.hypotheses:
+        confirmed = ", confirmed" if one.is_confirmed else ""
+        parts += [f"### {one.rank}. {said(one.statement)}", f"Confidence {one.low:.2f}–{one.high:.2f}{confirmed}."]
+        parts.append(_factors(one))
+        cited = [f"for it: {', '.join(one.supporting)}"] if one.supporting else []
+        cited += [f"against it: {', '.join(one.contradicting)}"] if one.contradicting else []
+        parts.append(f"Evidence {'; '.join(cited)}." if cited else "")
+        parts.append(f"Next check: {said(one.next_check)}" if one.next_check else "")
+    parts += [f"Weighed and found light: {said(one)}" for one in briefing.weighed_light]
+    if briefing.model_note:
+        parts.append(f"Rules alone proposed these causes: {said(briefing.model_note)}.")
+    return parts
+
+
+def _factors(one: HypothesisLine) -> str:
+    rows = [
+        f"| {said(factor.name)} | {factor.weight:.2f} | {factor.value:.2f} | {said(factor.reason)} |"
+        for factor in one.factors
+    ]
+    return "\n".join(["| factor | weight | value | why |", "|---|---|---|---|", *rows]) if rows else ""
+
+
+def _evidence(briefing: Briefing, place: int) -> str:
+    one = briefing.evidence[place]
+    return f"{one.id}: {one.statement} ({one.source})"
+
+
+def _unseen(briefing: Briefing) -> list[str]:
+    failed = [f"{one.name}: {one.detail}" for one in briefing.sources if one.status == "failed"]
+    return list(dict.fromkeys([*briefing.gaps, *failed, *briefing.missing]))
+
+
+def _similar(briefing: Briefing) -> list[str]:
+    return [
+        f"INC-{one.number}, {one.title}: {one.why}" + (f"; its cause: {one.cause}" if one.cause else "")
+        for one in briefing.similar
+    ]
+
+
+def _listed(title: str, lines: list[str]) -> list[str]:
+    return [f"## {title}", "\n".join(f"- {said(line)}" for line in lines)] if lines else []
+
+
+__all__ = ["write"]
