@@ -19,7 +19,7 @@ from celery.signals import (
     worker_ready,
 )
 
-from copilot import broker, exposition
+from copilot import broker, exposition, tracing
 from copilot.config import config
 
 if TYPE_CHECKING:
@@ -102,6 +102,7 @@ def _share_metrics(**_: Any) -> None:
 @worker_process_shutdown.connect
 def _forget_process(pid: int, **_: Any) -> None:
     exposition.forget_process(pid)
+    tracing.send()
 
 
 @beat_init.connect

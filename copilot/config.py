@@ -52,6 +52,12 @@ class Config(BaseSettings):
     log_level: str = "INFO"
     log_json: bool = True
     metrics_port: int = Field(default=0, ge=0, le=65535, description="Where Prometheus finds this process; 0: nowhere.")
+    otlp_url: str = Field(
+        default="",
+        validation_alias=AliasChoices("COPILOT_OTLP_URL", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        description="Where an OpenTelemetry collector takes traces by OTLP over HTTP, e.g. http://collector:4318; empty: no traces.",
+    )
+    trace_share: float = Field(default=1.0, ge=0, le=1, description="Share of the traces that are kept.")
 
     max_webhook_bytes: int = Field(default=1_048_576, ge=1024, description="A larger webhook is answered 413.")
     allowed_private_networks: Annotated[list[Network], NoDecode] = Field(

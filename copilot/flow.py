@@ -13,7 +13,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from copilot import observe
+from copilot import observe, tracing
 from copilot.config import config
 from copilot.faces import faces, publish_everywhere
 from copilot.guard.tenancy import tenant_scope
@@ -98,8 +98,9 @@ def advance(tenant_id: UUID, run_id: UUID) -> str | None:
             _give_up(taken, "the work on this stage was lost too often")
             return Stage.FAILED
         started = timezone.now()
+        about: dict[str, tracing.Attribute] = {"copilot.attempt": taken.attempt, "copilot.run": str(run_id)}
         try:
-            with _heartbeat(taken):
+            with tracing.span(f"stage {stage}", about, parent=tracing.kept(taken.plan)), _heartbeat(taken):
                 outcome = WORK[taken.stage](taken, partial(_progress, taken))
         except Exception as error:
             log.exception("stage failed", stage=taken.stage, attempt=taken.attempt)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from prometheus_client import Counter, Histogram
 
+from copilot import tracing
 from copilot.config import config
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def set_up(process: str) -> None:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        tracing.ids,
     ]
     last: list[Any] = (
         [structlog.processors.ExceptionRenderer(_tracebacks()), structlog.processors.JSONRenderer()]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import atexit
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from copilot import tracing
 from copilot.config import config
 from copilot.guard.http import tls
 from copilot.llm.budget import Tokens, estimate
@@ -16,7 +18,7 @@ from copilot.observe import logger
 from integrations.base import TimedOut
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import httpx2
     from anthropic import Anthropic, APIRequest, APIResponse, CallNext
@@ -128,11 +130,15 @@ def ask(
     """
     started = time.monotonic()
     heard = Heard()
-    try:
-        outcome, detail = _listen(through, heard, model, system, question, schema, max_tokens, deadline)
-    except Exception as error:  # noqa: BLE001 - a stream that makes no sense can raise anything inside the SDK; the run goes on without it
-        outcome, detail = ending(heard.message) if heard.is_whole else trouble_of(error, heard, deadline)
-        log.warning("model_call_failed", model=model, outcome=outcome.value, error=type(error).__name__, detail=detail)
+    with traced(model) as bill:
+        try:
+            outcome, detail = _listen(through, heard, model, system, question, schema, max_tokens, deadline)
+        except Exception as error:  # noqa: BLE001 - a stream that makes no sense can raise anything inside the SDK; the run goes on without it
+            outcome, detail = ending(heard.message) if heard.is_whole else trouble_of(error, heard, deadline)
+            log.warning(
+                "model_call_failed", model=model, outcome=outcome.value, error=type(error).__name__, detail=detail
+            )
+        bill(outcome, heard.tokens())
     return Reply(
         outcome,
         text=heard.text,
@@ -141,6 +147,27 @@ def ask(
         request_id=heard.request_id,
         seconds=time.monotonic() - started,
     )
+
+
+@contextmanager
+def traced(model: str) -> Iterator[Callable[[Outcome, Tokens], None]]:
+    """Trace one call of the model, in the words of OpenTelemetry's conventions for generative AI; gives what tells its bill.
+
+    https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/
+    """
+    about = {"gen_ai.provider.name": "anthropic", "gen_ai.operation.name": "chat", "gen_ai.request.model": model}
+    with tracing.span(f"chat {model}", about, kind="client") as span:
+
+        def bill(outcome: Outcome, tokens: Tokens) -> None:
+            span.note(
+                {
+                    "gen_ai.usage.input_tokens": tokens.input,
+                    "gen_ai.usage.output_tokens": tokens.output,
+                    "copilot.outcome": outcome.value,
+                }
+            )
+
+        yield bill
 
 
 @dataclass

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from copilot.llm.client import Heard, Outcome, Reply, bounded_by, ending, trouble_of
+from copilot.llm.client import Heard, Outcome, Reply, bounded_by, ending, traced, trouble_of
 from copilot.observe import logger
 
 if TYPE_CHECKING:
@@ -56,37 +56,41 @@ def take(
     heard = Heard()
     stopped = False
     arguments: dict[str, Any] = {"tools": list(tools), "tool_choice": {"type": "auto" if may_call else "none"}}
-    try:
-        with through.with_options(middleware=[bounded_by(deadline)]).messages.stream(
-            model=model,
-            max_tokens=max_tokens,
-            system=[{"type": "text", "text": system, "cache_control": {"type": "ephemeral", "ttl": "1h"}}],
-            messages=list(messages),  # type: ignore[arg-type]
-            **(arguments if tools else {}),
-        ) as stream:
-            heard.request_id = stream.request_id or ""
-            has_begun = False
-            outcome, detail = Outcome.CUT_OFF, ""
-            for event in stream:
-                has_begun = has_begun or event.type == "message_start"
-                if has_begun:
-                    heard.message = stream.current_message_snapshot
-                heard.is_whole = heard.is_whole or event.type == "message_stop"
-                if event.type == "text":
-                    hear(event.text)
-                if heard.is_whole:
-                    continue
-                if deadline.remaining() <= 0:
-                    outcome = Outcome.TIMED_OUT
-                    break
-                if is_stopped():
-                    outcome, detail, stopped = Outcome.STOPPED, "by the person", True
-                    break
-        if heard.is_whole:
-            outcome, detail = ending(heard.message)
-    except Exception as error:  # noqa: BLE001 - a stream that makes no sense can raise anything inside the SDK; rules answer then
-        outcome, detail = ending(heard.message) if heard.is_whole else trouble_of(error, heard, deadline)
-        log.warning("model_turn_failed", model=model, outcome=outcome.value, error=type(error).__name__, detail=detail)
+    with traced(model) as bill:
+        try:
+            with through.with_options(middleware=[bounded_by(deadline)]).messages.stream(
+                model=model,
+                max_tokens=max_tokens,
+                system=[{"type": "text", "text": system, "cache_control": {"type": "ephemeral", "ttl": "1h"}}],
+                messages=list(messages),  # type: ignore[arg-type]
+                **(arguments if tools else {}),
+            ) as stream:
+                heard.request_id = stream.request_id or ""
+                has_begun = False
+                outcome, detail = Outcome.CUT_OFF, ""
+                for event in stream:
+                    has_begun = has_begun or event.type == "message_start"
+                    if has_begun:
+                        heard.message = stream.current_message_snapshot
+                    heard.is_whole = heard.is_whole or event.type == "message_stop"
+                    if event.type == "text":
+                        hear(event.text)
+                    if heard.is_whole:
+                        continue
+                    if deadline.remaining() <= 0:
+                        outcome = Outcome.TIMED_OUT
+                        break
+                    if is_stopped():
+                        outcome, detail, stopped = Outcome.STOPPED, "by the person", True
+                        break
+            if heard.is_whole:
+                outcome, detail = ending(heard.message)
+        except Exception as error:  # noqa: BLE001 - a stream that makes no sense can raise anything inside the SDK; rules answer then
+            outcome, detail = ending(heard.message) if heard.is_whole else trouble_of(error, heard, deadline)
+            log.warning(
+                "model_turn_failed", model=model, outcome=outcome.value, error=type(error).__name__, detail=detail
+            )
+        bill(outcome, heard.tokens())
     reply = Reply(
         outcome,
         text=heard.text,

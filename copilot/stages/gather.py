@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 
-from copilot import observe
+from copilot import observe, tracing
 from copilot.config import config
 from copilot.guard import vault
 from copilot.guard.http import HttpDoor
@@ -192,7 +192,7 @@ def _ask(claim: Claim, sources: list[_Source], scope: Scope, window: Window, pro
     pool = ThreadPoolExecutor(max_workers=len(sources), thread_name_prefix="source")
     try:
         asked: dict[Future[_Answer], _Source] = {
-            pool.submit(_ask_one, source, scope, window, seconds): source for source in sources
+            pool.submit(tracing.carried(_ask_one, source, scope, window, seconds)): source for source in sources
         }
         last_progress = time.monotonic()
         while asked and (left := deadline - time.monotonic()) > 0:
@@ -225,16 +225,20 @@ def _ask_one(source: _Source, scope: Scope, window: Window, seconds: float) -> _
     started = time.monotonic()
     observations: list[Observation] = []
     failure = ""
-    try:
-        # One by one, so that what a source said before it failed is kept.
-        observations.extend(source.integration.gather(door, source.credentials, scope, window))
-    except SourceError as error:
-        failure = error.reason
-    except Exception as error:
-        known = recognised(error)
-        failure = known.reason if known else f"answered something unexpected ({type(error).__name__})"
-        if known is None:
-            log.exception("a source failed unexpectedly", source=source.integration.slug)
+    with tracing.span(f"source {source.integration.slug}", kind="client") as traced:
+        try:
+            # One by one, so that what a source said before it failed is kept.
+            observations.extend(source.integration.gather(door, source.credentials, scope, window))
+        except SourceError as error:
+            failure = error.reason
+        except Exception as error:
+            known = recognised(error)
+            failure = known.reason if known else f"answered something unexpected ({type(error).__name__})"
+            if known is None:
+                log.exception("a source failed unexpectedly", source=source.integration.slug)
+        traced.note({"copilot.observations": len(observations)})
+        if failure:
+            traced.failed("no answer")
     return _Answer(observations, time.monotonic() - started, failure)
 
 

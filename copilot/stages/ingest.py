@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.utils import timezone
 
+from copilot import tracing
 from copilot.guard import tenancy
 from copilot.models import Delivery, EventRecord
 from copilot.observe import logger
@@ -58,7 +59,8 @@ def _ingest_next(tenant_id: UUID, done: Ingested) -> bool:
         if delivery is None:
             return False
         try:
-            with transaction.atomic():
+            about = {"copilot.integration": delivery.connection.kind}
+            with tracing.span("ingest", about, parent=tracing.kept(delivery.headers)), transaction.atomic():
                 moved = [_apply(delivery, event) for event in _events(delivery)]
         except BadPayload as error:
             # Kept, shown in the admin, and not tried again: the same bytes will not read better later.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from copilot import tracing
 from copilot.config import config
 from copilot.models import Stage
 from scoring.version import VERSION
@@ -14,12 +15,14 @@ STAGES = (Stage.OPEN, Stage.GATHER, Stage.PROPOSE, Stage.RANK, Stage.POST)
 def new_plan() -> dict[str, Any]:
     """Return the plan of a run that starts now."""
     settings = config()
+    traceparent = tracing.here()
     return {
         "stages": [stage.value for stage in STAGES],
         "scoring": VERSION,
         "gather_seconds": settings.gather_seconds,
         "look_back_minutes": settings.look_back_minutes,
         "model": settings.model if settings.anthropic_api_key else "",
+        **({tracing.TRACEPARENT: traceparent} if traceparent else {}),
     }
 
 

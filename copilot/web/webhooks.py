@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
-from copilot import observe
+from copilot import observe, tracing
 from copilot.config import config
 from copilot.connections import ENDPOINT_KEY
 from copilot.guard import vault
@@ -71,8 +71,12 @@ async def receive(kind: str, endpoint_key: str, request: Request) -> Response:
     who drop a delivery on any other 4xx, send it again.
     """
     known = kind if kind in registry.integrations() else "unknown"
-    with observe.webhook_seconds.labels(known).time():
+    with (
+        observe.webhook_seconds.labels(known).time(),
+        tracing.span("webhook", {"copilot.integration": known}, kind="server") as traced,
+    ):
         answer = await _receive(kind, endpoint_key, request)
+        traced.note({"http.response.status_code": answer.status_code})
     observe.webhooks.labels(known, str(answer.status_code)).inc()
     return answer
 
@@ -92,7 +96,7 @@ async def _receive(kind: str, endpoint_key: str, request: Request) -> Response:
         arrival = Arrival(
             door=door,
             external_id=integration.external_id(inbound)[:200],
-            headers={name: value for name, value in inbound.headers.items() if name in KEPT_HEADERS},
+            headers={name: value for name, value in inbound.headers.items() if name in KEPT_HEADERS} | _trace(),
             body=body,
         )
         is_new = await inbox.put(arrival)
@@ -115,6 +119,12 @@ def _verify(integration: Integration, door: Door, inbound: Inbound) -> None:
     values: dict[str, Any] = vault.unseal(door.tenant_id, door.sealed)
     values.pop(ENDPOINT_KEY, None)
     integration.verify(inbound, integration.Credentials.model_validate(values))
+
+
+def _trace() -> dict[str, str]:
+    """Return what lets the delivery's trace go on in a worker, where there is one."""
+    traceparent = tracing.here()
+    return {tracing.TRACEPARENT: traceparent} if traceparent else {}
 
 
 def _say(status: int, text: str, *, retry_after: int = 0) -> JSONResponse:

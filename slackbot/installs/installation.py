@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
-from copilot import observe
+from copilot import observe, tracing
 from copilot.config import config
 from copilot.guard import vault
 from copilot.guard.http.addresses import Gate
@@ -37,16 +37,18 @@ class TimedClient(WebClient):
     def api_call(self, api_method: str, **arguments: Any) -> SlackResponse:
         """Make one call; its outcome is `ok`, Slack's own word for what was wrong, or `unreachable`."""
         started, outcome = time.monotonic(), "unreachable"
-        try:
-            answer = super().api_call(api_method, **arguments)
-            outcome = "ok"
-        except SlackApiError as error:
-            outcome = str(error.response.get("error", "refused"))
-            raise
-        finally:
-            # Slack's words are a short, fixed list; anything longer is not one of them.
-            outcome = outcome if re.fullmatch(r"[a-z_]{1,40}", outcome) else "refused"
-            observe.slack_seconds.labels(api_method, outcome).observe(time.monotonic() - started)
+        with tracing.span(f"slack {api_method}", kind="client") as traced:
+            try:
+                answer = super().api_call(api_method, **arguments)
+                outcome = "ok"
+            except SlackApiError as error:
+                outcome = str(error.response.get("error", "refused"))
+                raise
+            finally:
+                # Slack's words are a short, fixed list; anything longer is not one of them.
+                outcome = outcome if re.fullmatch(r"[a-z_]{1,40}", outcome) else "refused"
+                traced.note({"copilot.outcome": outcome})
+                observe.slack_seconds.labels(api_method, outcome).observe(time.monotonic() - started)
         return answer
 
 

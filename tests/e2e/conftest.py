@@ -13,6 +13,7 @@ from tests.e2e import stack as stacks
 from tests.e2e.stack import Stack
 from tests.servers.aimock import aimock_server
 from tests.servers.fixtures import control_plane, kubelet, start_prometheus
+from tests.servers.otlp import Collector, collecting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,8 +22,18 @@ __all__ = ["aimock_server", "control_plane", "kubelet", "start_prometheus"]
 
 
 @pytest.fixture(scope="session")
+def collector() -> Iterator[Collector]:
+    """What all stacks send their traces to."""
+    with collecting() as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
 def start_stack(
-    make_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory, worker_id: str
+    make_database: Callable[[str], str],
+    tmp_path_factory: pytest.TempPathFactory,
+    worker_id: str,
+    collector: Collector,
 ) -> Iterator[Callable[..., Stack]]:
     """Start the product on a database, a broker and ports of its own: `start_stack(SETTING="value")`.
 
@@ -35,7 +46,8 @@ def start_stack(
             key = repr(sorted(settings.items()))
             if key not in started:
                 database = make_database(f"e2e_{worker_id}_{zlib.crc32(key.encode()):08x}")
-                running = stacks.running(tmp_path_factory.mktemp("stack"), database, settings)
+                told = {"COPILOT_OTLP_URL": collector.url, **settings}
+                running = stacks.running(tmp_path_factory.mktemp("stack"), database, told)
                 started[key] = ending.enter_context(running)
             return started[key]
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.e2e.stack import Stack
+    from tests.servers.otlp import Collector
 
 pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.slow]
 
@@ -422,3 +423,25 @@ def test_a_verdict_can_be_taken_back(story: Story) -> None:
     press(story.customer, story.root, "verdict_up", rank=1, person="alice")
 
     assert button(the_root(story.customer, 1), "verdict_up", rank=1)["text"]["text"] == "👍"
+
+
+def test_one_trace_leads_from_the_webhook_to_the_post_in_slack(story: Story, collector: Collector) -> None:
+    (run,) = story.customer.stack.rows(
+        "SELECT r.id FROM copilot_run r JOIN copilot_incident i ON i.id = r.incident_id"
+        " WHERE i.dedupe_key = %s AND r.sequence = 1",
+        story.pagerduty_id,
+    )
+    until(lambda: "stage post" in {one.name for one in collector.trace_of(str(run["id"]))}, what="the trace")
+    spans = collector.trace_of(str(run["id"]))
+    by_id = {one.id: one for one in spans}
+    pairs = {(one.name, by_id[one.parent].name if one.parent else "") for one in spans}
+    stages = {f"stage {name}" for name in ("open", "gather", "propose", "rank", "post")}
+
+    assert len({one.trace for one in spans}) == 1
+    assert {below for below, above in pairs if not above} == {"webhook"}
+    assert {("ingest", "webhook"), *((stage, "ingest") for stage in stages)} <= pairs
+    assert {("source prometheus", "stage gather"), ("source kubernetes", "stage gather")} <= pairs
+    assert {("slack chat.postMessage", "stage open"), ("slack chat.update", "stage post")} <= pairs
+    assert ((f"chat {MODEL}", "stage propose") in pairs) is story.has_model
+    # No tenant, no text from outside.
+    assert not [one for one in spans if "acme" in str(one.attributes) or TITLE in str(one.attributes)]
