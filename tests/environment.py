@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 for name in list(os.environ):
-    if name.startswith(("COPILOT_", "ANTHROPIC_", "PINECONE_")) and name != "COPILOT_SHARED":
+    if name.startswith(("COPILOT_", "ANTHROPIC_", "OTEL_", "PINECONE_")) and name != "COPILOT_SHARED":
         del os.environ[name]
 os.environ.update(
     COPILOT_SECRET_KEYS="test-master-secret-that-is-long-enough-to-pass",
@@ -17,3 +17,9 @@ os.environ.update(
     DJANGO_SETTINGS_MODULE="copilot.settings",
 )
 os.environ.setdefault("COPILOT_SHARED", str(Path(__file__).parents[2] / "shared"))
+
+from hypothesis import HealthCheck, settings  # noqa: E402 - after the environment, like everything else
+
+# A busy machine is no defect of what is tested: how long an example takes is judged by benchmarks alone.
+settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("project")
