@@ -14,8 +14,9 @@ from integrations.base import BadPayload
 
 # The last second of the year 9999: later times cannot be shown or stored as dates.
 LATEST = 253_402_300_799.0
-_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?\s?([Zz]|[+-]\d\d:?\d\d)?")
-
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?\s?([Zz]|UTC|[+-]\d\d:?\d\d)?")
+# Some vendors put a blank before the offset.
+_SPACED = re.compile(r"\s(Z|[+-][\d:]+)$")
 _ADDRESS = re.compile(r"https?://[^\s<>|\"]{1,2000}", re.IGNORECASE)
 
 
@@ -117,7 +118,8 @@ def texts(holder: object) -> dict[str, str]:
 def seconds(value: object) -> float | None:
     """Return a time as Unix seconds, or None where it is no time between 1970 and 9999.
 
-    Accepts RFC 3339 (without an offset it counts as UTC, as some vendors mean it) and Unix seconds, also as digits.
+    Accepts RFC 3339 and Unix seconds, also as digits. Without an offset a time counts as UTC, and `UTC` may stand for one, as
+    some vendors write it.
     """
     moment: float | None = None
     if isinstance(value, bool):
@@ -190,7 +192,7 @@ def iso(moment: float) -> str:
 
 def _parsed(value: str) -> float | None:
     try:
-        moment = datetime.fromisoformat(value.upper().replace(" Z", "Z"))
+        moment = datetime.fromisoformat(_SPACED.sub(r"\1", value.upper().replace("UTC", "Z")))
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None

@@ -37,6 +37,9 @@ KEPT_HEADERS = frozenset(
         "x-github-event",
         "x-github-delivery",
         "x-github-hook-id",
+        "x-gitlab-event",
+        "x-gitlab-event-uuid",
+        "webhook-id",
         "idempotency-key",
     }
 )

@@ -11,6 +11,7 @@ from integrations.base import Credentials, Door, Event, Health, Inbound, Integra
 from integrations.genuine import require_signature, separated
 from integrations.github import api, events
 from integrations.payload import base_address
+from integrations.repositories import path_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,9 +60,9 @@ class GitHubCredentials(Credentials):
     @classmethod
     def _are_repositories(cls, value: str) -> str:
         for item in separated(value):
-            if not api.repository_name(item):
+            if not path_at(item):
                 raise ValueError(f"a repository is written owner/name, got {item!r}")
-        return ",".join(api.repository_name(item) for item in separated(value))
+        return ",".join(path_at(item) for item in separated(value))
 
     @property
     def bearer(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from integrations.genuine import separated
 from integrations.github import comparing, deployments, published
 from integrations.payload import part, text, time_of, whole
 from integrations.questions import Questions
+from integrations.repositories import kept_at, path_at
 from integrations.rest import Rest
 from scoring.observations import Gap
 
@@ -41,14 +41,6 @@ _READ = 3
 _RELEASES = "10"
 # So many pull requests of a deployment are named.
 _NAMED = 3
-_REPOSITORY = re.compile(r"(?:(?:https?://|git@)[^/:\s]+[/:])?(?P<name>[\w.-]+/[\w.-]+?)(?:\.git)?/?", re.ASCII)
-
-
-def repository_name(written: str) -> str:
-    """Return `owner/name` of a repository that is written so or as its address, else an empty text."""
-    match = _REPOSITORY.fullmatch(written.strip())
-    name = match.group("name") if match else ""
-    return "" if {".", ".."} & set(name.split("/")) else name
 
 
 def check(door: Door, credentials: GitHubCredentials) -> Health:
@@ -87,8 +79,8 @@ def gather(
     questions = Questions(source=source, door=door)
     wanted: dict[str, list[str]] = {}
     for service in scope.services:
-        if service.repository:
-            name = repository_name(service.repository)
+        if service.repository and kept_at(service.repository, credentials.base_url):
+            name = path_at(service.repository, credentials.base_url)
             if name:
                 wanted.setdefault(name, []).append(service.name)
             else:

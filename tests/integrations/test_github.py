@@ -28,7 +28,6 @@ from integrations.base import (
     Unauthorised,
 )
 from integrations.github import GitHub, GitHubCredentials
-from integrations.github.api import repository_name
 from scoring.observations import Change, ChangeKind, Entity, EntityKind, Gap, Observation, Window
 from tests.integrations.door import Answer, FakeDoor
 
@@ -619,21 +618,10 @@ def test_the_check_tells_what_is_left_and_what_may_not_be_read() -> None:
         GITHUB.check(FakeDoor(lambda *_: (401, {}, {})), credentials())
 
 
-@pytest.mark.parametrize(
-    ("written", "name"),
-    [
-        ("shop/payments", "shop/payments"),
-        (" https://github.com/shop/payments.git ", "shop/payments"),
-        ("https://github.com/shop/payments/", "shop/payments"),
-        ("git@github.com:shop/payments.git", "shop/payments"),
-        ("payments", ""),
-        ("../../user", ""),
-        ("shop/..", ""),
-        ("shop/pay ments", ""),
-    ],
-)
-def test_repositories_are_written_in_several_ways(written: str, name: str) -> None:
-    assert repository_name(written) == name
+def test_a_repository_that_is_kept_elsewhere_is_not_asked_for() -> None:
+    door = FakeDoor(answers)
+    assert gather(door, scope("https://gitlab.test/shop/payments")) == []
+    assert door.asked == []
 
 
 def test_what_is_no_repository_is_refused_in_the_form() -> None:
