@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 OWNER, APP, STAFF = "copilot_owner", "copilot_app", "copilot_staff"
 RUNTIME = "runtime.json"
+# Only a superuser may create it, as it is no trusted extension.
+VECTORS = "CREATE EXTENSION IF NOT EXISTS vector"
 
 
 def as_role(url: str, role: str, database: str | None = None) -> str:
@@ -51,6 +53,12 @@ def prepare(superuser_url: str, database: str = "copilot") -> None:
             connection.execute(
                 sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(database), sql.Identifier(OWNER))
             )
+    # A build without pgvector does not know it: runbooks are then searched by their words alone.
+    with (
+        psycopg.connect(superuser_url, dbname=database, autocommit=True) as connection,
+        suppress(psycopg.errors.FeatureNotSupported),
+    ):
+        connection.execute(VECTORS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,9 +83,25 @@ def make_roles(admin_url: str, *, owner: Login, app: Login, staff: Login) -> lis
                     )
                 )
                 done.append(f"database {owner.database}")
+        with psycopg.connect(admin_url, dbname=owner.database, autocommit=True, connect_timeout=10) as admin:
+            done.extend(_make_vectors(admin))
     except psycopg.Error as error:
         raise NotProvisioned(f"PostgreSQL refused: {str(error).strip()}") from error
     return done
+
+
+def _make_vectors(admin: psycopg.Connection) -> list[str]:
+    """Create pgvector where the server has it and the role may; without it, runbooks are searched by their words alone."""
+    from psycopg import errors
+
+    question: LiteralString = "SELECT 1 FROM pg_available_extensions WHERE name = %s AND installed_version IS NULL"
+    if not _is_there(admin, question, "vector"):
+        return []
+    try:
+        admin.execute("CREATE EXTENSION IF NOT EXISTS vector")
+    except errors.InsufficientPrivilege:
+        return []
+    return ["extension vector"]
 
 
 def _is_there(connection: psycopg.Connection, question: LiteralString, name: str) -> bool:

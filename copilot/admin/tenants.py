@@ -13,6 +13,7 @@ from copilot.admin import overview, reliability
 from copilot.admin.base import InlineFormSet, ModelForm, TenantAdmin, TenantInline
 from copilot.admin.roles import roles_of
 from copilot.models import Membership, Role, Tenant
+from copilot.runbooks import starter
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -160,6 +161,12 @@ class TenantPages(TenantAdmin):
         """Keep the slug, which commands and addresses use, as it is."""
         del request
         return ("slug", "created_at") if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Tenant, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's own signature
+        """Give a new tenant the starter set of runbooks."""
+        super().save_model(request, obj, form, change)
+        if not change:
+            starter.load(obj.pk, by=request.user.get_username())
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

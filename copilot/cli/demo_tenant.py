@@ -31,10 +31,12 @@ def prepare(world: World, *, stack: Stack, replay_url: str) -> Customer:
     from copilot import connections
     from copilot.faces import face
     from copilot.models import Tenant
+    from copilot.runbooks import starter
 
     tenant, _ = Tenant.objects.get_or_create(
         slug=world.tenant.slug, defaults={"name": world.tenant.name or world.tenant.slug}
     )
+    starter.load(tenant.id, by=ACTOR)
     secret = secrets.token_hex(32)
     sources = {
         "prometheus": {"url": f"{replay_url}/prometheus"},

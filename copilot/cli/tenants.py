@@ -47,6 +47,7 @@ def create_tenant(options: argparse.Namespace) -> int:
 
     from copilot.guard.tenancy import tenant_scope
     from copilot.models import AuditEntry, Tenant
+    from copilot.runbooks import starter
 
     tenant = Tenant(slug=options.slug, name=options.name or options.slug)
     try:
@@ -55,6 +56,7 @@ def create_tenant(options: argparse.Namespace) -> int:
         text = "; ".join(f"{field}: {' '.join(problems)}" for field, problems in error.message_dict.items())
         raise Problem(f"tenant {options.slug!r} cannot be made: {text}") from None
     tenant.save()
+    starter.load(tenant.id, by=actor())
     with tenant_scope(tenant.id):
         AuditEntry.objects.create(actor=actor(), action="create tenant", target=tenant.slug)
     if options.json:

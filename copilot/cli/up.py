@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
@@ -11,6 +13,8 @@ from copilot.cli.session import Problem, print_json
 
 if TYPE_CHECKING:
     import argparse
+
+    from copilot.supervisor import Stack
 
 
 def add_ports(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +42,18 @@ def say(text: str) -> None:
     print(f"  {text}", file=sys.stderr, flush=True)
 
 
+def _load_starter(stack: Stack) -> None:
+    """Bring every tenant's starter runbooks up to date with this version, without waiting for it."""
+    with (stack.data / "logs" / "starter.log").open("wb") as log:
+        subprocess.Popen(  # noqa: S603 - our own command
+            [sys.executable, "-m", "copilot", "--data", str(stack.data), "runbook", "starter"],
+            env={**os.environ, **stack.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+
+
 def run(options: argparse.Namespace) -> int:
     """Start, say `ready`, and tend the processes until asked to stop."""
     from copilot.embedded import AlreadyRunning
@@ -56,6 +72,7 @@ def run(options: argparse.Namespace) -> int:
             else:
                 print(f"api    {stack.api_url}\nslack  {stack.slack_url}\nadmin  {stack.ops_url}")
             print("ready", flush=True)
+            _load_starter(stack)
             while not stopping.wait(0.5):
                 stack.tend()
             say("stopping")

@@ -11,6 +11,7 @@ from copilot.models.incident import Incident, IncidentCounter, IncidentStatus
 from copilot.models.question import AnsweredBy, AnswerFeedback, Question, QuestionStatus
 from copilot.models.related import RelatedAlert
 from copilot.models.run import Run, SourceCall, SourceStatus, Stage, StageResult
+from copilot.models.runbook import Runbook, RunbookChunk, RunbookTerm, RunbookVector, RunbookVersion
 from copilot.models.service import Service, ServiceDependency
 from copilot.models.tenant import Membership, Role, Tenant
 from copilot.models.token import ApiToken, KeptAnswer, Scope
@@ -45,6 +46,11 @@ __all__ = [
     "RelatedAlert",
     "Role",
     "Run",
+    "Runbook",
+    "RunbookChunk",
+    "RunbookTerm",
+    "RunbookVector",
+    "RunbookVersion",
     "Scope",
     "Service",
     "ServiceDependency",

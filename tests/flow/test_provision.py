@@ -72,6 +72,7 @@ def secrets_of(postgres: str) -> dict[str, str]:
 
 
 def test_roles_are_made_once_and_get_the_passwords_of_their_addresses(admin: str, postgres: str) -> None:
+    # No word of pgvector: this admin is no superuser, so it is passed over.
     assert make_roles(admin, **logins("first")) == [
         "role provisioned_owner",
         "role provisioned_app",

@@ -38,7 +38,7 @@ resource "azurerm_postgresql_flexible_server" "this" {
 # Azure lets CREATE EXTENSION be called for what is named here.
 resource "azurerm_postgresql_flexible_server_configuration" "this" {
   for_each = {
-    "azure.extensions"           = "VECTOR"
+    "azure.extensions"           = "PG_TRGM,VECTOR"
     "log_min_duration_statement" = "1000"
     "pgbouncer.enabled"          = "true"
     "pgbouncer.pool_mode"        = "transaction"

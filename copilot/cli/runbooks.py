@@ -1,0 +1,202 @@
+"""`copilot runbook`: what people wrote on how to handle a fault, kept up to date with where they wrote it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from copilot.cli.session import Problem, actor, find_tenant, print_json
+
+if TYPE_CHECKING:
+    import argparse
+
+    from copilot.models import Runbook, Tenant
+    from copilot.runbooks.library import Changes
+
+
+def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
+    """Add the commands."""
+    runbook = subparsers.add_parser("runbook", help="add, search and show runbooks").add_subparsers(
+        required=True, metavar="WHAT"
+    )
+    adding = runbook.add_parser(
+        "add",
+        parents=[common],
+        help="bring a folder, file, archive, web address or Git repository of Markdown up to date",
+        description="Run again at any time: what is unchanged stays, what is gone from a folder or repository is removed.",
+    )
+    adding.add_argument("slug", metavar="TENANT")
+    adding.add_argument("place", metavar="PLACE", help="a path, https://….md, git+https://…, git@host:owner/name.git")
+    adding.add_argument("--ref", default="", help="branch or tag of a repository (default: its own)")
+    adding.add_argument("--folder", default="", help="part of a repository that has the runbooks (default: all of it)")
+    adding.add_argument("--json", action="store_true")
+    adding.set_defaults(run=add_runbooks, needs_installation=True)
+
+    starter = runbook.add_parser(
+        "starter", parents=[common], help="load the runbooks that ship with the product; changes nothing where they are"
+    )
+    starter.add_argument("slug", metavar="TENANT", nargs="?", help="none: every tenant")
+    starter.add_argument("--json", action="store_true")
+    starter.set_defaults(run=load_starter, needs_installation=True)
+
+    listing = runbook.add_parser("list", parents=[common], help="list a tenant's runbooks")
+    listing.add_argument("slug", metavar="TENANT")
+    listing.add_argument("--json", action="store_true")
+    listing.set_defaults(run=list_runbooks, needs_installation=True)
+
+    showing = runbook.add_parser("show", parents=[common], help="print a runbook as it was read, and where from")
+    showing.add_argument("slug", metavar="TENANT")
+    showing.add_argument("name", metavar="RUNBOOK", help="title, a part of it, path, or id")
+    showing.add_argument("--json", action="store_true")
+    showing.set_defaults(run=show_runbook, needs_installation=True)
+
+    removing = runbook.add_parser("remove", parents=[common], help="take a runbook, or all of a source, out of use")
+    removing.add_argument("slug", metavar="TENANT")
+    removing.add_argument("name", metavar="RUNBOOK", nargs="?", default="", help="title, a part of it, path, or id")
+    removing.add_argument("--source", default="", help="all of this source, as `list` names it")
+    removing.set_defaults(run=remove_runbooks, needs_installation=True)
+
+
+def add_runbooks(options: argparse.Namespace) -> int:
+    """Bring a source up to date."""
+    from copilot.runbooks import library, origins
+
+    tenant = find_tenant(options.slug)
+    try:
+        origin = origins.read(options.place, reference=options.ref, folder=options.folder)
+    except origins.Unreadable as problem:
+        raise Problem(str(problem)) from problem
+    _tell(library.bring_up_to_date(tenant.id, origin, by=actor()), tenant, as_json=options.json)
+    return 0
+
+
+def load_starter(options: argparse.Namespace) -> int:
+    """Load the starter set into one tenant, or into all."""
+    from copilot.models import Tenant
+    from copilot.runbooks import starter
+
+    tenants = [find_tenant(options.slug)] if options.slug else list(Tenant.objects.order_by("slug"))
+    for tenant in tenants:
+        _tell(starter.load(tenant.id, by=actor()), tenant, as_json=options.json)
+    if not tenants:
+        print("there is no tenant yet; `copilot tenant create` loads the starter set")
+    return 0
+
+
+def _tell(changes: Changes, tenant: Tenant, *, as_json: bool) -> None:
+    counts = {name: getattr(changes, name) for name in ("added", "changed", "unchanged", "removed")}
+    if as_json:
+        print_json({"tenant": tenant.slug, "source": changes.source, **counts, "notes": changes.notes})
+        return
+    for sign, name in (("+", "added"), ("~", "changed"), ("-", "removed")):
+        for title in counts[name]:
+            print(f"{sign} {title}")
+    for note in changes.notes:
+        print(f"! {note}")
+    told = ", ".join(f"{len(titles)} {name}" for name, titles in counts.items())
+    print(f"{tenant.slug}: {told} ({changes.source})")
+
+
+def _row(row: Runbook) -> dict[str, Any]:
+    return {
+        "id": str(row.id),
+        "title": row.title,
+        "services": row.services,
+        "causes": row.causes,
+        "source": row.source,
+        "path": row.path,
+        "link": row.link,
+        "version": row.version,
+        "written_at": row.written_at,
+        "read_at": row.read_at,
+    }
+
+
+def list_runbooks(options: argparse.Namespace) -> int:
+    """List a tenant's runbooks."""
+    from copilot.guard.tenancy import tenant_scope
+    from copilot.models import Runbook
+
+    tenant = find_tenant(options.slug)
+    with tenant_scope(tenant.id):
+        rows = [_row(row) for row in Runbook.objects.filter(removed_at=None)]
+    if options.json:
+        print_json(rows)
+        return 0
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("id", "runbook", "services", "causes", "source", "version", "written")
+    for row in rows:
+        table.add_row(
+            row["id"][:8],
+            row["title"],
+            ", ".join(row["services"]) or "any",
+            ", ".join(row["causes"]),
+            row["source"],
+            str(row["version"]),
+            f"{row['written_at']:%Y-%m-%d}" if row["written_at"] else "",
+        )
+    Console().print(table)
+    return 0
+
+
+def _named(tenant: Tenant, name: str) -> Runbook:
+    from copilot.runbooks import library
+
+    try:
+        return library.named(tenant.id, name)
+    except library.NoSuchRunbook as problem:
+        raise Problem(str(problem)) from problem
+
+
+def show_runbook(options: argparse.Namespace) -> int:
+    """Print a runbook."""
+    from copilot.guard.tenancy import tenant_scope
+    from copilot.runbooks import library
+
+    tenant = find_tenant(options.slug)
+    row = _named(tenant, options.name)
+    text = library.text_of(row)
+    with tenant_scope(tenant.id):
+        versions = [
+            {"number": one.number, "written_at": one.written_at, "read_at": one.read_at, "revision": one.revision}
+            for one in row.versions.all()
+        ]
+    if options.json:
+        print_json({**_row(row), "versions": versions, "text": text})
+        return 0
+    written = f", written {row.written_at:%Y-%m-%d}" if row.written_at else ""
+    print(
+        f"{row.title}\n{row.source} {row.path}, version {row.version}{written}, read {row.read_at:%Y-%m-%d %H:%M} UTC"
+    )
+    if row.link:
+        print(row.link)
+    print()
+    # What comes from outside must not steer the terminal.
+    print(re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "", text))
+    return 0
+
+
+def remove_runbooks(options: argparse.Namespace) -> int:
+    """Take runbooks out of use."""
+    from copilot.guard.tenancy import tenant_scope
+    from copilot.models import Runbook
+    from copilot.runbooks import library
+
+    tenant = find_tenant(options.slug)
+    if bool(options.name) == bool(options.source):
+        raise Problem("name one runbook, or all of a source with --source", code=2)
+    if options.name:
+        rows = [_named(tenant, options.name)]
+    else:
+        with tenant_scope(tenant.id):
+            rows = list(Runbook.objects.filter(source=options.source, removed_at=None))
+        if not rows:
+            raise Problem(
+                f"no runbook is from {options.source!r}; `copilot runbook list {tenant.slug}` names the sources"
+            )
+    library.remove(tenant.id, rows, by=actor())
+    for row in rows:
+        print(f"- {row.title}")
+    return 0
