@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import numpy as np
 
+from integrations.peers import called
 from integrations.prometheus import stores
 from integrations.prometheus.questions import Answers, Question, is_number
 from scoring.observations import Dependency, Entity, EntityKind, Gap, Series, Worse
@@ -159,17 +160,7 @@ def _node(indicator: Indicator, labels: Mapping[str, str]) -> Entity | None:
 
 def _peer(indicator: Indicator, labels: Mapping[str, str], subjects: Sequence[Subject]) -> Entity | None:
     address = next((labels[label] for label in indicator.peer if labels.get(label)), "")
-    if not address:
-        return None
-    host = address.rpartition("://")[2].partition("/")[0].partition(":")[0]
-    first, _, rest = host.partition(".")
-    for subject in subjects:
-        if first in {subject.scope.name, subject.workload} and (
-            not rest or not subject.scope.namespace or rest.partition(".")[0] == subject.scope.namespace
-        ):
-            return subject.entity
-    inside = not rest or ".svc" in f".{rest}"
-    return Entity(EntityKind.SERVICE, first) if inside else Entity(EntityKind.EXTERNAL, host)
+    return called(address, (subject.scope for subject in subjects))
 
 
 def graph_link(external_url: str, query: str, *, start: float, end: float) -> str:
