@@ -88,6 +88,10 @@ lint: install-dev ## ruff, mypy and the import contracts
 policies: install-dev ## Hold Terraform, the image, the workflows and the rendered chart against checkov's policies
 	@bash .ci/policies
 
+.PHONY: docs
+docs: install-dev ## Build the documents as a site in site/; fails on a link that leads nowhere
+	@bash .ci/docs
+
 .PHONY: bench
 bench: install ## Measure what is promised (see docs/benchmarks.md)
 	@$(BIN)/copilot bench ingest $(ARGS)
