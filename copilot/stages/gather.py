@@ -88,7 +88,7 @@ def gather(claim: Claim, progress: Progress) -> Outcome:
         answer = answers[source.name]
         observations.extend(answer.observations)
         if answer.failure:
-            observations.append(Gap(source.integration.slug, source.integration.title, answer.failure))
+            observations.append(Gap(source.integration.slug, source.name, answer.failure))
     detection = detect([_redacted(one, redactor) for one in observations], window, subject=around.subject)
     asked = sorted({source.integration.slug for source in sources})
     output = {
@@ -130,7 +130,7 @@ def _sources(claim: Claim) -> tuple[list[_Source], list[Gap]]:
             values.pop("endpoint_key", None)
             credentials = known.Credentials.model_validate(values)
         except (vault.SealBroken, ValueError) as error:
-            gaps.append(Gap(known.slug, known.title, f"its credentials cannot be used: {type(error).__name__}"))
+            gaps.append(Gap(known.slug, name, f"its credentials cannot be used: {type(error).__name__}"))
             SourceCall.objects.update_or_create(
                 run_id=claim.run_id,
                 name=name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from integrations.base import Rejected, ServiceScope, SourceError, TooLarge
+from integrations.base import Rejected, ServiceScope, SourceError
 from integrations.prometheus import pack as packs
 from integrations.prometheus import stores
 from integrations.prometheus.answers import SOURCE, missing, observations
@@ -48,8 +48,9 @@ def _asked(api: Api, credentials: PrometheusCredentials, scope: Scope, window: W
     names: frozenset[str] | None
     try:
         names = api.metric_names(metrics, start=start, end=end)
-    except (Rejected, TooLarge) as error:
-        # Without the list every convention is asked for: slower, and as good.
+    except Rejected as error:
+        # Without the list every convention is asked for: slower, and as good. A list of a few known names that is too large is
+        # no list of theirs: then nothing is asked.
         yield Gap(SOURCE, "which metrics exist", error.reason)
         names = None
     try:

@@ -23,6 +23,8 @@ MAX_QUESTIONS = 1200
 MAX_ENCODED = 6000
 MAX_TOGETHER = 24
 SIDE_BY_SIDE = 4
+# Each answer over the cap costs as much time as the cap allows: so many, and smaller questions are not tried any more.
+MAX_TOO_LARGE = 8
 MARK = "copilot_question"
 
 
@@ -43,6 +45,7 @@ class Answers:
 
     results: dict[Question, Result] = field(default_factory=dict)
     failures: dict[Question, SourceError] = field(default_factory=dict)
+    too_large: list[TooLarge] = field(default_factory=list)
 
 
 def prepare(
@@ -105,9 +108,14 @@ def ask(api: Api, questions: Iterable[Question], *, start: float, end: float, st
     answers = Answers()
 
     def send(batch: list[Question]) -> None:
+        if len(answers.too_large) >= MAX_TOO_LARGE:
+            answers.failures.update(dict.fromkeys(batch, answers.too_large[-1]))
+            return
         try:
             rows = api.range(together(batch), start=start, end=end, step=step)
         except (Rejected, TooLarge) as error:
+            if isinstance(error, TooLarge):
+                answers.too_large.append(error)
             if len(batch) == 1:
                 answers.failures[batch[0]] = error
                 return

@@ -46,6 +46,8 @@ STAGES = {
     "rank": "Weighing the evidence",
     "post": "Weighing the evidence",
 }
+# Who reads of missing evidence wants to know whose: all are named that a tenant is likely to have.
+MOST_SILENT = 12
 SOURCE_SIGNS = {"asking": "hourglass_flowing_sand", "answered": "white_check_mark", "partial": "warning", "failed": "x"}
 VENDORS = {"pagerduty": "PagerDuty", "alertmanager": "Alertmanager", "slack": "Slack", "asked": "the request"}
 # The source of incidents that no alert opened, and the label by which alerts name their runbook.
@@ -474,7 +476,7 @@ def _footer(briefing: Briefing) -> Block:
         if answered:
             facts.append(f"asked {listed(answered, 5)}")
         if silent:
-            facts.append(f"did not answer: {listed(silent, 5)}")
+            facts.append(f"did not answer: {listed(silent, MOST_SILENT)}")
     if words.has_ranking(briefing):
         if briefing.model_note:
             facts.append(f"rules only: {clip(briefing.model_note, 120)}")

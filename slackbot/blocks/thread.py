@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from copilot.knowledge import postmortem
 from scoring.evidence import Direction
 from slackbot.blocks import words
-from slackbot.blocks.card import change_words, source_line
+from slackbot.blocks.card import MOST_SILENT, change_words, source_line
 from slackbot.blocks.parts import (
     Block,
     Element,
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from scoring.evidence import Evidence
 
 MOST_EVIDENCE = 28
+MOST_GAPS = 16
 
 
 def evidence_message(briefing: Briefing) -> tuple[list[Block], str]:
@@ -94,8 +95,12 @@ def _seen_in(one: Evidence) -> list[Element]:
 
 
 def _gaps(briefing: Briefing) -> list[Element]:
-    silent = [source_line(one) for one in briefing.sources if one.status == "failed"][:6]
-    return silent + [line(text(clip(one, 240))) for one in briefing.gaps[: 10 - len(silent)]]
+    failed = [one for one in briefing.sources if one.status == "failed"][:MOST_SILENT]
+    # That a whole source gave nothing is among the gaps as well; it is told once.
+    others = [one for one in briefing.gaps if not any(f": {source.name} – " in one for source in failed)]
+    return [source_line(one) for one in failed] + [
+        line(text(clip(one, 240))) for one in others[: MOST_GAPS - len(failed)]
+    ]
 
 
 def similar_message(briefing: Briefing) -> tuple[list[Block], str]:

@@ -172,6 +172,35 @@ def test_one_bad_query_does_not_lose_the_others() -> None:
     ]
 
 
+def test_smaller_questions_are_tried_only_so_often_where_every_answer_is_too_large() -> None:
+    names = ["http_requests_total", "http_request_duration_seconds_bucket", "http_request_duration_seconds_count"]
+    server = Server(names, lambda _: [])
+
+    def handler(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        if "query_range" in url and "label_replace" in url:
+            raise TooLarge("prom.test answered with more than 16 MiB", retryable=False)
+        return server(method, url, headers, body)
+
+    services = [ServiceScope(f"shop-{number}", selector=f'job="shop-{number}"') for number in range(12)]
+    door = FakeDoor(handler)
+
+    with pytest.raises(TooLarge):
+        gather(door, *services)
+
+    assert len([asked for asked in door.asked if "query_range" in asked.path]) <= 16
+
+
+def test_a_list_of_names_that_is_too_large_ends_the_asking() -> None:
+    def handler(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        raise TooLarge("prom.test answered with more than 16 MiB", retryable=False)
+
+    door = FakeDoor(handler)
+    with pytest.raises(TooLarge):
+        gather(door, CHECKOUT)
+
+    assert len(door.asked) == 1
+
+
 def test_a_tenants_query_without_braces_is_asked_even_though_its_metrics_are_unknown() -> None:
     own = "- {name: carts, unit: count, worse: low, queries: ['carts_open']}"
     server = Server([], lambda query: [series({}, "3")] if query == "carts_open" else [])
