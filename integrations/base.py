@@ -246,6 +246,12 @@ class Integration(ABC):
     generated: ClassVar[tuple[str, ...]] = ()
     # True where the caller is a person's script: the web layer parses before it accepts, and answers 422 with the text.
     validates_at_door: ClassVar[bool] = False
+    # Headers that parsing needs, kept with the delivery: names in lower case, or beginnings that end in `*`. None with a secret.
+    keeps: ClassVar[tuple[str, ...]] = ()
+    # True where a request is judged by what the vendor publishes: `verify_by_asking` is called instead of `verify`.
+    asks_to_verify: ClassVar[bool] = False
+    # True where what a request means depends on the connection: `read` is handed its credentials.
+    reads_by_credentials: ClassVar[bool] = False
 
     def verify(self, inbound: Inbound, credentials: Any) -> None:
         """Return if the request is genuine.
@@ -253,6 +259,20 @@ class Integration(ABC):
         :raises NotGenuine: where it is not.
         """
         raise NotGenuine(f"{self.title} does not receive webhooks")
+
+    def verify_by_asking(self, door: Door, inbound: Inbound, credentials: Any) -> None:
+        """Return if the request is genuine, where that takes a question to the vendor, who waits for the answer.
+
+        A handshake that the vendor begins by webhook is finished here, once the request is known to be genuine.
+
+        :raises NotGenuine: where it is not.
+        :raises SourceError: where the vendor could not be asked; it is told to send again.
+        """
+        self.verify(inbound, credentials)
+
+    def greet(self, inbound: Inbound) -> Mapping[str, str] | None:
+        """Return the headers that answer an OPTIONS request by which a vendor asks whether it may send; None for no."""
+        return None
 
     def external_id(self, inbound: Inbound) -> str:
         """Return the delivery's id, equal for retries: the vendor's header, or a hash of the raw body."""
@@ -264,6 +284,13 @@ class Integration(ABC):
         :raises BadPayload: where the body cannot be understood.
         """
         raise BadPayload(f"{self.title} does not receive webhooks")
+
+    def read(self, inbound: Inbound, credentials: Any) -> tuple[Event, ...]:
+        """Return the events in a genuine request as this connection wants them; credentials only for `reads_by_credentials`.
+
+        :raises BadPayload: as `parse` does.
+        """
+        return self.parse(inbound)
 
     def asks(self, credentials: Any) -> bool:
         """Return whether these credentials are enough to gather with; without a token, some vendors only send."""

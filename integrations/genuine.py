@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING
 from integrations.base import NotGenuine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+
+    from pydantic import SecretStr
+
+# For vendors that may set any header, but not `Authorization`.
+TOKEN_HEADER = "x-copilot-token"  # noqa: S105 - a name
 
 
 def same(one: str, other: str) -> bool:
@@ -52,6 +57,22 @@ def require_token(authorization: str, token: str) -> None:
         given = ""
     if not token or not given or not same(given, token):
         raise NotGenuine("the Authorization header does not carry the right token")
+
+
+def require_header(headers: Mapping[str, str], token: str, *, name: str = TOKEN_HEADER) -> None:
+    """Return if the header of this name holds the token alone, or `Authorization` carries it as `require_token` wants.
+
+    :raises NotGenuine: where neither does, or where the token is empty.
+    """
+    given = headers.get(name.lower(), "").strip()
+    if token and given and name.lower() != "authorization" and same(given, token):
+        return
+    require_token(headers.get("authorization", ""), token)
+
+
+def plain(secret: SecretStr | None) -> str:
+    """Return a secret as it is compared: without blanks around it, empty where there is none."""
+    return secret.get_secret_value().strip() if secret else ""
 
 
 def separated(value: str) -> tuple[str, ...]:

@@ -17,6 +17,8 @@ LATEST = 253_402_300_799.0
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?\s?([Zz]|UTC|[+-]\d\d:?\d\d)?")
 # Some vendors put a blank before the offset.
 _SPACED = re.compile(r"\s(Z|[+-][\d:]+)$")
+# Unix time in milliseconds, from 1973 to 5138.
+_MILLISECONDS = re.compile(r"[0-9]{12,14}")
 _ADDRESS = re.compile(r"https?://[^\s<>|\"]{1,2000}", re.IGNORECASE)
 
 
@@ -25,13 +27,21 @@ def decode(body: bytes) -> dict[str, Any]:
 
     :raises BadPayload: where it is no JSON, or not an object.
     """
-    try:
-        value = json.loads(body, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise BadPayload(f"the body must be JSON: {_short(str(error))}") from None
+    value = decode_value(body)
     if not isinstance(value, dict):
         raise BadPayload(f"the body must be a JSON object, got {shown(value)}")
     return value
+
+
+def decode_value(body: bytes | str) -> Any:
+    """Return the JSON value in a body.
+
+    :raises BadPayload: where it is no JSON.
+    """
+    try:
+        return json.loads(body, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise BadPayload(f"the body must be JSON: {_short(str(error))}") from None
 
 
 def clean(value: str) -> str:
@@ -133,6 +143,20 @@ def seconds(value: object) -> float | None:
         elif _RFC_3339.fullmatch(stripped):
             moment = _parsed(stripped)
     return moment if moment is not None and math.isfinite(moment) and 0 < moment <= LATEST else None
+
+
+def moment_of(holder: object, *names: str) -> float | None:
+    """Return the first readable time as `time_of` does, where a number beyond the year 5138 counts as milliseconds."""
+    if isinstance(holder, Mapping):
+        for name in names:
+            value = holder.get(name)
+            if isinstance(value, str) and _MILLISECONDS.fullmatch(value.strip()):
+                value = int(value)
+            if isinstance(value, int | float) and not isinstance(value, bool) and 1e11 < value <= LATEST * 1000:
+                value /= 1000
+            if (moment := seconds(value)) is not None:
+                return moment
+    return None
 
 
 def time_of(holder: object, *names: str) -> float | None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from scoring.observations import ChangeKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _LONGEST = 200
 _MARK = "#"
@@ -37,6 +41,12 @@ _MASKS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\s+"), " "),
 )
 
+_SEVERITIES: Mapping[str, str] = {
+    **dict.fromkeys(("critical", "crit", "page", "emergency", "fatal", "disaster", "p1", "sev1", "s1"), "critical"),
+    **dict.fromkeys(("error", "major", "high", "p2", "sev2", "s2"), "error"),
+    **dict.fromkeys(("warning", "warn", "minor", "medium", "average", "ticket", "p3", "sev3", "s3"), "warning"),
+    **dict.fromkeys(("info", "informational", "low", "notice", "none", "p4", "p5", "sev4", "s4"), "info"),
+}
 _KINDS: tuple[tuple[re.Pattern[str], ChangeKind], ...] = (
     (re.compile(r"\bmigrat"), ChangeKind.MIGRATION),
     (re.compile(r"\b(?:feature.?)?(?:flag|toggle)s?\b"), ChangeKind.FLAG),
@@ -66,6 +76,12 @@ def symptom(title: str) -> str:
         if masked == found:
             return masked
         found = masked
+
+
+def severity(*words: str) -> str:
+    """Return critical, error, warning or info for the first word that vendors use for one of them, else an empty text."""
+    found = (word.strip().lower().replace("-", "") for word in words)
+    return next((_SEVERITIES[word] for word in found if word in _SEVERITIES), "")
 
 
 def change_kind(words: str) -> ChangeKind:

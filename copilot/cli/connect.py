@@ -21,9 +21,7 @@ def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
         epilog="`copilot connect SLUG KIND --fields` lists what a kind takes.",
     )
     parser.add_argument("slug", metavar="TENANT")
-    parser.add_argument(
-        "kind", help="pagerduty, alertmanager, prometheus, kubernetes, github, gitlab, deploys … or slack"
-    )
+    parser.add_argument("kind", help="pagerduty, prometheus, kubernetes, slack …; an unknown one lists them all")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="values")
     parser.add_argument("--name", default="default", help="where a tenant has several of one kind")
     parser.add_argument("--local", action="store_true", help="slack only: the local workspace of this installation")

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from copilot import tracing
+from copilot.connections import credentials_of
 from copilot.guard import tenancy
 from copilot.models import Delivery, EventRecord
 from copilot.observe import logger
@@ -86,7 +87,8 @@ def _ingest_next(tenant_id: UUID, done: Ingested) -> bool:
 
 def _events(delivery: Delivery) -> tuple[Event, ...]:
     inbound = Inbound(headers=delivery.headers, body=bytes(delivery.body), received_at=delivery.received_at.timestamp())
-    return registry.get(delivery.connection.kind).parse(inbound)
+    integration = registry.get(delivery.connection.kind)
+    return integration.read(inbound, credentials_of(delivery.connection) if integration.reads_by_credentials else None)
 
 
 def _apply(delivery: Delivery, event: Event) -> Moved:

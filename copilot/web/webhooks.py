@@ -13,9 +13,10 @@ from copilot import observe, tracing
 from copilot.config import config
 from copilot.connections import ENDPOINT_KEY
 from copilot.guard import vault
+from copilot.guard.http import HttpDoor
 from copilot.web.inbox import Arrival, Busy, Inbox
 from integrations import registry
-from integrations.base import BadPayload, Inbound, NotGenuine
+from integrations.base import BadPayload, Inbound, NotGenuine, SourceError
 
 if TYPE_CHECKING:
     from typing import Any
@@ -43,6 +44,11 @@ KEPT_HEADERS = frozenset(
         "idempotency-key",
     }
 )
+
+
+# A vendor that must be asked before its webhook is believed waits meanwhile: AWS SNS gives up after 15 seconds.
+ASK_SECONDS = 8.0
+ASK_BYTES = 64 * 1024
 
 
 class TooLarge(Exception):
@@ -93,13 +99,17 @@ async def _receive(kind: str, endpoint_key: str, request: Request) -> Response:
             return _say(404, "not found")
         integration = registry.get(kind)
         inbound = Inbound(headers=dict(request.headers.items()), body=body, received_at=time.time())
-        _verify(integration, door, inbound)
+        if integration.asks_to_verify:
+            await run_in_threadpool(_verify_by_asking, integration, door, inbound)
+        else:
+            integration.verify(inbound, _credentials(integration, door))
         if integration.validates_at_door:
-            await run_in_threadpool(integration.parse, inbound)
+            held = _credentials(integration, door) if integration.reads_by_credentials else None
+            await run_in_threadpool(integration.read, inbound, held)
         arrival = Arrival(
             door=door,
             external_id=integration.external_id(inbound)[:200],
-            headers={name: value for name, value in inbound.headers.items() if name in KEPT_HEADERS} | _trace(),
+            headers={name: value for name, value in inbound.headers.items() if _is_kept(name, integration)} | _trace(),
             body=body,
         )
         is_new = await inbox.put(arrival)
@@ -110,6 +120,9 @@ async def _receive(kind: str, endpoint_key: str, request: Request) -> Response:
         return _say(401, "the signature or token is missing or wrong")
     except BadPayload as error:
         return _say(422, str(error))
+    except SourceError as trouble:
+        log.warning("webhook not verified: the vendor could not be asked", kind=kind, reason=trouble.reason)
+        return _say(503, "it could not be verified; send this one again", retry_after=30)
     except Busy:
         return _say(429, "too many webhooks are waiting; send this one again", retry_after=2)
     except Exception:
@@ -118,10 +131,38 @@ async def _receive(kind: str, endpoint_key: str, request: Request) -> Response:
     return JSONResponse({"status": "accepted" if is_new else "already accepted"}, status_code=202)
 
 
-def _verify(integration: Integration, door: Door, inbound: Inbound) -> None:
+@router.options("/hooks/{kind}/{endpoint_key}")
+async def greet(kind: str, endpoint_key: str, request: Request) -> Response:
+    """Answer a vendor that asks whether it may send here: 200 with its headers, 405 where this kind knows no such question."""
+    door = await inbox.door(endpoint_key)
+    if door is None or door.kind != kind:
+        return _say(404, "not found")
+    asked = Inbound(headers=dict(request.headers.items()), body=b"", received_at=time.time())
+    headers = registry.get(kind).greet(asked)
+    return _say(405, "send with POST") if headers is None else Response(status_code=200, headers=dict(headers))
+
+
+def _credentials(integration: Integration, door: Door) -> Any:
     values: dict[str, Any] = vault.unseal(door.tenant_id, door.sealed)
     values.pop(ENDPOINT_KEY, None)
-    integration.verify(inbound, integration.Credentials.model_validate(values))
+    return integration.Credentials.model_validate(values)
+
+
+def _verify_by_asking(integration: Integration, door: Door, inbound: Inbound) -> None:
+    integration.verify_by_asking(way_out(), inbound, _credentials(integration, door))
+
+
+def way_out() -> HttpDoor:
+    """Return the guarded door through which a vendor is asked while it waits for our answer."""
+    return HttpDoor(
+        deadline_seconds=ASK_SECONDS, max_bytes=ASK_BYTES, allowed_private=config().allowed_private_networks
+    )
+
+
+def _is_kept(name: str, integration: Integration) -> bool:
+    return name in KEPT_HEADERS or any(
+        name.startswith(kept[:-1]) if kept.endswith("*") else name == kept for kept in integration.keeps
+    )
 
 
 def _trace() -> dict[str, str]:
