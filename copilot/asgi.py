@@ -30,7 +30,7 @@ def make_api() -> FastAPI:
     from fastapi import FastAPI
 
     from copilot.faces import faces
-    from copilot.web import health, webhooks
+    from copilot.web import agents, health, webhooks
     from copilot.web.api import application as rest
     from integrations import registry
 
@@ -39,6 +39,7 @@ def make_api() -> FastAPI:
     application = FastAPI(title="SRE Copilot", docs_url=None, redoc_url=None, openapi_url=None)
     application.include_router(health.router)
     application.include_router(webhooks.router)
+    application.include_router(agents.router)
     application.mount(rest.PATH, rest.make())
     for face in faces():
         routes = face.routes()

@@ -64,6 +64,11 @@ app.conf.update(
             "schedule": 900.0,
             "options": {"expires": 600},
         },
+        "tidy-agent-requests": {
+            "task": "copilot.tasks.tidy_agent_requests",
+            "schedule": 300.0,
+            "options": {"expires": 200},
+        },
         "tell-of-week": {"task": "copilot.tasks.tell_of_week", "schedule": 600.0, "options": {"expires": 500}},
     },
     beat_schedule_filename=str(_config.data / "celerybeat-schedule"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated
 
@@ -67,6 +67,9 @@ class Config(BaseSettings):
 
     gather_seconds: float = Field(default=20.0, gt=0, le=120, description="Deadline of all sources of one run.")
     max_source_bytes: int = Field(default=16_777_216, ge=65_536, description="Size cap of one answer of a source.")
+    agent_answer_bytes: int = Field(
+        default=4_194_304, ge=65_536, le=67_108_864, description="Size cap of one answer of an agent."
+    )
     look_back_minutes: int = Field(default=60, ge=5, le=1440, description="How long before the alert is looked at.")
     lease_seconds: float = Field(default=15.0, gt=0, description="How long a silent worker keeps its run.")
     sweep_seconds: float = Field(default=5.0, gt=0, description="How often left-over work is looked for.")
@@ -132,6 +135,49 @@ class Config(BaseSettings):
     @field_validator(
         "anthropic_base_url", "anthropic_api_key", "slack_signing_secret", "slack_client_secret", mode="before"
     )
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        return None if value == "" else value
+
+
+PRIVATE = "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,100.64.0.0/10,fc00::/7,127.0.0.0/8,::1/128"
+
+
+class AgentConfig(BaseSettings):
+    """Hold the settings of the agent in a customer's cluster; each is `COPILOT_AGENT_<NAME>` in the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="COPILOT_AGENT_", extra="ignore", frozen=True)
+
+    url: str = Field(default="", description="Address of the service's api process, e.g. https://copilot.example.org")
+    token: SecretStr | None = Field(default=None, description="The agent's token, where it is in no file.")
+    token_file: Path | None = Field(
+        default=None, description="File with the token; read at each use, so that a new one needs no restart."
+    )
+    ca_file: Path | None = Field(
+        default=None,
+        description="PEM file of the authority that signed the service's certificate, where it is a private one.",
+    )
+    sources: Path = Field(
+        default=Path("agent.yaml"), description="YAML file with the sources and their credentials; read at each use."
+    )
+    capacity: int = Field(default=3, ge=1, le=8, description="Requests that are worked at, at once.")
+    wait_seconds: float = Field(default=15.0, ge=0, le=25, description="How long a poll waits for work.")
+    stop_seconds: float = Field(default=20.0, ge=0, le=300, description="Time to finish what was begun, at SIGTERM.")
+    health_port: int = Field(
+        default=0, ge=0, le=65535, description="Where /live, /ready and /metrics answer; 0: nowhere."
+    )
+    max_source_bytes: int = Field(default=4_194_304, ge=65_536, description="Size cap of one answer of a source.")
+    allowed_private_networks: Annotated[list[Network], NoDecode] = Field(
+        default_factory=lambda: [ip_network(one) for one in PRIVATE.split(",")],
+        description="Private networks that it may reach: its sources, and the service where that is private.",
+    )
+
+    @field_validator("allowed_private_networks", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("token", "token_file", "ca_file", mode="before")
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value

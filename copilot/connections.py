@@ -15,7 +15,8 @@ from copilot.guard import vault
 from copilot.guard.http import HttpDoor
 from copilot.guard.http.errors import recognised
 from copilot.guard.tenancy import tenant_scope
-from copilot.models import AuditEntry, Connection, ConnectionHealth, Endpoint, Tenant
+from copilot.models import Agent, AuditEntry, Connection, ConnectionHealth, Endpoint, Tenant
+from copilot.relay import asking
 from integrations import registry
 from integrations.base import Health, SourceError
 
@@ -73,6 +74,8 @@ def connect(tenant_id: UUID, kind: str, values: Mapping[str, Any], *, actor: str
         }
         if connection is None:
             connection = Connection(tenant_id=tenant_id, kind=kind, name=name)
+        # Credentials that are entered here are used from here.
+        connection.agent = None
         if integration.receives and not key:
             key = secrets.token_urlsafe(24)
             Endpoint.objects.create(
@@ -85,6 +88,39 @@ def connect(tenant_id: UUID, kind: str, values: Mapping[str, Any], *, actor: str
             actor=actor, action="connect", target=str(connection), detail={"fields": sorted(values)}
         )
     return Opened(connection.id, webhook_url(kind, key) if key else "", generated)
+
+
+def connect_through(tenant_id: UUID, kind: str, agent_name: str, *, actor: str, name: str = "default") -> Opened:
+    """Let a source be asked through an agent, which holds the credentials of the same kind and name itself.
+
+    :raises UnknownIntegration: where there is no integration of this kind.
+    :raises WrongValue: where the kind is none that is asked, there is no such agent, or the connection has credentials here.
+    """
+    integration = registry.get(kind)
+    if not integration.gathers or integration.receives:
+        raise WrongValue(f"{integration.title} is not asked through an agent: it sends to us, or is not asked at all")
+    with tenant_scope(tenant_id):
+        agent = Agent.objects.filter(name=agent_name).first()
+        if agent is None:
+            known = ", ".join(Agent.objects.values_list("name", flat=True)[:20]) or "none"
+            raise WrongValue(
+                f"there is no agent {agent_name!r} (known: {known}); `copilot agent token create` makes one"
+            )
+        connection = Connection.objects.filter(kind=kind, name=name).first()
+        if connection is None:
+            connection = Connection(tenant_id=tenant_id, kind=kind, name=name)
+        elif connection.agent_id is None:
+            raise WrongValue(
+                f"{connection} has credentials here already: give this one another --name, or delete that connection first"
+            )
+        connection.agent = agent
+        connection.seal({})
+        connection.is_enabled = True
+        connection.save()
+        AuditEntry.objects.create(
+            actor=actor, action="connect", target=str(connection), detail={"agent": agent.name, "fields": []}
+        )
+    return Opened(connection.id, "", {})
 
 
 def examine(tenant_id: UUID, kind: str, values: Mapping[str, Any], *, name: str = "default") -> None:
@@ -179,6 +215,9 @@ def _ask(connection: Connection) -> Health:
         allowed_private=settings.allowed_private_networks,
     )
     try:
+        way = asking.via(connection)
+        if way is not None:
+            return asking.check(way, seconds=CHECK_SECONDS)
         if connection.kind in _checkers:
             return Health(*_checkers[connection.kind](connection.tenant_id, connection.id))
         return registry.get(connection.kind).check(door, credentials_of(connection))

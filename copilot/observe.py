@@ -47,6 +47,12 @@ source_seconds = Histogram(
     ("source", "status"),
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 20),
 )
+agent_polls = Counter(
+    "copilot_agent_polls_total", "Polls and answers of agents by the HTTP status they got.", ("status",)
+)
+agent_requests = Counter(
+    "copilot_agent_requests_total", "Requests to agents by what was asked and how they ended.", ("kind", "state")
+)
 runs_finished = Counter("copilot_runs_finished_total", "Runs by how they ended.", ("outcome",))
 feedback_given = Counter("copilot_feedback_total", "Verdicts by value.", ("value",))
 model_tokens = Counter("copilot_model_tokens_total", "Tokens by model and direction.", ("model", "direction"))

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from copilot import connections, conversation, flow
 from copilot.celery import app
+from copilot.relay import queue
 
 
 @app.task
@@ -55,3 +56,9 @@ def check_connections() -> None:
 def tell_of_week() -> None:
     """Post the weekly digests that are due."""
     flow.tell_of_week()
+
+
+@app.task
+def tidy_agent_requests() -> None:
+    """Drop what agents were asked long ago."""
+    queue.tidy()

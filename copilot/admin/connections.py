@@ -94,7 +94,8 @@ class ConnectionAdmin(TenantAdmin):
         """Return the form of the connection's kind."""
         kind = obj.kind if obj else _asked_kind(request)
         if kind and (obj is None or self.has_change_permission(request, obj)):
-            keywords["form"] = form_for(kind, _integration(kind))
+            # Behind an agent, the credentials are not here.
+            keywords["form"] = form_for(kind, None if obj and obj.agent_id else _integration(kind))
         return super().get_form(request, obj, change, **keywords)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -102,6 +103,8 @@ class ConnectionAdmin(TenantAdmin):
         health = ("Health", {"fields": ("display_health", "health_detail", "checked_at", "failing_since")})
         kind = obj.kind if obj else _asked_kind(request)
         integration = _integration(kind) if kind else None
+        if obj is not None and obj.agent_id:
+            return [(None, {"fields": ("tenant", "display_kind", "name", "agent", "is_enabled")}), health]
         if obj is not None and not self.has_change_permission(request, obj):
             return [(None, {"fields": ("tenant", "display_kind", "name", "is_enabled")}), health]
         parts: list[Any] = [
@@ -132,7 +135,7 @@ class ConnectionAdmin(TenantAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Return what is shown and not entered; a connection keeps its kind and name."""
         del request
-        shown = ("tenant", "display_kind", "webhook_address", "display_health", "health_detail", "checked_at")
+        shown = ("tenant", "display_kind", "agent", "webhook_address", "display_health", "health_detail", "checked_at")
         return (*shown, "failing_since", *(("name",) if obj else ()))
 
     @admin.display(description="address")

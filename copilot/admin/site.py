@@ -20,6 +20,7 @@ MENU = {
     "Incident": "Incidents",
     "Service": "Services",
     "Connection": "Connections",
+    "Agent": "Agents",
     "ChangeRecord": "Changes",
     "Delivery": "Deliveries",
     "Question": "Questions",

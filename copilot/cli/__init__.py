@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from copilot.cli import (
+    agent,
     bench,
     connect,
     database,
@@ -32,6 +33,7 @@ COMMANDS = (
     tenants,
     tokens,
     connect,
+    agent,
     services,
     doctor,
     database,

@@ -9,6 +9,9 @@ from copilot.cli.session import Problem, actor, find_tenant, print_json
 
 if TYPE_CHECKING:
     import argparse
+    from uuid import UUID
+
+    from copilot.connections import Opened
 
 
 def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
@@ -24,6 +27,12 @@ def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument("kind", help="pagerduty, prometheus, kubernetes, slack …; an unknown one lists them all")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="values")
     parser.add_argument("--name", default="default", help="where a tenant has several of one kind")
+    parser.add_argument(
+        "--agent",
+        default="",
+        metavar="NAME",
+        help="ask it through this agent, which holds the credentials (docs/agent.md)",
+    )
     parser.add_argument("--local", action="store_true", help="slack only: the local workspace of this installation")
     parser.add_argument("--fields", action="store_true", help="list the values that this kind takes, and stop")
     parser.add_argument("--json", action="store_true")
@@ -51,7 +60,6 @@ def read_values(pairs: list[str]) -> dict[str, str]:
 
 def run(options: argparse.Namespace) -> int:
     """Connect, and print the webhook's address and made secrets where there are any."""
-    from copilot import connections
     from copilot.embedded import read_runtime
     from copilot.faces import face
     from integrations import registry
@@ -74,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
             else:
                 print("\n".join(made.lines))
             return 0
-        opened = connections.connect(tenant.id, options.kind, values, actor=actor(), name=options.name)
+        opened = _opened(options, tenant.id, values)
     except registry.UnknownIntegration as error:
         raise Problem(f"{error}, slack", code=2) from None
     except ValueError as error:
@@ -88,12 +96,24 @@ def run(options: argparse.Namespace) -> int:
             }
         )
         return 0
-    print(f"{tenant.slug} is connected to {registry.get(options.kind).title}")
+    through = f" through agent {options.agent}" if options.agent else ""
+    print(f"{tenant.slug} is connected to {registry.get(options.kind).title}{through}")
     if opened.webhook_url:
         print(f"webhook URL: {opened.webhook_url}")
     for field, value in opened.generated.items():
         print(f"{field}: {value}   (shown once; sealed from now on)")
     return 0
+
+
+def _opened(options: argparse.Namespace, tenant_id: UUID, values: dict[str, str]) -> Opened:
+    """Connect with the values that were given, or through an agent, which has its own."""
+    from copilot import connections
+
+    if not options.agent:
+        return connections.connect(tenant_id, options.kind, values, actor=actor(), name=options.name)
+    if values:
+        raise Problem("--agent takes no --set: the agent holds the credentials itself", code=2)
+    return connections.connect_through(tenant_id, options.kind, options.agent, actor=actor(), name=options.name)
 
 
 def list_fields(options: argparse.Namespace) -> int:

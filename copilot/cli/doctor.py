@@ -9,6 +9,8 @@ from copilot.cli.session import find_tenant, print_json
 if TYPE_CHECKING:
     import argparse
 
+    from copilot.models import Tenant
+
 
 def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
     """Add the command."""
@@ -21,6 +23,25 @@ def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument("slug", nargs="?", metavar="TENANT")
     parser.add_argument("--json", action="store_true")
     parser.set_defaults(run=run, needs_installation=True)
+
+
+def agents_of(tenant: Tenant) -> list[dict[str, Any]]:
+    """Return how a tenant's agents do, as rows beside those of the connections."""
+    from copilot.guard.tenancy import tenant_scope
+    from copilot.models import Agent
+    from copilot.relay.states import state_of
+
+    with tenant_scope(tenant.id):
+        states = [(agent, state_of(agent)) for agent in Agent.objects.order_by("name")]
+    return [
+        {
+            "tenant": tenant.slug,
+            "connection": f"agent {agent.name}",
+            "works": state.works,
+            "detail": f"{state.word}: {state.detail}",
+        }
+        for agent, state in states
+    ]
 
 
 def run(options: argparse.Namespace) -> int:
@@ -56,6 +77,7 @@ def run(options: argparse.Namespace) -> int:
 
     with ThreadPoolExecutor(max_workers=8) as pool:
         rows = list(pool.map(ask, found))
+    rows += [row for tenant in tenants for row in agents_of(tenant)]
     if options.json:
         print_json(rows)
     elif not rows:

@@ -16,6 +16,7 @@ from copilot.guard.http.errors import recognised
 from copilot.guard.tenancy import tenant_scope
 from copilot.llm.dialogue import Looked, Tool
 from copilot.models import Connection, Incident
+from copilot.relay import asking
 from copilot.stages.changes import changes_between
 from copilot.stages.neighbourhood import neighbourhood
 from integrations import registry
@@ -122,8 +123,12 @@ def _look(
             max_bytes=settings.max_source_bytes,
             allowed_private=settings.allowed_private_networks,
         )
-        credentials = connections.credentials_of(connection)
-        seen = integration.look(door, credentials, scope, window, asked)
+        way = asking.via(connection)
+        if way is not None:
+            given = asked.model_dump(mode="json")
+            seen = asking.look(way, one.name, given, scope, window, seconds=door.remaining())
+        else:
+            seen = integration.look(door, connections.credentials_of(connection), scope, window, asked)
     except ValidationError as wrong:
         return Looked(refused=_problems(wrong))
     except SourceError as refused:

@@ -1,5 +1,6 @@
 """All tables of the core, one file an idea."""
 
+from copilot.models.agent import Agent, AgentRequest, AgentRequestState, AgentToken
 from copilot.models.audit import AuditEntry
 from copilot.models.change import ChangeRecord
 from copilot.models.connection import Connection, ConnectionHealth, Endpoint
@@ -18,6 +19,10 @@ from copilot.models.token import ApiToken, KeptAnswer, Scope
 from copilot.models.usage import ModelCall
 
 __all__ = [
+    "Agent",
+    "AgentRequest",
+    "AgentRequestState",
+    "AgentToken",
     "AnswerFeedback",
     "AnsweredBy",
     "ApiToken",

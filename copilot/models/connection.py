@@ -26,6 +26,14 @@ class Connection(TenantModel):
     kind = models.CharField(max_length=40, help_text="The integration's slug, or `slack`.")
     name = models.CharField(max_length=80, default="default")
     sealed = models.BinaryField()
+    agent = models.ForeignKey(
+        "copilot.Agent",
+        on_delete=models.RESTRICT,
+        null=True,
+        blank=True,
+        related_name="connections",
+        help_text="Asked through this agent, which holds the credentials itself; nothing is sealed here then.",
+    )
     is_enabled = models.BooleanField(default=True)
     health = models.CharField(max_length=10, choices=ConnectionHealth, default=ConnectionHealth.UNKNOWN)
     health_detail = models.TextField(blank=True)

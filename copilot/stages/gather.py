@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from copilot.config import config
 from copilot.guard import vault
 from copilot.guard.http import HttpDoor
 from copilot.guard.http.errors import recognised
+from copilot.guard.observed import redacted
 from copilot.guard.redact import Redactor
 from copilot.guard.tenancy import tenant_scope
 from copilot.models import (
@@ -25,6 +26,7 @@ from copilot.models import (
     SourceCall,
     SourceStatus,
 )
+from copilot.relay import asking
 from copilot.stages.changes import changes_between
 from copilot.stages.claim import Claim, Outcome, Progress
 from copilot.stages.neighbourhood import Neighbourhood, neighbourhood
@@ -32,7 +34,7 @@ from integrations import registry
 from integrations.base import Scope, SourceError
 from scoring.detect import detect
 from scoring.frozen import plain
-from scoring.observations import Change, Gap, LogPattern, Note, Observation, State, Window
+from scoring.observations import Gap, Note, Observation, Window
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -50,12 +52,13 @@ PROGRESS_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """Hold one connection that is asked, its credentials opened for this one call."""
+    """Hold one connection that is asked: its credentials opened for this one call, or the agent that holds them."""
 
     connection_id: UUID
     name: str
     integration: Integration
-    credentials: Any
+    credentials: Any = None
+    way: asking.Via | None = None
 
 
 @dataclass(slots=True)
@@ -89,7 +92,7 @@ def gather(claim: Claim, progress: Progress) -> Outcome:
         observations.extend(answer.observations)
         if answer.failure:
             observations.append(Gap(source.integration.slug, source.name, answer.failure))
-    detection = detect([_redacted(one, redactor) for one in observations], window, subject=around.subject)
+    detection = detect([redacted(one, redactor) for one in observations], window, subject=around.subject)
     asked = sorted({source.integration.slug for source in sources})
     output = {
         "window": plain(window),
@@ -125,10 +128,11 @@ def _sources(claim: Claim) -> tuple[list[_Source], list[Gap]]:
         if known is None or not known.gathers:
             continue
         name = known.title if connection.name == "default" else f"{known.title} ({connection.name})"
+        way = asking.via(connection)
         try:
             values = vault.unseal(connection.tenant_id, connection.sealed)
             values.pop("endpoint_key", None)
-            credentials = known.Credentials.model_validate(values)
+            credentials = None if way else known.Credentials.model_validate(values)
         except (vault.SealBroken, ValueError) as error:
             gaps.append(Gap(known.slug, name, f"its credentials cannot be used: {type(error).__name__}"))
             SourceCall.objects.update_or_create(
@@ -143,9 +147,9 @@ def _sources(claim: Claim) -> tuple[list[_Source], list[Gap]]:
                 },
             )
             continue
-        if not known.asks(credentials):
+        if way is None and not known.asks(credentials):
             continue
-        found.append(_Source(connection.id, name, known, credentials))
+        found.append(_Source(connection.id, name, known, credentials, way))
         SourceCall.objects.update_or_create(
             run_id=claim.run_id,
             name=name,
@@ -215,7 +219,7 @@ def _ask(claim: Claim, sources: list[_Source], scope: Scope, window: Window, pro
 
 
 def _ask_one(source: _Source, scope: Scope, window: Window, seconds: float) -> _Answer:
-    """Ask one source in a thread of its own; touches no table. Every failure becomes words."""
+    """Ask one source in a thread of its own; one that is asked directly touches no table. Every failure becomes words."""
     settings = config()
     door = HttpDoor(
         deadline_seconds=seconds,
@@ -227,8 +231,12 @@ def _ask_one(source: _Source, scope: Scope, window: Window, seconds: float) -> _
     failure = ""
     with tracing.span(f"source {source.integration.slug}", kind="client") as traced:
         try:
-            # One by one, so that what a source said before it failed is kept.
-            observations.extend(source.integration.gather(door, source.credentials, scope, window))
+            if source.way is not None:
+                observations, stopped = asking.gather(source.way, scope, window, seconds=seconds)
+                failure = stopped.reason if stopped else ""
+            else:
+                # One by one, so that what a source said before it failed is kept.
+                observations.extend(source.integration.gather(door, source.credentials, scope, window))
         except SourceError as error:
             failure = error.reason
         except Exception as error:
@@ -236,6 +244,9 @@ def _ask_one(source: _Source, scope: Scope, window: Window, seconds: float) -> _
             failure = known.reason if known else f"answered something unexpected ({type(error).__name__})"
             if known is None:
                 log.exception("a source failed unexpectedly", source=source.integration.slug)
+        finally:
+            if source.way is not None:
+                asking.give_back_connection()
         traced.note({"copilot.observations": len(observations)})
         if failure:
             traced.failed("no answer")
@@ -266,21 +277,6 @@ def _note_answer(claim: Claim, source: _Source, answer: _Answer) -> None:
                 checked_at=now,
                 failing_since=None,
             )
-
-
-def _redacted(one: Observation, redactor: Redactor) -> Observation:
-    """Take secrets and personal data out of what outside text an observation carries, before it is stored or sent."""
-    if isinstance(one, LogPattern):
-        return replace(one, template=redactor.text(one.template), example=redactor.text(one.example))
-    if isinstance(one, State):
-        return replace(one, detail=redactor.text(one.detail))
-    if isinstance(one, Note):
-        return replace(one, text=redactor.text(one.text))
-    if isinstance(one, Change):
-        return replace(
-            one, title=redactor.text(one.title), detail=redactor.text(one.detail), diff=redactor.text(one.diff)
-        )
-    return one
 
 
 def _write(claim: Claim, detection: Detection) -> None:

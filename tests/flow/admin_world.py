@@ -12,6 +12,7 @@ from django.utils import timezone
 from copilot import connections, tokens
 from copilot.guard.tenancy import tenant_scope
 from copilot.models import (
+    Agent,
     ApiToken,
     AuditEntry,
     ChangeRecord,
@@ -34,6 +35,7 @@ from copilot.models import (
     SourceCall,
     StageResult,
 )
+from copilot.relay import tokens as agent_tokens
 from scoring.evidence import Direction, Evidence, EvidenceKind, Factor
 from scoring.frozen import plain
 from scoring.observations import Entity, EntityKind
@@ -72,6 +74,7 @@ class World:
     question: Question
     entry: AuditEntry
     token: ApiToken
+    agent: Agent
 
     @property
     def rows(self) -> tuple[Any, ...]:
@@ -88,6 +91,7 @@ class World:
             self.question,
             self.entry,
             self.token,
+            self.agent,
         )
 
 
@@ -189,8 +193,24 @@ def furnish(tenant: Tenant, word: str, *, number: int = 1, at: datetime | None =
         )
         entry = AuditEntry.objects.create(actor=f"{word}-actor", action="connect", target=word, detail={"word": word})
     token = tokens.make(tenant.id, f"{word} portal", role=Role.RESPONDER, actor=f"{word}-owner").row
+    made = agent_tokens.make(tenant.id, f"{word}-cluster", actor=f"{word}-owner")
+    with tenant_scope(tenant.id):
+        agent = Agent.objects.get(pk=made.agent_id)
     return World(
-        tenant, connection, service, needed, incident, run, hypothesis, delivery, change, call, question, entry, token
+        tenant,
+        connection,
+        service,
+        needed,
+        incident,
+        run,
+        hypothesis,
+        delivery,
+        change,
+        call,
+        question,
+        entry,
+        token,
+        agent,
     )
 
 

@@ -13,6 +13,7 @@ from django.urls import reverse
 from copilot.admin.base import TenantAdmin, TenantForm
 from copilot.guard.tenancy import TenantModel, tenant_scope
 from copilot.models import (
+    Agent,
     ApiToken,
     AuditEntry,
     Connection,
@@ -47,7 +48,7 @@ def row_of(world: World, model: type[models.Model]) -> Any:
 
 def test_every_tenant_table_with_pages_is_served_by_the_walled_base() -> None:
     assert {m.__name__ for m in REGISTERED} == {
-        "ApiToken", "AuditEntry", "ChangeRecord", "Connection", "Delivery", "Incident", "ModelCall", "Question", "Service", "Tenant", "User",
+        "Agent", "ApiToken", "AuditEntry", "ChangeRecord", "Connection", "Delivery", "Incident", "ModelCall", "Question", "Service", "Tenant", "User",
     }  # fmt: skip
     for model in WALLED:
         pages = admin.site._registry[model]
@@ -192,6 +193,7 @@ def test_forms_of_tenant_rows_offer_only_rows_of_the_tenant(umbrella: World, acm
         (Connection, "test_connections"),
         (Connection, "delete_selected"),
         (ApiToken, "revoke"),
+        (Agent, "revoke"),
     ],
 )
 def test_an_action_on_foreign_ids_does_nothing(

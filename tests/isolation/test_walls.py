@@ -25,7 +25,7 @@ def models_with_a_tenant_column() -> Iterable[type[models.Model]]:
     return [m for m in apps.get_models() if any(f.name == "tenant" for f in m._meta.get_fields() if f.concrete)]
 
 
-THIN = {"Endpoint", "SlackGrant", "SlackWorkspace"}
+THIN = {"AgentToken", "Endpoint", "SlackGrant", "SlackWorkspace"}
 
 
 def test_every_table_with_a_tenant_is_walled_or_knowingly_thin() -> None:

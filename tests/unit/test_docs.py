@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 from pydantic import BaseModel, SecretStr
+from pydantic_settings import BaseSettings
 
 from copilot.cli import parser
-from copilot.config import Config
+from copilot.config import AgentConfig, Config
 from integrations.prometheus import pack
 from scoring.confidence import WEIGHTS
 from scoring.version import VERSION
@@ -136,12 +137,12 @@ def test_every_make_target_exists(document: Path) -> None:
 # --- settings -----------------------------------------------------------------------------------------------------------
 
 
-def settings() -> dict[str, str]:
+def settings(of: type[BaseSettings] = Config, prefix: str = "COPILOT_") -> dict[str, str]:
     """Return every environment variable of the configuration with its default, as an operator would write it."""
     found = {}
-    for name, field in Config.model_fields.items():
+    for name, field in of.model_fields.items():
         alias = field.validation_alias
-        variable = alias if isinstance(alias, str) else str(alias.choices[0]) if alias else f"COPILOT_{name.upper()}"  # type: ignore[union-attr]
+        variable = alias if isinstance(alias, str) else str(alias.choices[0]) if alias else f"{prefix}{name.upper()}"  # type: ignore[union-attr]
         default = field.get_default(call_default_factory=True)
         if isinstance(default, SecretStr):
             default = default.get_secret_value()
@@ -152,12 +153,19 @@ def settings() -> dict[str, str]:
     return found
 
 
-def test_every_setting_is_documented_with_its_default() -> None:
-    table = {row[0]: row[1] for row in rows(section(docs("operate.md"), "Settings")) if len(row) == 3}
+def agent_settings() -> dict[str, str]:
+    return settings(AgentConfig, "COPILOT_AGENT_")
+
+
+@pytest.mark.parametrize(
+    ("page", "known"), [("operate.md", settings()), ("agent.md", agent_settings())], ids=["operate", "agent"]
+)
+def test_every_setting_is_documented_with_its_default(page: str, known: dict[str, str]) -> None:
+    table = {row[0]: row[1] for row in rows(section(docs(page), "Settings")) if len(row) == 3}
     written = {
         variable: "" if shown == "–" else shown.replace("`", "") for variable, shown in table.items() if "_" in variable
     }
-    assert written == settings()
+    assert written == known
 
 
 def test_no_document_names_a_setting_that_does_not_exist() -> None:
@@ -170,7 +178,7 @@ def test_no_document_names_a_setting_that_does_not_exist() -> None:
         "COPILOT_SHARED",
         "COPILOT_TERRAFORM_PROVIDERS",
     }
-    known = set(settings()) | others
+    known = set(settings()) | set(agent_settings()) | others
     for document in DOCUMENTS:
         named = set(re.findall(r"\bCOPILOT_[A-Z_]+\b", document.read_text(encoding="utf-8")))
         assert named <= known, f"{document.name} names {sorted(named - known)}"
