@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import argparse
 
     from copilot.knowledge.briefing import Briefing
+    from copilot.models import Tenant
 
 
 def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
@@ -49,6 +50,9 @@ def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
     )
     ask.add_argument("slug", metavar="TENANT", nargs="?", help="whose incident (not with --bundle)")
     ask.add_argument("words", nargs="*", metavar="WORDS", help="a service, or what is wrong in a few words")
+    ask.add_argument(
+        "--as-written", action="store_true", help="take the words as they are, though they look like a mistyped service"
+    )
     ask.add_argument("--bundle", type=Path, metavar="DIR", help="a folder with what could be collected")
     ask.add_argument("--at", metavar="TIME", help="with --bundle: when the alert fired, e.g. 2026-11-21T03:00:00Z")
     ask.add_argument("--json", action="store_true")
@@ -210,6 +214,26 @@ def draft_postmortem(options: argparse.Namespace) -> int:
     return 0
 
 
+def _doubt(tenant: Tenant, words: str) -> None:
+    """Go on where the words are no mistyped service.
+
+    :raises Problem: where they seem to be one, with the closest ones.
+    """
+    from copilot.guard.tenancy import tenant_scope
+    from copilot.stages.services import doubted
+
+    with tenant_scope(tenant.id):
+        offered = doubted(words)
+    if not offered:
+        return
+    names = " or ".join(one.name for one, _ in offered)
+    asked = f"did you mean {names}?" if offered[0][1] else f"there are {names}."
+    raise Problem(
+        f"{words!r}: {tenant.slug} has no service of that name; {asked} To open an incident with these words, add --as-written",
+        code=2,
+    )
+
+
 def investigate(options: argparse.Namespace) -> int:
     """Open an incident by hand and wait for its ranking, or rank a bundle."""
     if options.bundle is not None:
@@ -225,8 +249,11 @@ def investigate(options: argparse.Namespace) -> int:
     from copilot.knowledge import incident_reader
 
     tenant = find_tenant(options.slug)
+    words = " ".join(options.words)
+    if not options.as_written:
+        _doubt(tenant, words)
     try:
-        incident_id = investigations.investigate(tenant.id, words=" ".join(options.words), asked_by=actor())
+        incident_id = investigations.investigate(tenant.id, words=words, asked_by=actor())
     except investigations.Refused as error:
         raise Problem(str(error), code=2) from None
     investigations.wait_for(tenant.id, incident_id, seconds=120)
