@@ -9,10 +9,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from django.db import connection
 from fastapi import APIRouter, Request
 from slack_bolt import App, BoltRequest
-from slack_bolt.adapter.django.handler import DjangoListenerCompletionHandler, DjangoListenerStartHandler
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.signature import SignatureVerifier
 from starlette.concurrency import run_in_threadpool
@@ -215,10 +213,6 @@ def team_of(payload: Mapping[str, Any]) -> tuple[str, str]:
 
 def dispatched(installation: Installation, headers: Mapping[str, str], body: bytes) -> Answer:
     """Return what the listeners answer to a genuine request."""
-    # Listeners work in threads of Bolt's own, with connections of their own: one that is held here while we wait for them
-    # would be one less in the pool that they wait for, and under load the last.
-    if not connection.in_atomic_block:
-        connection.close()
     request = BoltRequest(
         body=body.decode(),
         headers={name: [value] for name, value in headers.items()},
@@ -242,10 +236,10 @@ def bolt() -> App:
         # The signature is checked before Bolt sees anything, with the secret of the one connection it belongs to.
         request_verification_enabled=False,
         url_verification_enabled=False,
+        # Listeners run in the request's own thread and are short: they check, write down what must not be lost, and
+        # acknowledge. All else is done afterwards, in other threads, and no request waits for those.
+        process_before_response=True,
     )
-    # Bolt works in threads of its own; their database connections are given back after each request.
-    app.listener_runner.listener_start_handler = DjangoListenerStartHandler()
-    app.listener_runner.listener_completion_handler = DjangoListenerCompletionHandler()
     handlers.register(app)
     return app
 

@@ -139,7 +139,7 @@ class SlackDigest(TenantModel):
     """Be one week's digest, in the default channel: the row is there before the message, whose metadata carries its id."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    week = models.DateField(help_text="The Monday on which it is posted.")
+    week = models.DateField(help_text="The day on which it is due.")
     channel = models.CharField(max_length=100, blank=True)
     ts = models.CharField(max_length=40, blank=True)
     attempted_at = models.DateTimeField(

@@ -155,7 +155,8 @@ class TenantPages(TenantAdmin):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Return the fields."""
         del request
-        return ("slug", "name", "default_role", "created_at") if obj else ("slug", "name", "default_role")
+        fields = ("slug", "name", "default_role", "digest_day", "digest_hour", "time_zone")
+        return (*fields, "created_at") if obj else fields
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Keep the slug, which commands and addresses use, as it is."""

@@ -14,7 +14,7 @@ from copilot.models.related import RelatedAlert
 from copilot.models.run import Run, SourceCall, SourceStatus, Stage, StageResult
 from copilot.models.runbook import Runbook, RunbookChunk, RunbookTerm, RunbookVector, RunbookVersion
 from copilot.models.service import Service, ServiceDependency
-from copilot.models.tenant import Membership, Role, Tenant
+from copilot.models.tenant import Membership, Role, Tenant, Weekday, is_time_zone
 from copilot.models.token import ApiToken, KeptAnswer, Scope
 from copilot.models.usage import ModelCall
 
@@ -64,4 +64,6 @@ __all__ = [
     "Stage",
     "StageResult",
     "Tenant",
+    "Weekday",
+    "is_time_zone",
 ]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from zoneinfo import available_timezones
 
 from django.conf import settings
-from django.core.validators import RegexValidator
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
+from rapidfuzz import fuzz, process
 
 from copilot.guard.tenancy import TenantModel
 
@@ -29,6 +32,31 @@ class Role(models.TextChoices):
         return self.rank >= needed.rank
 
 
+class Weekday(models.IntegerChoices):
+    """Name the days of the week as `date.weekday` counts them."""
+
+    MONDAY = 0
+    TUESDAY = 1
+    WEDNESDAY = 2
+    THURSDAY = 3
+    FRIDAY = 4
+    SATURDAY = 5
+    SUNDAY = 6
+
+
+def is_time_zone(name: str) -> None:
+    """Accept the IANA name of a time zone.
+
+    :raises ValidationError: for anything else, with the closest name.
+    """
+    names = available_timezones()
+    if name in names:
+        return
+    closest = process.extractOne(name, sorted(names), scorer=fuzz.ratio, score_cutoff=50)
+    meant = f" Did you mean {closest[0]}?" if closest else ""
+    raise ValidationError(f"There is no time zone {name!r}; say e.g. Europe/Berlin or UTC.{meant}")
+
+
 class Tenant(models.Model):
     """Be one customer. Not under row security, and therefore thin: nothing here is secret."""
 
@@ -44,6 +72,27 @@ class Tenant(models.Model):
         choices=Role,
         default=Role.RESPONDER,
         help_text="Role of people in the Slack workspace who have no membership.",
+    )
+    digest_day = models.SmallIntegerField(
+        choices=Weekday,
+        null=True,
+        blank=True,
+        default=Weekday.MONDAY,
+        db_default=Weekday.MONDAY.value,
+        help_text="On which the weekly digest is posted; without a day there is none.",
+    )
+    digest_hour = models.SmallIntegerField(
+        default=8,
+        db_default=8,
+        validators=[MinValueValidator(0), MaxValueValidator(23)],
+        help_text="From which hour of that day, 0 to 23, in the tenant's time zone.",
+    )
+    time_zone = models.CharField(
+        max_length=64,
+        default="UTC",
+        db_default="UTC",
+        validators=[is_time_zone],
+        help_text="An IANA name, such as Europe/Berlin.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import wraps
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
+
+from copilot.config import config
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,3 +32,12 @@ def in_db(function: Callable[P, T]) -> Callable[P, T]:
             close_old_connections()
 
     return wrapped
+
+
+def give_back() -> None:
+    """Give this thread's pooled connection back while something else than the database is waited for.
+
+    Without a pool it is kept: opening another would cost more than holding it.
+    """
+    if config().database_pool and not connection.in_atomic_block:
+        connection.close()

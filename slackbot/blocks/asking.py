@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from calendar import day_name
 from typing import TYPE_CHECKING
 
 from slackbot.blocks import words
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from copilot.knowledge.briefing import Briefing
 
 AS_WRITTEN = "as written"
+NO_DAY = "none"
 MOST_SERVICES = 100
 WORDS_LIMIT = 2000
 JUDGEMENTS = (("up", "👍 Helpful"), ("down", "👎 Not it"), ("confirm", "✓ This was it"))
@@ -111,4 +113,38 @@ def link_modal(services: Sequence[tuple[int, str]], *, chosen: int | None = None
     )
 
 
-__all__ = ["AS_WRITTEN", "feedback_modal", "investigate_modal", "link_modal", "which_service_modal"]
+def digest_modal(*, day: int | None, hour: int, zone: str, channel: str) -> Block:
+    """Return the window that asks when the weekly digest comes, if at all; `day` counts from Monday, 0."""
+    days = [option("No digest", NO_DAY), *(option(f"{name}s", str(number)) for number, name in enumerate(day_name))]
+    hours = [option(f"{one:02}:00", str(one)) for one in range(24)]
+    where = f"It is posted in #{channel.lstrip('#')}." if channel else "No default channel is set: it cannot be posted."
+    return modal(
+        "digest",
+        "Weekly digest",
+        [
+            rich(line(text(f"The last seven days in numbers, once a week. {where} A quiet week is not told."))),
+            entry("day", "Day", {
+                "type": "static_select", "options": days,
+                "initial_option": days[0] if day is None else days[day + 1],
+            }),
+            entry("hour", "From", {"type": "static_select", "options": hours, "initial_option": hours[hour]}),
+            entry(
+                "zone",
+                "Time zone",
+                {"type": "plain_text_input", "initial_value": zone, "max_length": 64},
+                hint="As IANA calls it: Europe/Berlin, America/New_York, UTC.",
+            ),
+        ],
+        submit="Save",
+    )  # fmt: skip
+
+
+__all__ = [
+    "AS_WRITTEN",
+    "NO_DAY",
+    "digest_modal",
+    "feedback_modal",
+    "investigate_modal",
+    "link_modal",
+    "which_service_modal",
+]

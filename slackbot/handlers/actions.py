@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -12,14 +14,17 @@ from copilot.knowledge import incident_reader
 from copilot.models import Confirmation, Feedback, FeedbackValue, Hypothesis, RelatedAlert, Role
 from copilot.stages import learn
 from slackbot import blocks
+from slackbot.afterwards import afterwards
 from slackbot.handlers.deeds import REASONS
 from slackbot.handlers.visitor import Visitor, visitor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from slack_bolt import Ack, App, BoltContext
 
+# What is done once Slack has its answer: show what was changed, open a window.
+Following = Callable[[], object]
+# An act writes down what was pressed and returns what follows.
+Act = Callable[[Visitor, UUID], Following]
 HOUR = 3600.0
 GONE = "This hypothesis is gone: the incident was investigated again. Look at the message as it is now."
 
@@ -46,24 +51,34 @@ def _acknowledge(ack: Ack) -> None:
     ack()
 
 
-def _handler(act: Callable[[Visitor, UUID, Ack], None]) -> Callable[..., None]:
+def _handler(act: Act) -> Callable[..., None]:
     """Return a Bolt listener: it reads the id that the button carries, and says in words what cannot be done."""
 
     def listener(ack: Ack, body: dict[str, Any], context: BoltContext) -> None:
         who = visitor(body, context)
         try:
-            act(who, UUID(str(_first(body).get("value") or "")), ack)
-        except investigations.Refused as refused:
-            ack()
-            who.tell(str(refused))
-        except ValueError:
-            ack()
-            who.tell("This button carries nothing that we know; the message may be of an older version.")
-        except LookupError as unknown:
-            ack()
-            who.tell(str(unknown.args[0]) if unknown.args else GONE)
+            following = act(who, UUID(str(_first(body).get("value") or "")))
+        except (ValueError, LookupError) as problem:
+            following = partial(who.tell, _said(problem))
+        ack()
+        afterwards(partial(_finish, who, following))
 
     return listener
+
+
+def _finish(who: Visitor, following: Following) -> None:
+    try:
+        following()
+    except (ValueError, LookupError) as problem:
+        who.tell(_said(problem))
+
+
+def _said(problem: ValueError | LookupError) -> str:
+    if isinstance(problem, investigations.Refused):
+        return str(problem)
+    if isinstance(problem, ValueError):
+        return "This button carries nothing that we know; the message may be of an older version."
+    return str(problem.args[0]) if problem.args else GONE
 
 
 def _not_related_chosen(ack: Ack, body: dict[str, Any], context: BoltContext) -> None:
@@ -89,33 +104,35 @@ def _first(body: dict[str, Any]) -> dict[str, Any]:
     return found[0] if isinstance(found, list) and found and isinstance(found[0], dict) else {}
 
 
-def _refused(who: Visitor, ack: Ack, needed: Role = Role.RESPONDER) -> bool:
-    said = who.refusal(needed)
-    if said:
-        ack()
-        who.tell(said)
-    return bool(said)
+def _allowed(who: Visitor) -> None:
+    """Go on where the person may do this.
+
+    :raises Refused: with the refusal, where they may not.
+    """
+    refused = who.refusal(Role.RESPONDER)
+    if refused:
+        raise investigations.Refused(refused)
 
 
-def _up(who: Visitor, hypothesis_id: UUID, ack: Ack) -> None:
+def _up(who: Visitor, hypothesis_id: UUID) -> Following:
     """Give a 👍, or take it back."""
-    if _refused(who, ack):
-        return
+    _allowed(who)
     incident_id = _toggled(who, hypothesis_id, FeedbackValue.UP)[0]
-    ack()
-    who.publish(incident_id)
+    return partial(who.publish, incident_id)
 
 
-def _down(who: Visitor, hypothesis_id: UUID, ack: Ack) -> None:
+def _down(who: Visitor, hypothesis_id: UUID) -> Following:
     """Give a 👎 and then ask why, or take it back."""
-    if _refused(who, ack):
-        return
+    _allowed(who)
     incident_id, given = _toggled(who, hypothesis_id, FeedbackValue.DOWN)
-    ack()
-    if given:
-        # The window first: its trigger lives three seconds.
-        who.show(blocks.reason_modal(hypothesis_id, _statement(who, hypothesis_id), REASONS))
-    who.publish(incident_id)
+
+    def ask() -> None:
+        if given:
+            # The window first: its trigger lives three seconds.
+            who.show(blocks.reason_modal(hypothesis_id, _statement(who, hypothesis_id), REASONS))
+        who.publish(incident_id)
+
+    return ask
 
 
 def _toggled(who: Visitor, hypothesis_id: UUID, value: FeedbackValue) -> tuple[UUID, bool]:
@@ -144,10 +161,9 @@ def _statement(who: Visitor, hypothesis_id: UUID) -> str:
         return Hypothesis.objects.values_list("statement", flat=True).get(id=hypothesis_id)
 
 
-def _confirm(who: Visitor, hypothesis_id: UUID, ack: Ack) -> None:
+def _confirm(who: Visitor, hypothesis_id: UUID) -> Following:
     """Settle on this cause, or withdraw it where it is the settled one."""
-    if _refused(who, ack):
-        return
+    _allowed(who)
     with who.once("action", who.trigger_id, "confirm", str(hypothesis_id)) as is_new:
         incident_id = _incident_of(hypothesis_id)
         if is_new and Confirmation.objects.filter(incident_id=incident_id, hypothesis_id=hypothesis_id).exists():
@@ -156,86 +172,79 @@ def _confirm(who: Visitor, hypothesis_id: UUID, ack: Ack) -> None:
             learn.confirm(
                 who.tenant_id, incident_id, hypothesis_id=hypothesis_id, person=who.person, person_name=who.name
             )
-    ack()
-    who.publish(incident_id)
+    return partial(who.publish, incident_id)
 
 
-def _other(who: Visitor, incident_id: UUID, ack: Ack) -> None:
+def _other(who: Visitor, incident_id: UUID) -> Following:
     """Ask in a window what the cause was."""
-    if _refused(who, ack):
-        return
-    briefing = incident_reader.read(who.tenant_id, incident_id)
-    ack()
-    who.show(blocks.other_cause_modal(briefing))
+    _allowed(who)
+    return lambda: who.show(blocks.other_cause_modal(incident_reader.read(who.tenant_id, incident_id)))
 
 
-def _why(who: Visitor, hypothesis_id: UUID, ack: Ack) -> None:
+def _why(who: Visitor, hypothesis_id: UUID) -> Following:
     """Take the score apart in a window; anyone may look."""
-    with tenant_scope(who.tenant_id):
-        incident_id = _incident_of(hypothesis_id)
-    briefing = incident_reader.read(who.tenant_id, incident_id)
-    ack()
-    hypothesis = next((one for one in briefing.hypotheses if one.id == hypothesis_id), None)
-    if hypothesis is None:
-        who.show(blocks.notice_modal("An older hypothesis", GONE))
-    else:
-        who.show(blocks.why_modal(briefing, hypothesis))
+
+    def show() -> None:
+        with tenant_scope(who.tenant_id):
+            incident_id = _incident_of(hypothesis_id)
+        briefing = incident_reader.read(who.tenant_id, incident_id)
+        hypothesis = next((one for one in briefing.hypotheses if one.id == hypothesis_id), None)
+        if hypothesis is None:
+            who.show(blocks.notice_modal("An older hypothesis", GONE))
+        else:
+            who.show(blocks.why_modal(briefing, hypothesis))
+
+    return show
 
 
-def _again(who: Visitor, incident_id: UUID, ack: Ack) -> None:
+def _again(who: Visitor, incident_id: UUID) -> Following:
     """Look once more."""
-    if _refused(who, ack):
-        return
+    _allowed(who)
     with who.once("action", who.trigger_id, "again", str(incident_id)) as is_new:
         if is_new:
             investigations.investigate_again(who.tenant_id, incident_id, asked_by=who.name)
-    ack()
-    who.publish(incident_id)
+    return partial(who.publish, incident_id)
 
 
-def _mute(who: Visitor, incident_id: UUID, ack: Ack) -> None:
+def _mute(who: Visitor, incident_id: UUID) -> Following:
     """Keep the incident quiet for an hour."""
-    if _refused(who, ack):
-        return
+    _allowed(who)
     investigations.mute(who.tenant_id, incident_id, seconds=HOUR, by=who.name)
-    ack()
-    who.publish(incident_id)
+    return partial(who.publish, incident_id)
 
 
-def _unmute(who: Visitor, incident_id: UUID, ack: Ack) -> None:
+def _unmute(who: Visitor, incident_id: UUID) -> Following:
     """Let the incident be heard again."""
-    if _refused(who, ack):
-        return
+    _allowed(who)
     investigations.mute(who.tenant_id, incident_id, seconds=0.0, by=who.name)
-    ack()
-    who.publish(incident_id)
+    return partial(who.publish, incident_id)
 
 
-def _not_related(who: Visitor, alert_id: UUID, ack: Ack) -> None:
+def _not_related(who: Visitor, alert_id: UUID) -> Following:
     """Give a related alert an incident of its own."""
-    if _refused(who, ack):
-        return
+    _allowed(who)
     made = investigations.not_related(who.tenant_id, alert_id, by=who.name)
-    ack()
-    who.publish(made)
-    with tenant_scope(who.tenant_id):
-        joined = RelatedAlert.objects.filter(id=alert_id).values_list("incident_id", flat=True).first()
-    if joined:
-        who.publish(joined)
+
+    def show() -> None:
+        who.publish(made)
+        with tenant_scope(who.tenant_id):
+            joined = RelatedAlert.objects.filter(id=alert_id).values_list("incident_id", flat=True).first()
+        if joined:
+            who.publish(joined)
+
+    return show
 
 
-def _resolve(who: Visitor, incident_id: UUID, ack: Ack) -> None:
+def _resolve(who: Visitor, incident_id: UUID) -> Following:
     """Close what was opened by hand."""
-    if _refused(who, ack):
-        return
+    _allowed(who)
     with who.once("action", who.trigger_id, "resolve", str(incident_id)) as is_new:
         if is_new:
             investigations.resolve(who.tenant_id, incident_id, by=who.name)
-    ack()
-    who.publish(incident_id)
+    return partial(who.publish, incident_id)
 
 
-IN_MENU: dict[str, Callable[[Visitor, UUID, Ack], None]] = {
+IN_MENU: dict[str, Act] = {
     "why": _why,
     "verdict_up": _up,
     "verdict_down": _down,

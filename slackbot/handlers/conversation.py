@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from slack_sdk.errors import SlackClientError
 from copilot import conversation
 from copilot.models import FeedbackValue, Question, Role
 from copilot.observe import logger
+from slackbot.afterwards import afterwards
 from slackbot.blocks.answer import FEEDBACK
 from slackbot.handlers.visitor import visitor
 from slackbot.models import SlackPost
@@ -88,6 +90,12 @@ def _take_in(body: dict[str, Any], context: BoltContext) -> None:
                 incident_id=posted.values_list("incident_id", flat=True).first(),
             ),
         )
+    # The question is in the rows: Slack may be told now that we have it, and whoever finds it there answers it.
+    afterwards(partial(_begin, who, thread_ts, words, question_id))
+
+
+def _begin(who: Visitor, thread_ts: str, words: str, question_id: UUID) -> None:
+    # In this order: an answer ends with "no longer at work", and may be whole in a moment.
     _show_working(who, thread_ts, words)
     conversation.answer_soon(who.tenant_id, question_id)
 
@@ -113,6 +121,10 @@ def _stopped(body: dict[str, Any], context: BoltContext) -> None:
     event = body.get("event") or {}
     who = visitor(body, context)
     conversation.stop(who.tenant_id, face=FACE, thread=f"{event.get('channel')}/{event.get('thread_ts')}")
+    afterwards(partial(_show_stopped, who, event))
+
+
+def _show_stopped(who: Visitor, event: dict[str, Any]) -> None:
     try:
         who.client.agents_sessions_setStatus(
             channel_id=str(event.get("channel")), thread_ts=str(event.get("thread_ts")), status="active"
@@ -123,29 +135,26 @@ def _stopped(body: dict[str, Any], context: BoltContext) -> None:
 
 def _judged(ack: Ack, body: dict[str, Any], context: BoltContext) -> None:
     """Note what a person says of an answer; anyone who may read it may say so."""
-    ack()
     who = visitor(body, context)
+    afterwards(partial(who.tell, _noted(who, body)))
+    ack()
+
+
+def _noted(who: Visitor, body: dict[str, Any]) -> str:
+    """Write down what was said of an answer, and return words for it."""
     verdict, _, question = str(_first(body).get("value") or "").partition(":")
     try:
         question_id = UUID(question)
         value = FeedbackValue(verdict)
     except ValueError:
-        who.tell("This button carries nothing that we know; the message may be of an older version.")
-        return
+        return "This button carries nothing that we know; the message may be of an older version."
     with who.once("action", who.trigger_id, verdict, question) as is_new:
         if not is_new:
-            return
+            return "That was noted already."
         if not Question.objects.filter(id=question_id).exists():
-            now = None
-        else:
-            now = conversation.judge(who.tenant_id, question_id, person=who.person, person_name=who.name, value=value)
-    said = {
-        None: "This answer is gone.",
-        "": "Taken back.",
-        "up": "👍 noted, thank you.",
-        "down": "👎 noted, thank you.",
-    }
-    who.tell(said[now])
+            return "This answer is gone."
+        now = conversation.judge(who.tenant_id, question_id, person=who.person, person_name=who.name, value=value)
+    return {"": "Taken back.", "up": "👍 noted, thank you.", "down": "👎 noted, thank you."}[now]
 
 
 def _first(body: dict[str, Any]) -> dict[str, Any]:

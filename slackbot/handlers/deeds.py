@@ -1,8 +1,13 @@
-"""The `/sre` commands that do something to an incident: investigate, judge, resolve; and the windows they ask in."""
+"""The `/sre` commands that do something to an incident: investigate, judge, resolve; and the windows they ask in.
+
+Each writes down what was asked for and returns what follows once Slack has its acknowledgement: the words, or a window.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -11,21 +16,20 @@ from copilot.guard.tenancy import tenant_scope
 from copilot.knowledge import incident_reader
 from copilot.models import FeedbackValue, Reason, Role, Service
 from copilot.stages import learn
-from copilot.stages.services import closest_services, named_service
+from copilot.stages.services import doubted
+from slackbot.afterwards import afterwards
 from slackbot.blocks import asking, notice_modal, replies
-from slackbot.handlers.lookups import Misunderstood, numbered, permalink
+from slackbot.handlers.lookups import Misunderstood, Reply, numbered, permalink
 from slackbot.handlers.visitor import entered, visitor
 from slackbot.models import SlackPost
 
 if TYPE_CHECKING:
     from slack_bolt import Ack, App, BoltContext
 
-    from slackbot.handlers.lookups import Reply
     from slackbot.handlers.visitor import Visitor
 
+Following = Callable[[], Reply | None]
 REASONS = tuple((reason.value, reason.value.capitalize()) for reason in Reason)
-# So alike (of 100) is what was mistyped, even in a sentence.
-MISTYPED = 75.0
 # The keys under which post-mortem drafts are published.
 DRAFTS = "postmortem:"
 ALREADY = "That was asked for already."
@@ -48,30 +52,34 @@ def allowed(who: Visitor, needed: Role) -> None:
         raise Misunderstood(refused)
 
 
-def investigate(who: Visitor, rest: str, body: dict[str, Any]) -> Reply | None:
+def investigate(who: Visitor, rest: str, body: dict[str, Any]) -> Following:
     """Answer `/sre investigate checkout`; what may be a typing error is asked about, and opens nothing."""
     allowed(who, Role.RESPONDER)
     with tenant_scope(who.tenant_id):
         services = [(one.id, one.name) for one in Service.objects.order_by("name")]
-        is_named = named_service(rest) is not None
-        closest = [] if is_named else [(one.id, one.name, near) for one, near in closest_services(rest)]
+        offered = doubted(rest)
     if not rest:
-        who.show(asking.investigate_modal(services))
-        return None
-    is_mistyped = bool(closest) and closest[0][2] >= MISTYPED
-    if not is_named and (is_mistyped or (services and len(rest.split()) == 1)):
-        offered = [(key, name) for key, name, _ in closest] or services[:4]
-        who.show(asking.which_service_modal(rest, offered))
-        return replies.unchosen_reply(rest, closest[0][1] if closest else "")
+        return partial(who.show, asking.investigate_modal(services))
+    if offered:
+
+        def ask() -> Reply:
+            who.show(asking.which_service_modal(rest, [(one.id, one.name) for one, _ in offered]))
+            return replies.unchosen_reply(rest, offered[0][0].name if offered[0][1] else "")
+
+        return ask
     return _open(who, rest, "command", str(body.get("trigger_id")))
 
 
-def _open(who: Visitor, words: str, *key: str) -> Reply:
-    """Open an incident by hand, show it, and say where."""
+def _open(who: Visitor, words: str, *key: str) -> Following:
+    """Open an incident by hand; then show it, and say where."""
     with who.once(*key) as is_new:
         if not is_new:
             raise Misunderstood(ALREADY)
         incident_id = investigations.investigate(who.tenant_id, words=words, asked_by=who.name)
+    return partial(_opened, who, incident_id)
+
+
+def _opened(who: Visitor, incident_id: UUID) -> Reply:
     who.publish(incident_id)
     briefing = incident_reader.read(who.tenant_id, incident_id)
     with tenant_scope(who.tenant_id):
@@ -124,10 +132,10 @@ def _investigated(who: Visitor, ack: Ack, view: dict[str, Any], words: str) -> N
     channel = (briefing.channel or who.installation.default_channel).lstrip("#")
     where = f" Its message comes in #{channel}." if channel else ""
     ack(response_action="update", view=notice_modal(f"INC-{briefing.number}", f"Opened INC-{briefing.number}.{where}"))
-    who.publish(incident_id)
+    afterwards(partial(who.publish, incident_id))
 
 
-def feedback(who: Visitor, rest: str, body: dict[str, Any]) -> Reply | None:
+def feedback(who: Visitor, rest: str, body: dict[str, Any]) -> Following:
     """Answer `/sre feedback 42 up`; without a verdict, ask for one in a window."""
     allowed(who, Role.RESPONDER)
     number, incident_id, said = numbered(who, rest, "/sre feedback 42 up")
@@ -135,8 +143,7 @@ def feedback(who: Visitor, rest: str, body: dict[str, Any]) -> Reply | None:
         briefing = incident_reader.read(who.tenant_id, incident_id)
         if not briefing.hypotheses:
             raise Misunderstood(f"INC-{number} has no hypotheses.")
-        who.show(asking.feedback_modal(briefing, REASONS))
-        return None
+        return partial(who.show, asking.feedback_modal(briefing, REASONS))
     value, _, more = said.partition(" ")
     value = {"👍": "up", ":+1:": "up", ":thumbsup:": "up", "👎": "down", ":-1:": "down", ":thumbsdown:": "down"}.get(
         value, value.lower()
@@ -163,8 +170,17 @@ def feedback(who: Visitor, rest: str, body: dict[str, Any]) -> Reply | None:
                 value=value,
                 words=words.strip(),
             )
-    who.publish(incident_id)
-    return replies.feedback_reply(number, rank, value, hypothesis.statement)
+    return _shown(who, incident_id, replies.feedback_reply(number, rank, value, hypothesis.statement))
+
+
+def _shown(who: Visitor, incident_id: UUID, reply: Reply) -> Following:
+    """Return what shows an incident as it is now, and then says so."""
+
+    def show() -> Reply:
+        who.publish(incident_id)
+        return reply
+
+    return show
 
 
 def _feedback_window(ack: Ack, body: dict[str, Any], view: dict[str, Any], context: BoltContext) -> None:
@@ -200,21 +216,21 @@ def _feedback_window(ack: Ack, body: dict[str, Any], view: dict[str, Any], conte
         ack(response_action="errors", errors={"verdict": str(problem)})
         return
     ack()
-    who.publish(UUID(str(view.get("private_metadata"))))
+    afterwards(partial(who.publish, UUID(str(view.get("private_metadata")))))
 
 
-def resolve(who: Visitor, rest: str, body: dict[str, Any]) -> Reply:
+def resolve(who: Visitor, rest: str, body: dict[str, Any]) -> Following:
     """Answer `/sre resolve 42`: close what was opened by hand."""
     allowed(who, Role.RESPONDER)
     number, incident_id, said = numbered(who, rest, "/sre resolve 42")
     with who.once("command", str(body.get("trigger_id"))) as is_new:
         if is_new:
             investigations.resolve(who.tenant_id, incident_id, by=who.name, anyway=said.strip().lower() == "anyway")
-    who.publish(incident_id)
-    return replies.said(f"INC-{number} is resolved. Its thread asks what the cause was.")
+    said_so = replies.said(f"INC-{number} is resolved. Its thread asks what the cause was.")
+    return _shown(who, incident_id, said_so)
 
 
-def draft(who: Visitor, rest: str, body: dict[str, Any]) -> Reply:
+def draft(who: Visitor, rest: str, body: dict[str, Any]) -> Following:
     """Answer `/sre postmortem 42`: a draft as things stand, as a file in the incident's thread."""
     allowed(who, Role.RESPONDER)
     number, incident_id, _ = numbered(who, rest, "/sre postmortem 42")
@@ -225,8 +241,7 @@ def draft(who: Visitor, rest: str, body: dict[str, Any]) -> Reply:
             raise Misunderstood(f"INC-{number} has no message in Slack yet, and so no thread for a file.")
         # The row is the wish; publishing fulfils it.
         SlackPost.objects.get_or_create(incident_id=incident_id, key=asked_for, defaults={"tenant_id": who.tenant_id})
-    who.publish(incident_id)
-    return replies.thread_reply(number, "The post-mortem draft is in", permalink(who, root))
+    return _shown(who, incident_id, replies.thread_reply(number, "The post-mortem draft is in", permalink(who, root)))
 
 
-__all__ = ["REASONS", "allowed", "draft", "feedback", "investigate", "register", "resolve"]
+__all__ = ["REASONS", "Following", "allowed", "draft", "feedback", "investigate", "register", "resolve"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from copilot.guard.tenancy import tenant_scope
 from copilot.models import Connection, Role, Service, Tenant
 from copilot.observe import logger
 from integrations import registry
+from slackbot.afterwards import afterwards
 from slackbot.blocks.home import ConnectionLine, SetUpStep, Week, home_view
 from slackbot.handlers import lookups, setting_up
 from slackbot.handlers.conversation import PROMPTS
@@ -44,10 +46,7 @@ def _opened(body: dict[str, Any], context: BoltContext) -> None:
     """Show the Home tab, or offer questions where the pane was opened."""
     who = visitor(body, context)
     event = body.get("event") or {}
-    if event.get("tab") == "messages":
-        _offer(who)
-    else:
-        _show(who)
+    afterwards(partial(_offer if event.get("tab") == "messages" else _show, who))
 
 
 def _offer(who: Visitor) -> None:
@@ -62,13 +61,16 @@ def _offer(who: Visitor) -> None:
 
 def _refreshed(ack: Ack, body: dict[str, Any], context: BoltContext) -> None:
     ack()
-    _show(visitor(body, context))
+    afterwards(partial(_show, visitor(body, context)))
 
 
 def _tested(ack: Ack, body: dict[str, Any], context: BoltContext) -> None:
     """Test one connection, and show what was seen."""
     ack()
-    who = visitor(body, context)
+    afterwards(partial(_test, visitor(body, context), body))
+
+
+def _test(who: Visitor, body: dict[str, Any]) -> None:
     if who.refusal(Role.ADMIN):
         return
     pressed = (body.get("actions") or [{}])[0]
@@ -82,7 +84,10 @@ def _tested(ack: Ack, body: dict[str, Any], context: BoltContext) -> None:
 def _connecting(ack: Ack, body: dict[str, Any], context: BoltContext) -> None:
     """Open the window that asks what to connect."""
     ack()
-    who = visitor(body, context)
+    afterwards(partial(_connect, visitor(body, context), body))
+
+
+def _connect(who: Visitor, body: dict[str, Any]) -> None:
     if not who.refusal(Role.ADMIN):
         setting_up.connect(who, "", body)
 

@@ -15,16 +15,16 @@ from copilot.knowledge.recent_changes import recent_changes
 from copilot.models import Hypothesis, Incident, IncidentStatus
 from copilot.stages.services import closest_services, named_service
 from slackbot.blocks import digest_message, replies
+from slackbot.blocks.parts import Block
 from slackbot.handlers import grammar
 from slackbot.models import SlackPost
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from slackbot.blocks.parts import Block
     from slackbot.handlers.visitor import Visitor
 
-    Reply = tuple[list[Block], str]
+Reply = tuple[list[Block], str]
 
 SHOWN = 15
 DIGEST_SPAN, LONGEST_DIGEST = timedelta(days=7), timedelta(days=90)

@@ -1,11 +1,14 @@
-"""The `/sre` commands of admins: connect a vendor, and link a service to its channel; each with its windows."""
+"""The `/sre` commands of admins: connect a vendor, link a service to its channel, time the digest; each with its windows."""
 
 from __future__ import annotations
 
+from calendar import day_name
+from functools import partial
 from types import NoneType
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
 from pydantic import SecretStr
 from slack_sdk.errors import SlackApiError, SlackClientError
 
@@ -13,13 +16,14 @@ from copilot import connections
 from copilot.config import config
 from copilot.guard import vault
 from copilot.guard.tenancy import tenant_scope
-from copilot.models import AuditEntry, Connection, ConnectionHealth, Role, Service
+from copilot.models import AuditEntry, Connection, ConnectionHealth, Role, Service, Tenant, is_time_zone
 from copilot.observe import logger
 from copilot.stages.services import closest_services, named_service
 from integrations import registry
 from slackbot import channels, troubles
+from slackbot.afterwards import afterwards
 from slackbot.blocks import asking, connecting, notice_modal, replies
-from slackbot.handlers import grammar
+from slackbot.handlers import grammar, lookups
 from slackbot.handlers.deeds import allowed
 from slackbot.handlers.lookups import Misunderstood
 from slackbot.handlers.visitor import entered, ticked, visitor
@@ -51,6 +55,7 @@ def register(app: App) -> None:
     app.action("connect_test")(_tested)
     app.view("connect")(_connected)
     app.view("link")(_linked)
+    app.view("digest")(_digest_set)
 
 
 # connect -------------------------------------------------------------------------------------------------------------
@@ -82,8 +87,11 @@ def _health(row: Connection) -> str:
 
 def _chosen(ack: Ack, body: dict[str, Any], context: BoltContext) -> None:
     """Put the form of the chosen kind in the window."""
-    who = visitor(body, context)
     ack()
+    afterwards(partial(_form, visitor(body, context), body))
+
+
+def _form(who: Visitor, body: dict[str, Any]) -> None:
     view = body.get("view") or {}
     if who.refusal(Role.ADMIN):
         who.replace(view, notice_modal("Connect", who.refusal(Role.ADMIN)))
@@ -195,13 +203,16 @@ def _connected(ack: Ack, body: dict[str, Any], view: dict[str, Any], context: Bo
         generated=opened.generated,
     )
     ack(response_action="update", view=made)
-    _test(who, {**made, "id": view.get("id")}, opened.connection_id)
+    afterwards(partial(_test, who, {**made, "id": view.get("id")}, opened.connection_id))
 
 
 def _tested(ack: Ack, body: dict[str, Any], context: BoltContext) -> None:
     """Test the connection again."""
-    who = visitor(body, context)
     ack()
+    afterwards(partial(_test_again, visitor(body, context), body))
+
+
+def _test_again(who: Visitor, body: dict[str, Any]) -> None:
     view = body.get("view") or {}
     if who.refusal(Role.ADMIN):
         return
@@ -286,3 +297,44 @@ def _linked(ack: Ack, body: dict[str, Any], view: dict[str, Any], context: BoltC
         ack(response_action="errors", errors={"channel": str(problem)})
         return
     ack()
+
+
+# digest --------------------------------------------------------------------------------------------------------------
+
+
+def digest(who: Visitor, rest: str, body: dict[str, Any]) -> Reply | None:
+    """Answer `/sre digest`, or `/sre digest settings` with a window that asks when it comes."""
+    if rest.strip().lower() != "settings":
+        return lookups.digest(who, rest, body)
+    allowed(who, Role.ADMIN)
+    tenant = Tenant.objects.get(id=who.tenant_id)
+    made = asking.digest_modal(
+        day=tenant.digest_day,
+        hour=tenant.digest_hour,
+        zone=tenant.time_zone,
+        channel=who.installation.default_channel,
+    )
+    who.show(made)
+    return None
+
+
+def _digest_set(ack: Ack, body: dict[str, Any], view: dict[str, Any], context: BoltContext) -> None:
+    """Note when the digest comes."""
+    who = visitor(body, context)
+    chosen, zone = entered(view, "day"), entered(view, "zone")
+    day = None if chosen == asking.NO_DAY else int(chosen)
+    hour = int(entered(view, "hour"))
+    try:
+        allowed(who, Role.ADMIN)
+        is_time_zone(zone)
+    except (Misunderstood, ValidationError) as problem:
+        said = problem.messages[0] if isinstance(problem, ValidationError) else str(problem)
+        ack(response_action="errors", errors={"zone": said})
+        return
+    with tenant_scope(who.tenant_id):
+        Tenant.objects.filter(id=who.tenant_id).update(digest_day=day, digest_hour=hour, time_zone=zone)
+        AuditEntry.objects.create(
+            actor=who.name, action="set digest", target="digest", detail={"day": day, "hour": hour, "zone": zone}
+        )
+    when = "No digest is posted." if day is None else f"It comes on {day_name[day]}s from {hour:02}:00 ({zone})."
+    ack(response_action="update", view=notice_modal("Weekly digest", when))

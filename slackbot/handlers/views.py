@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from copilot.models import FeedbackValue, Role
 from copilot.stages import learn
+from slackbot.afterwards import afterwards
 from slackbot.handlers.visitor import entered, visitor
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ def _reason(ack: Ack, body: dict[str, Any], view: dict[str, Any], context: BoltC
         ack(response_action="errors", errors={"words": str(problem)})
         return
     ack()
-    who.publish(incident_id)
+    afterwards(partial(who.publish, incident_id))
 
 
 def _other_cause(ack: Ack, body: dict[str, Any], view: dict[str, Any], context: BoltContext) -> None:
@@ -79,4 +81,4 @@ def _other_cause(ack: Ack, body: dict[str, Any], view: dict[str, Any], context: 
         ack(response_action="errors", errors={"words": str(problem)})
         return
     ack()
-    who.publish(incident_id)
+    afterwards(partial(who.publish, incident_id))

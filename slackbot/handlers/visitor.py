@@ -15,6 +15,7 @@ from copilot import flow
 from copilot.guard.tenancy import tenant_scope
 from copilot.models import Membership, Role, Tenant
 from copilot.observe import logger
+from copilot.web.db import give_back
 from slackbot.blocks.parts import escape
 from slackbot.wording import clip
 
@@ -70,6 +71,7 @@ class Visitor:
     def tell(self, words: str, blocks: list[Block] | None = None, *, to_all: bool = False) -> None:
         """Answer the person alone, or where they ask for it everyone in the channel."""
         text = escape(clip(words, 2500))
+        give_back()
         try:
             if self.response_url and self.installation.takes_answers_at(self.response_url):
                 WebhookClient(self.response_url, timeout=ANSWER_SECONDS).send(

@@ -18,6 +18,7 @@ from copilot.guard.http.addresses import Gate
 from copilot.guard.http.deadline import Deadline
 from copilot.guard.tenancy import tenant_scope
 from copilot.models import Endpoint
+from copilot.web.db import give_back
 from integrations.base import SourceError
 from slackbot.models import InstallationStatus, SlackInstallation, SlackWorkspace
 
@@ -36,6 +37,8 @@ class TimedClient(WebClient):
 
     def api_call(self, api_method: str, **arguments: Any) -> SlackResponse:
         """Make one call; its outcome is `ok`, Slack's own word for what was wrong, or `unreachable`."""
+        # Slack may take seconds; requests that wait to be acknowledged need the connection meanwhile.
+        give_back()
         started, outcome = time.monotonic(), "unreachable"
         with tracing.span(f"slack {api_method}", kind="client") as traced:
             try:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 from django.db.models import F
 from django.db.models.functions import Now
@@ -12,6 +13,7 @@ from django.utils import timezone
 
 from copilot.guard.tenancy import tenant_scope
 from copilot.knowledge import digest
+from copilot.models import Tenant
 from copilot.observe import logger
 from slackbot import blocks, channels, installs, troubles
 from slackbot.models import SlackDigest
@@ -22,26 +24,29 @@ if TYPE_CHECKING:
 
 log = logger(__name__)
 WEEK = timedelta(days=7)
-# Mondays from eight in the morning, UTC; a digest that is later than two days is not news any more.
-HOUR = time(8, tzinfo=UTC)
+# A digest that is later than two days is not news any more.
 LATEST = timedelta(days=2)
 LEASE = timedelta(seconds=60)
 
 
-def due_week(now: datetime) -> date | None:
-    """Return the Monday whose digest is due: of the seven days before it; None where none is."""
-    monday = (now.astimezone(UTC) - timedelta(days=now.astimezone(UTC).weekday())).date()
-    begin = datetime.combine(monday, HOUR)
-    return monday if begin <= now < begin + LATEST else None
+def due_since(now: datetime, tenant: Tenant) -> datetime | None:
+    """Return since when the tenant's digest of the seven days before is due; None where none is, or none is wanted."""
+    if tenant.digest_day is None:
+        return None
+    zone = ZoneInfo(tenant.time_zone)
+    here = now.astimezone(zone)
+    day = here.date() - timedelta(days=(here.weekday() - tenant.digest_day) % 7)
+    begin = datetime.combine(day, time(tenant.digest_hour), zone)
+    return begin if begin <= now < begin + LATEST else None
 
 
 def post_due(tenant_id: UUID) -> bool:
     """Post the tenant's digest if it is due and not there yet; return whether it was posted now. A quiet week is not told."""
-    week = due_week(timezone.now())
+    until = due_since(timezone.now(), Tenant.objects.get(id=tenant_id))
     installation = installs.of_tenant(tenant_id)
-    if week is None or installation is None or not installation.default_channel:
+    if until is None or installation is None or not installation.default_channel:
         return False
-    until = datetime.combine(week, HOUR)
+    week = until.date()
     with tenant_scope(tenant_id):
         SlackDigest.objects.bulk_create(
             [SlackDigest(tenant_id=tenant_id, week=week, id=uuid4())], ignore_conflicts=True
@@ -108,4 +113,4 @@ def _save(row: SlackDigest, *, channel: str, ts: str) -> None:
         SlackDigest.objects.filter(id=row.id).update(channel=channel, ts=ts, error="")
 
 
-__all__ = ["due_week", "post_due"]
+__all__ = ["due_since", "post_due"]

@@ -130,7 +130,8 @@ def workspace(
     """The tenant's own Slack workspace, connected, with the product's routes served to it."""
     from copilot import config as configuration
     from slackbot import installs
-    from slackbot.app import bolt, routes
+    from slackbot.afterwards import settle
+    from slackbot.app import routes
     from slackbot.installs import installation
 
     port = free_port()
@@ -150,8 +151,8 @@ def workspace(
             there._local("POST", "users", json={"team": slug, "name": person})
         yield there
         there.heal()
-        # Listeners go on after their acknowledgement; the next test empties the rows.
-        bolt().listener_runner.listener_executor.submit(lambda: None).result(timeout=10)
+        # Work goes on after an acknowledgement; the next test empties the rows.
+        settle()
 
 
 def client_of(tenant: Tenant) -> WebClient:

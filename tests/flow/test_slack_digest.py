@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.utils import timezone
@@ -84,18 +85,41 @@ def test_the_numbers_are_those_of_the_rows(tenant: Tenant, committed_db: str) ->
     assert (today.up, today.down, today.acceptance) == (0, 1, 0.0)
 
 
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
 @pytest.mark.parametrize(
-    ("now", "week"),
+    ("settings", "now", "since"),
     [
-        (datetime(2026, 11, 23, 7, 59, tzinfo=UTC), None),
-        (datetime(2026, 11, 23, 8, 0, tzinfo=UTC), date(2026, 11, 23)),
-        (datetime(2026, 11, 25, 7, 59, tzinfo=UTC), date(2026, 11, 23)),
-        (datetime(2026, 11, 25, 8, 0, tzinfo=UTC), None),
-        (datetime(2026, 11, 29, 12, 0, tzinfo=UTC), None),
+        ({}, datetime(2026, 11, 23, 7, 59, tzinfo=UTC), None),
+        ({}, datetime(2026, 11, 23, 8, 0, tzinfo=UTC), UNTIL),
+        ({}, datetime(2026, 11, 25, 7, 59, tzinfo=UTC), UNTIL),
+        ({}, datetime(2026, 11, 25, 8, 0, tzinfo=UTC), None),
+        ({}, datetime(2026, 11, 29, 12, 0, tzinfo=UTC), None),
+        # Friday at five in the afternoon in Berlin, in summer.
+        (
+            {"digest_day": 4, "digest_hour": 17, "time_zone": "Europe/Berlin"},
+            datetime(2026, 7, 3, 15, 1, tzinfo=UTC),
+            datetime(2026, 7, 3, 17, tzinfo=BERLIN),
+        ),
+        (
+            {"digest_day": 4, "digest_hour": 17, "time_zone": "Europe/Berlin"},
+            datetime(2026, 7, 3, 14, 59, tzinfo=UTC),
+            None,
+        ),
+        # Monday morning in Auckland is Sunday by UTC.
+        (
+            {"time_zone": "Pacific/Auckland"},
+            datetime(2026, 11, 22, 19, 0, tzinfo=UTC),
+            datetime(2026, 11, 22, 19, 0, tzinfo=UTC),
+        ),
+        ({"digest_day": None}, datetime(2026, 11, 23, 8, 0, tzinfo=UTC), None),
     ],
 )
-def test_it_is_due_on_mondays_at_eight_and_for_two_days(now: datetime, week: date | None) -> None:
-    assert weekly.due_week(now) == week
+def test_it_is_due_when_the_tenant_says_and_for_two_days(
+    settings: dict[str, Any], now: datetime, since: datetime | None
+) -> None:
+    assert weekly.due_since(now, Tenant(**settings)) == since
 
 
 def test_a_week_is_told_once_in_the_default_channel(
@@ -147,3 +171,25 @@ def test_a_digest_on_demand(tenant: Tenant, workspace: Workspace) -> None:
     assert "1 incident in 7 days" in message_text(seen["messages"][0])
     seen = workspace.act("slash", channel="checkout", command="/sre", text="digest yesterday", wait=8)
     assert "Say over how long" in message_text(seen["messages"][0])
+
+
+def test_an_admin_says_when_it_comes_or_that_it_does_not(tenant: Tenant, workspace: Workspace) -> None:
+    asked: dict[str, Any] = {"channel": "checkout", "command": "/sre", "text": "digest settings", "wait": 8}
+    assert "needs the role admin" in message_text(workspace.act("slash", **asked)["messages"][0])
+    Tenant.objects.filter(id=tenant.id).update(default_role="admin")
+
+    (window,) = workspace.act("slash", **asked)["views"]
+    wrong = {"day": "4", "hour": "17", "zone": "Europe/Berlni"}
+    refused = workspace.act("submit", view_id=window["id"], values=wrong, wait=8)
+    (told,) = workspace.act("submit", view_id=window["id"], values={**wrong, "zone": "Europe/Berlin"}, wait=8)["views"]
+    now = Tenant.objects.get(id=tenant.id)
+    workspace.act("close")
+    (window,) = workspace.act("slash", **asked)["views"]
+    workspace.act("submit", view_id=window["id"], values={"day": "none", "hour": "17", "zone": "UTC"}, wait=8)
+
+    assert refused["errors"] == {
+        "zone": "There is no time zone 'Europe/Berlni'; say e.g. Europe/Berlin or UTC. Did you mean Europe/Berlin?"
+    }
+    assert "It comes on Fridays from 17:00 (Europe/Berlin)." in str(told["blocks"])
+    assert (now.digest_day, now.digest_hour, now.time_zone) == (4, 17, "Europe/Berlin")
+    assert Tenant.objects.get(id=tenant.id).digest_day is None
