@@ -17,6 +17,7 @@ from copilot.models import (
     Incident,
     ModelCall,
     RankingRecord,
+    RelatedAlert,
     Run,
     SourceCall,
     Stage,
@@ -122,6 +123,7 @@ class Page:
     shown: RunView | None
     runs: tuple[Run, ...]
     confirmation: Confirmation | None
+    related: tuple[RelatedAlert, ...]
     timeline: tuple[tuple[datetime, str], ...]
     dollars: float
 
@@ -137,6 +139,7 @@ def read(incident: Incident, *, sequence: int | None = None) -> Page:
         shown=_run(chosen, confirmation) if chosen else None,
         runs=runs,
         confirmation=confirmation,
+        related=tuple(RelatedAlert.objects.filter(incident=incident).select_related("split_into")),
         timeline=tuple(_timeline(incident, runs, chosen, confirmation)),
         dollars=float(spent or 0),
     )

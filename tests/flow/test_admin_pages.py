@@ -28,6 +28,7 @@ from copilot.models import (
     Feedback,
     Incident,
     Membership,
+    RelatedAlert,
     Role,
     Service,
     ServiceDependency,
@@ -565,6 +566,27 @@ def test_the_incident_page_shows_all_that_was_seen_weighed_and_said(acme: World,
         "2.5 s",
     ):
         assert text in page, text
+
+
+def test_alerts_that_joined_an_incident_are_shown_with_the_rule_that_joined_them(acme: World, owner: Client) -> None:
+    other = incident_of(acme.service, "queue too long", number=7, at=timezone.now())
+    common = {"incident": acme.incident, "tenant": acme.tenant, "source": "alertmanager", "started_at": timezone.now()}
+    RelatedAlert.objects.create(
+        **common, dedupe_key="a", title=ATTACK, service_name="catalog", severity="warning",
+        rule="catalog needs checkout; paged 2 min after it", url="javascript:alert(1)",
+    )  # fmt: skip
+    RelatedAlert.objects.create(
+        **common, dedupe_key="b", title="Queue too long", rule="one of 8 alerts within two minutes", is_firing=False,
+        split_into=other, split_by="bob", url="https://alerts.example.org/b",
+    )  # fmt: skip
+    page = owner.get(address(Incident, "change", acme.incident.pk)).content.decode()
+
+    assert "catalog needs checkout; paged 2 min after it" in page
+    assert ATTACK not in page
+    assert "javascript:" not in page
+    assert '<a href="https://alerts.example.org/b" rel="noopener noreferrer">Queue too long</a>' in page
+    assert "● not related, says bob" in page
+    assert f'<a href="{address(Incident, "change", other.pk)}">INC-7</a>' in page
 
 
 def test_links_lead_to_the_web_or_nowhere(acme: World, owner: Client) -> None:
