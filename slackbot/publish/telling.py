@@ -1,14 +1,17 @@
 """One answer as it grows in Slack: a stream with a plan of what is looked at, its lines, and at the end what it rests on.
 
 Lines travel as rich text blocks, in which Slack parses neither mentions nor links nor commands, whoever wrote the words.
-The stream's `ts` is in the question's row as soon as Slack has told it: whoever answers again edits that message.
+The stream's `ts` is in the question's row as soon as Slack has told it: whoever answers again edits that message. That a
+message was about to be begun is there before: where its `ts` never came to be known, it is looked for and adopted.
 """
 
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from django.utils import timezone
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 from copilot.guard.tenancy import tenant_scope
@@ -17,10 +20,11 @@ from copilot.observe import logger
 from slackbot import channels, installs, troubles
 from slackbot.blocks import answer as blocks
 from slackbot.models import InstallationStatus
+from slackbot.publish import finding
 from slackbot.wording import clip
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Container, Mapping
     from uuid import UUID
 
     from slack_sdk import WebClient
@@ -57,6 +61,8 @@ class SlackTelling:
         # Another attempt began this message: it is edited when the answer is whole.
         self.ts = str(place.get("ts") or "")
         self.streams = not self.ts
+        # Found in the thread, begun by an attempt that never learned of it.
+        self.is_adopted = False
         self._waiting: list[dict[str, Any]] = []
         self._not_before = 0.0
         self._planned = False
@@ -118,6 +124,9 @@ class SlackTelling:
                 chunks=chunks,
             )
 
+        if self._adopted():
+            return
+        self._note_attempt()
         answered = channels.joining(self.client, self.channel, start)
         self._remember(str(answered["ts"]))
 
@@ -138,6 +147,9 @@ class SlackTelling:
             try:
                 if not self.ts:
                     self._begin([])
+                if self.is_adopted:
+                    self._replace(answer)
+                    return
                 self.client.chat_stopStream(
                     channel=self.channel,
                     ts=self.ts,
@@ -152,11 +164,10 @@ class SlackTelling:
                 self.streams = False
             else:
                 return
-        made, text = blocks.whole_message(question, answer)
-        if self.ts:
-            self._end_stream()
-            self.client.chat_update(channel=self.channel, ts=self.ts, text=text, blocks=made, metadata=self._metadata())
+        if self.ts or self._adopted():
+            self._replace(answer)
             return
+        made, text = blocks.whole_message(question, answer)
 
         def post(channel: str) -> Any:
             return self.client.chat_postMessage(
@@ -164,7 +175,14 @@ class SlackTelling:
                 unfurl_links=False, unfurl_media=False,
             )  # fmt: skip
 
+        self._note_attempt()
         self._remember(str(channels.joining(self.client, self.channel, post)["ts"]))
+
+    def _replace(self, answer: Answer) -> None:
+        """Put the whole answer in the place of what an earlier attempt began."""
+        self._end_stream()
+        made, text = blocks.whole_message(str(self.question_id), answer)
+        self.client.chat_update(channel=self.channel, ts=self.ts, text=text, blocks=made, metadata=self._metadata())
 
     def _end_stream(self) -> None:
         """End what an attempt before this one may have left streaming: a message that streams cannot be edited."""
@@ -188,9 +206,56 @@ class SlackTelling:
 
     # The row ---------------------------------------------------------------------------------------------------------
 
+    def _note_attempt(self) -> None:
+        """Write down that a message may exist from now on; an earlier time is kept."""
+        self.place.setdefault("attempted_at", timezone.now().isoformat())
+        self._save()
+
+    def _adopted(self) -> bool:
+        """Look for the message that an attempt before this one may have begun; return whether there is one."""
+        attempted = self.place.get("attempted_at")
+        if not attempted:
+            return False
+        with tenant_scope(self.installation.tenant_id):
+            known = set(
+                Question.objects.filter(thread=Question.objects.values("thread").get(id=self.question_id)["thread"])
+                .exclude(id=self.question_id)
+                .values_list("place__ts", flat=True)
+            )
+        found = finding.find(
+            self.client,
+            self.channel,
+            since=datetime.fromisoformat(str(attempted)),
+            thread_ts=self.thread_ts,
+            is_ours=lambda message: self._is_ours(message, known),
+        )
+        if found is None:
+            return False
+        # It cannot be known what of it has arrived: it is made whole by an edit.
+        self.streams, self.is_adopted = False, True
+        self._remember(str(found[1]["ts"]))
+        return True
+
+    def _is_ours(self, message: Mapping[str, Any], known: Container[object]) -> bool:
+        """Return whether a message in the thread is this answer: Slack lets a stream carry no mark before its end.
+
+        What else we post bears a mark or is a file, and other answers' messages are `known`.
+        """
+        mark = message.get("metadata") or {}
+        if mark.get("event_type"):
+            return dict(mark) == self._metadata()
+        is_bot = self.installation.bot_user_id == message.get("user") or (
+            bool(self.installation.bot_id) and self.installation.bot_id == message.get("bot_id")
+        )
+        is_file = bool(message.get("files")) or message.get("subtype") == "file_share"
+        return is_bot and not is_file and message.get("ts") not in known and message.get("ts") != self.thread_ts
+
     def _remember(self, ts: str) -> None:
         self.ts = ts
         self.place["ts"] = ts
+        self._save()
+
+    def _save(self) -> None:
         with tenant_scope(self.installation.tenant_id):
             Question.objects.filter(id=self.question_id).update(place=self.place)
 

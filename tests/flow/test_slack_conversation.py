@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.utils import timezone
+from slack_sdk import WebClient
 
 from copilot import conversation
 from copilot.guard.tenancy import tenant_scope
@@ -110,7 +114,8 @@ def resend(tenant: Tenant, body: dict[str, Any]) -> None:
     from slack_sdk.signature import SignatureVerifier
 
     from slackbot import installs
-    from slackbot.app import answer_to, bolt
+    from slackbot.afterwards import settle
+    from slackbot.app import answer_to
 
     found = installs.of_tenant(tenant.id)
     assert found is not None
@@ -124,7 +129,7 @@ def resend(tenant: Tenant, body: dict[str, Any]) -> None:
         "x-slack-retry-num": "1",
     }
     assert answer_to(found.secrets.endpoint_key, headers, raw.encode()).status == 200
-    bolt().listener_runner.listener_executor.submit(lambda: None).result(timeout=10)
+    settle()
     time.sleep(0.3)
 
 
@@ -208,6 +213,47 @@ def test_where_streams_are_not_to_be_had_the_answer_comes_in_one_piece(workspace
     (message,) = until(posted)
     assert "Rests on" in message_text(message)
     assert message["blocks"][-1]["type"] == "context_actions"
+
+
+class Killed(BaseException):
+    """What nothing catches, as nothing survives a SIGKILL."""
+
+
+@pytest.mark.parametrize("method", ["chat_startStream", "chat_postMessage"])
+@pytest.mark.parametrize("is_killed", [True, False], ids=["killed", "timed out"])
+def test_an_answer_that_began_unnoticed_is_finished_in_the_same_message(
+    method: str, is_killed: bool, tenant: Tenant, workspace: Workspace, incident: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread_ts = root_ts(workspace)
+    before = {one["ts"] for one in workspace.messages("checkout", thread_ts=thread_ts)}
+    if method == "chat_postMessage":
+        workspace.fail("chat.startStream", "unknown_method", times=9)
+    # Nobody answers by himself: the test is the process that dies.
+    monkeypatch.setattr(conversation, "answer_soon", lambda *_: None)
+    workspace.act("message", channel="checkout", thread_ts=thread_ts, text="@copilot why?", wait=0)
+    with tenant_scope(tenant.id):
+        question = until(Question.objects.first)
+    call = getattr(WebClient, method)
+
+    def dies_after(client: WebClient, **arguments: Any) -> Any:
+        call(client, **arguments)
+        raise Killed if is_killed else TimeoutError("Slack's answer did not come")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(WebClient, method, dies_after)
+        with contextlib.suppress(Killed, Exception):
+            conversation.answer(tenant.id, question.id)
+    with tenant_scope(tenant.id):
+        Question.objects.filter(status="waiting").update(lease_until=timezone.now() - timedelta(seconds=60))
+    conversation.answer(tenant.id, question.id)
+
+    thread = workspace.messages("checkout", thread_ts=thread_ts)
+    (message,) = [one for one in thread if one["ts"] not in before and one.get("bot_id")]
+    assert "Rests on" in message_text(message)
+    assert message.get("streaming_state") != "in_progress"
+    with tenant_scope(tenant.id):
+        done = Question.objects.get()
+    assert (done.status, done.place["ts"]) == ("answered", message["ts"])
 
 
 def test_an_answer_whose_process_died_is_given_again_in_the_same_message(
