@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('copilot', '0006_runbooks'),
+        ('copilot', '0007_agents'),
     ]
 
     operations = [
