@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from scoring.observations import Gap, LogPattern
+from scoring.observations import LogPattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -43,7 +43,7 @@ _LEVEL = re.compile(r"\b(FATAL|CRITICAL|PANIC|ERROR|ERR|WARN(?:ING)?|INFO|DEBUG|
 _TROUBLE = re.compile(TROUBLE, re.IGNORECASE)
 _LEVELS = {
     "err": "error", "warning": "warn", "critical": "fatal", "crit": "fatal", "panic": "fatal", "alert": "fatal",
-    "emerg": "fatal", "emergency": "fatal", "information": "info", "unknown": "",
+    "emerg": "fatal", "severe": "error", "emergency": "fatal", "information": "info", "unknown": "",
 }  # fmt: skip
 
 
@@ -174,12 +174,3 @@ class Tallies:
                     level=tally.level, first_seen=min(tally.times), last_seen=max(tally.times), example=tally.example,
                     query=tally.query, link=link,
                 )  # fmt: skip
-
-
-def partly(source: str, name: str, *samples: Sample) -> list[Gap]:
-    """Return a gap that says how much was read, where it was not all."""
-    if all(one.is_whole for one in samples):
-        return []
-    read, total = sum(len(one.lines) for one in samples), sum(one.total for one in samples)
-    reason = f"read {read} of {total} lines that tell of trouble: the counts of templates are scaled from them"
-    return [Gap(source, f"all logs of {name}", reason)]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field, field_validator
 
 from integrations.base import Health, Integration
+from integrations.log_questions import LOOKS
 from integrations.loki import looking
 from integrations.loki.api import ask
 from integrations.server import GrafanaCredentials, Server
@@ -83,7 +84,7 @@ class Loki(Integration):
         counts are then scaled, and the thread names it among what is missing.
     """
     gathers: ClassVar[bool] = True
-    looks: ClassVar[tuple[Look, ...]] = looking.LOOKS
+    looks: ClassVar[tuple[Look, ...]] = LOOKS
 
     def gather(self, door: Door, credentials: LokiCredentials, scope: Scope, window: Window) -> Iterable[Observation]:
         """Yield log patterns with their queries and links; what is not there, and what failed, is yielded as `Gap`.

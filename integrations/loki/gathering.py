@@ -6,24 +6,24 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
 
+from integrations.log_questions import MAX_SERVICES, compared
 from integrations.loki import streams
 from integrations.loki.api import sample
 from integrations.matchers import quoted
 from integrations.questions import Questions
 from integrations.server import SIDE_BY_SIDE, Server
-from integrations.templates import TROUBLE, Sample, Tallies, onset_of, partly
-from scoring.observations import Entity, EntityKind, Gap, Window
+from integrations.templates import TROUBLE
+from scoring.observations import Gap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from integrations.base import Door, Scope, ServiceScope
     from integrations.loki import LokiCredentials
-    from scoring.observations import LogPattern, Observation
+    from scoring.observations import LogPattern, Observation, Window
 
 SOURCE = "loki"
 VENDOR = "Loki"
-MAX_SERVICES = 12
 _LEVELS = "(?i)(warn|err|fatal|crit|panic|alert|emerg).*"
 
 
@@ -71,28 +71,15 @@ def gathered(door: Door, credentials: LokiCredentials, scope: Scope, window: Win
                     yield Gap(SOURCE, f"logs of {service.name}", reason)
             named = [service for service in services if service.name in known]
             with ThreadPoolExecutor(max_workers=SIDE_BY_SIDE, thread_name_prefix="loki") as pool:
-                for found in pool.map(
-                    lambda one: _service(server, credentials, questions, one, known[one.name], window), named
-                ):
+                for found in pool.map(lambda one: _service(server, credentials, questions, one, known, window), named):
                     yield from found
     yield from questions.close()
 
 
 def _service(
-    server: Server, credentials: LokiCredentials, questions: Questions, service: ServiceScope, selector: str, window: Window
+    server: Server, credentials: LokiCredentials, questions: Questions, service: ServiceScope, known: Mapping[str, str],
+    window: Window,
 ) -> list[LogPattern | Gap]:  # fmt: skip
-    query, onset = telling(selector, credentials), onset_of(window)
-    # What came since tells something by itself; without what was before, nothing can be called new.
-    during = questions.ask(f"logs of {service.name}", partial(sample, server, query, onset, window.end))
-    if during is None:
-        return []
-    before = questions.ask(
-        f"logs of {service.name} before the incident", partial(sample, server, query, window.start, onset)
-    )
-    entity = Entity(EntityKind.SERVICE, service.name)
-    tallies = Tallies(onset)
-    tallies.sample(entity, before or Sample(), during, query=query)
-    seconds = (onset - window.start if before is not None else 0.0, window.end - onset)
+    query = telling(known[service.name], credentials)
     link = credentials.explore(SOURCE, {"expr": query}, window)
-    found: list[LogPattern | Gap] = list(tallies.patterns(SOURCE, {entity: seconds}, link))
-    return [*found, *partly(SOURCE, service.name, before or Sample(), during)]
+    return compared(questions, service.name, window, partial(sample, server, query), query=query, link=link)

@@ -11,8 +11,9 @@ import pytest
 from pydantic import ValidationError
 
 from integrations.base import Rejected, Scope, ServiceScope, SourceError, Unauthorised
+from integrations.log_questions import Counts, Lines, Templates
 from integrations.loki import Loki, LokiCredentials
-from integrations.loki.looking import Counts, Lines, Templates
+from integrations.loki.streams import NAMESPACES, NAMING
 from scoring.observations import Entity, EntityKind, Gap, LogPattern, Observation, Window
 from tests.integrations.door import Answer, FakeDoor
 
@@ -331,6 +332,10 @@ def test_the_check_says_what_can_be_seen() -> None:
 def test_a_form_that_cannot_work_is_refused(entered: dict[str, str], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         LokiCredentials.model_validate({"url": URL, **entered})
+
+
+def test_every_label_that_is_looked_for_is_documented() -> None:
+    assert [one for one in (*NAMING, *NAMESPACES) if f"`{one}`" not in Loki.setup] == []
 
 
 # --- in a conversation --------------------------------------------------------------------------------------------------
