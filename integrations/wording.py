@@ -42,10 +42,13 @@ _MASKS: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 
 _SEVERITIES: Mapping[str, str] = {
-    **dict.fromkeys(("critical", "crit", "page", "emergency", "fatal", "disaster", "p1", "sev1", "s1"), "critical"),
+    **dict.fromkeys(
+        ("critical", "crit", "page", "emergency", "fatal", "disaster", "highest", "blocker", "p1", "sev1", "s1"),
+        "critical",
+    ),
     **dict.fromkeys(("error", "major", "high", "p2", "sev2", "s2"), "error"),
     **dict.fromkeys(("warning", "warn", "minor", "medium", "average", "ticket", "p3", "sev3", "s3"), "warning"),
-    **dict.fromkeys(("info", "informational", "low", "notice", "none", "p4", "p5", "sev4", "s4"), "info"),
+    **dict.fromkeys(("info", "informational", "low", "lowest", "notice", "none", "p4", "p5", "sev4", "s4"), "info"),
 }
 _KINDS: tuple[tuple[re.Pattern[str], ChangeKind], ...] = (
     (re.compile(r"\bmigrat"), ChangeKind.MIGRATION),

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
-from integrations.base import NotGenuine, Rejected
+from integrations.base import NotGenuine, Rejected, Unreachable
 from integrations.payload import seconds, text
 
 if TYPE_CHECKING:
@@ -132,11 +132,14 @@ def _is_at(address: str, wanted: str) -> bool:
 
 def _fetched(door: Door, address: str, what: str) -> bytes:
     split = urlsplit(address)
-    with door.client(f"{split.scheme}://{split.netloc}") as client:
-        answer = client.get(address, follow_redirects=False)
-        if answer.status_code != httpx.codes.OK:
-            raise Rejected(f"{split.netloc} answered {answer.status_code} when asked for {what}")
-        return answer.content
+    try:
+        with door.client(f"{split.scheme}://{split.netloc}") as client:
+            answer = client.get(address, follow_redirects=False)
+    except httpx.HTTPError as error:
+        raise Unreachable(f"{split.netloc} gave no answer when asked for {what} ({type(error).__name__})") from None
+    if answer.status_code != httpx.codes.OK:
+        raise Rejected(f"{split.netloc} answered {answer.status_code} when asked for {what}")
+    return answer.content
 
 
 def _signed_text(message: Mapping[str, Any]) -> bytes:

@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from pydantic import ValidationError
 
 from integrations.base import Action, BadPayload, Event, EventKind, Inbound, NotGenuine, SourceError
 from integrations.cloudwatch import CloudWatch, CloudWatchCredentials
-from tests.integrations.door import FakeDoor, unreachable
+from tests.integrations.door import Answer, FakeDoor, unreachable
 from tests.integrations.signers import CERTIFICATE, HOST, TOPIC, Amazon
 
 NOW = 1_795_169_200.0
@@ -118,6 +119,12 @@ def test_what_cannot_be_asked_is_no_forgery() -> None:
     message = json.dumps(amazon().message("x", at=NOW)).encode()
     with pytest.raises(SourceError):
         CloudWatch().verify_by_asking(FakeDoor(unreachable), Inbound({}, message, NOW), HELD)
+
+    def cut(*_: object) -> Answer:
+        raise httpx.ReadError("cut off")
+
+    with pytest.raises(SourceError, match=r"gave no answer when asked for the certificate \(ReadError\)"):
+        CloudWatch().verify_by_asking(FakeDoor(cut), Inbound({}, message, NOW), HELD)
     with pytest.raises(SourceError, match="answered 403 when asked for the certificate"):
         CloudWatch().verify_by_asking(FakeDoor(lambda *_: (403, {}, "")), Inbound({}, message, NOW), HELD)
     with pytest.raises(NotGenuine, match="is no certificate"):
