@@ -69,6 +69,7 @@ app.conf.update(
             "schedule": 300.0,
             "options": {"expires": 200},
         },
+        "forget-old": {"task": "copilot.tasks.forget_old", "schedule": 3600.0, "options": {"expires": 3000}},
         "tell-of-week": {"task": "copilot.tasks.tell_of_week", "schedule": 600.0, "options": {"expires": 500}},
     },
     beat_schedule_filename=str(_config.data / "celerybeat-schedule"),

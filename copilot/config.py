@@ -89,6 +89,16 @@ class Config(BaseSettings):
         description="More new alerts than this within two minutes are a storm, and join its first incident.",
     )
     run_late_seconds: float = Field(default=120.0, gt=0, description="A run older than this is reported as late.")
+    keep_days: int = Field(
+        default=400,
+        ge=0,
+        description="Incidents and what belongs to them go after so many days, changes too; 0: never. A tenant may say otherwise.",
+    )
+    keep_raw_days: int = Field(
+        default=30,
+        ge=0,
+        description="Webhooks as they came, and what tells repeated requests, go after so many days; 0: never.",
+    )
     ready_file: Path | None = Field(default=None, description="Written by a worker when it takes work.")
     worker_concurrency: int = Field(default=2, ge=1, le=64)
 

@@ -285,6 +285,7 @@ def running(data: Path, ports: Ports, say: Callable[[str], None]) -> Iterator[St
                         "ops": stack.ops_url,
                         "processes": {one.name: one.running.pid for one in stack.processes if one.running},
                         "staff_database_url": servers.database_url(embedded.STAFF),
+                        "owner_database_url": servers.database_url(embedded.OWNER),
                     },
                 )
                 yield stack

@@ -6,7 +6,11 @@ from uuid import UUID
 
 from copilot import connections, conversation, flow
 from copilot.celery import app
+<<<<<<< HEAD
 from copilot.relay import queue
+=======
+from copilot.custody import retention
+>>>>>>> 3d4990c (Forget what is old, hand a tenant's rows out, and erase a tenant)
 
 
 @app.task
@@ -59,6 +63,12 @@ def tell_of_week() -> None:
 
 
 @app.task
+<<<<<<< HEAD
 def tidy_agent_requests() -> None:
     """Drop what agents were asked long ago."""
     queue.tidy()
+=======
+def forget_old() -> None:
+    """Delete what is older than tenants keep it."""
+    retention.forget_old()
+>>>>>>> 3d4990c (Forget what is old, hand a tenant's rows out, and erase a tenant)

@@ -138,6 +138,8 @@ class SlackPost(TenantModel):
 class SlackDigest(TenantModel):
     """Be one week's digest, in the default channel: the row is there before the message, whose metadata carries its id."""
 
+    aged_by = "week"
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     week = models.DateField(help_text="The day on which it is due.")
     channel = models.CharField(max_length=100, blank=True)
@@ -161,6 +163,9 @@ class SlackDigest(TenantModel):
 
 class SeenRequest(TenantModel):
     """Be one request of Slack that was acted on; a second insert of the same key fails, and so the retry does nothing."""
+
+    aged_by = "seen_at"
+    is_raw = True
 
     key = models.CharField(max_length=200)
     seen_at = models.DateTimeField(db_default=Now())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from copilot.cli.session import Problem, actor, find_tenant, print_json
@@ -24,6 +25,21 @@ def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
     listing = tenant.add_parser("list", parents=[common], help="list the tenants")
     listing.add_argument("--json", action="store_true")
     listing.set_defaults(run=list_tenants, needs_installation=True)
+
+    export = tenant.add_parser(
+        "export",
+        parents=[common],
+        help="write all that is kept of a tenant into an archive, without what opens anything",
+    )
+    export.add_argument("slug", metavar="TENANT")
+    export.add_argument("file", type=Path, metavar="FILE.tar.gz")
+    export.set_defaults(run=export_tenant, needs_installation=True)
+    erase = tenant.add_parser(
+        "erase", parents=[common], help="delete a tenant and all its rows, the audit log with them; cannot be undone"
+    )
+    erase.add_argument("slug", metavar="TENANT")
+    erase.add_argument("--confirm", default="", metavar="TENANT", help="the tenant once more")
+    erase.set_defaults(run=erase_tenant, needs_installation=True)
 
     member = subparsers.add_parser("member", help="give people roles").add_subparsers(required=True, metavar="WHAT")
     give = member.add_parser("add", parents=[common], help="give a Slack user or a login a role in a tenant")
@@ -79,6 +95,42 @@ def list_tenants(options: argparse.Namespace) -> int:
     return 0
 
 
+def export_tenant(options: argparse.Namespace) -> int:
+    """Write the archive."""
+    from copilot.custody import archive
+    from copilot.guard.tenancy import tenant_scope
+    from copilot.models import AuditEntry
+
+    tenant = find_tenant(options.slug)
+    if options.file.exists():
+        raise Problem(f"{options.file} is there already; name another file", code=2)
+    try:
+        counts = archive.write(tenant, options.file)
+    except OSError as error:
+        raise Problem(f"{options.file} cannot be written: {error.strerror}") from None
+    with tenant_scope(tenant.id):
+        AuditEntry.objects.create(actor=actor(), action="export tenant", target=tenant.slug)
+    print(f"{options.file}: {sum(counts.values())} rows of {sum(map(bool, counts.values()))} tables")
+    return 0
+
+
+def erase_tenant(options: argparse.Namespace) -> int:
+    """Erase, as the owner of the tables."""
+    from copilot.custody.erasure import erase
+
+    tenant = find_tenant(options.slug)
+    if options.confirm != tenant.slug:
+        raise Problem(
+            f"this deletes {tenant.slug} and everything that is kept of it; say --confirm {tenant.slug},"
+            f" and `copilot tenant export {tenant.slug} FILE.tar.gz` first where it may be wanted",
+            code=2,
+        )
+    _become("owner", "COPILOT_OWNER_DATABASE_URL", options, "the audit log is deleted by the tables' owner alone")
+    gone = erase(tenant)
+    print(f"tenant {tenant.slug} erased: {sum(gone.values())} rows of {len(gone)} tables")
+    return 0
+
+
 def add_member(options: argparse.Namespace) -> int:
     """Give a role."""
     from django.contrib.auth import get_user_model
@@ -109,19 +161,10 @@ def add_member(options: argparse.Namespace) -> int:
 def make_login(options: argparse.Namespace) -> int:
     """Make a login as the staff role, which alone may write logins."""
     from django.contrib.auth import get_user_model
-    from django.db import connections
-
-    from copilot.embedded import read_runtime
-    from copilot.settings import _database
 
     if not re.fullmatch(r"[\w.@+-]{1,150}", options.name):
         raise Problem("a login has letters, digits and @ . + - _ only", code=2)
-    runtime = read_runtime(options.data)
-    url = runtime["staff_database_url"] if runtime else os.environ.get("COPILOT_STAFF_DATABASE_URL", "")
-    if not url:
-        raise Problem("set COPILOT_STAFF_DATABASE_URL: logins are made as the role of the admin process")
-    connections["default"].close()
-    connections["default"].settings_dict.update(_database(url))
+    _become("staff", "COPILOT_STAFF_DATABASE_URL", options, "logins are made as the role of the admin process")
     password = secrets.token_urlsafe(12)
     user, is_new = get_user_model().objects.get_or_create(username=options.name)
     user.set_password(password)
@@ -130,3 +173,18 @@ def make_login(options: argparse.Namespace) -> int:
     user.save()
     print(f"login {options.name} {'made' if is_new else 'has a new password'}; password: {password}")
     return 0
+
+
+def _become(role: str, variable: str, options: argparse.Namespace, why: str) -> None:
+    """Speak with the database as another of its roles from now on."""
+    from django.db import connections
+
+    from copilot.embedded import read_runtime
+    from copilot.settings import _database
+
+    runtime = read_runtime(options.data)
+    url = runtime.get(f"{role}_database_url", "") if runtime else os.environ.get(variable, "")
+    if not url:
+        raise Problem(f"set {variable}: {why}")
+    connections["default"].close()
+    connections["default"].settings_dict.update(_database(url))

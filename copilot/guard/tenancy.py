@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from django.db import connection, models, transaction
 from django.db.migrations.operations.base import Operation
@@ -13,6 +13,7 @@ from copilot.config import config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
     from uuid import UUID
 
     from django.db.backends.base.schema import BaseDatabaseSchemaEditor
@@ -71,12 +72,22 @@ def _set(value: str) -> None:
 class TenantModel(models.Model):
     """Be the base of every table whose rows belong to one tenant; row security hides the others' rows."""
 
+    # The field that tells a row's age; rows without one go with what they belong to, or stay.
+    aged_by: ClassVar[str] = ""
+    # True where rows hold what came in, as it came: they are kept for a shorter time.
+    is_raw: ClassVar[bool] = False
+
     tenant = models.ForeignKey("copilot.Tenant", on_delete=models.CASCADE, related_name="+", editable=False)
 
     class Meta:
         """Leave the table to the subclasses."""
 
         abstract = True
+
+    @classmethod
+    def forgettable(cls, before: datetime) -> models.QuerySet[Self]:
+        """Return the rows that are older than this and that nobody works on."""
+        return cls._default_manager.filter(**{f"{cls.aged_by}__lt": before})
 
     def save(self, *arguments: Any, **keywords: Any) -> None:
         """Save, filling in the tenant of the open scope where none is set."""

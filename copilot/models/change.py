@@ -10,6 +10,8 @@ from copilot.guard.tenancy import TenantModel
 class ChangeRecord(TenantModel):
     """Be one change; a deployment and its later statuses move the same row."""
 
+    aged_by = "at"
+
     service = models.ForeignKey(
         "copilot.Service", on_delete=models.SET_NULL, null=True, blank=True, related_name="changes"
     )

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import uuid
+from typing import TYPE_CHECKING, Self
 
 from django.db import models
 from django.db.models.functions import Now
 
 from copilot.guard.tenancy import TenantModel
 
+if TYPE_CHECKING:
+    from datetime import datetime
+
 
 class Delivery(TenantModel):
     """Be one accepted webhook; `handled_at` stays empty until its events are in. The row is the outbox, too."""
+
+    aged_by = "received_at"
+    is_raw = True
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     connection = models.ForeignKey("copilot.Connection", on_delete=models.CASCADE, related_name="deliveries")
@@ -35,12 +42,19 @@ class Delivery(TenantModel):
         )
         verbose_name_plural = "deliveries"
 
+    @classmethod
+    def forgettable(cls, before: datetime) -> models.QuerySet[Self]:
+        """Return old deliveries whose events are in."""
+        return super().forgettable(before).filter(handled_at__isnull=False)
+
     def __str__(self) -> str:
         return f"delivery {self.external_id}"
 
 
 class EventRecord(TenantModel):
     """Be one event in its canonical envelope, tied to the incident or change that it moved."""
+
+    aged_by = "created_at"
 
     delivery = models.ForeignKey(Delivery, on_delete=models.SET_NULL, null=True, related_name="events")
     incident = models.ForeignKey(

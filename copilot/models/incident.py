@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from typing import TYPE_CHECKING, Self
 
 from django.db import models
 from django.db.models.functions import Now
 
 from copilot.guard.tenancy import TenantModel
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class IncidentStatus(models.TextChoices):
@@ -34,6 +38,8 @@ class IncidentCounter(TenantModel):
 
 class Incident(TenantModel):
     """Be one incident; alerts of the same service and symptom within the window belong to the same one."""
+
+    aged_by = "alert_at"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     number = models.PositiveIntegerField()
@@ -84,6 +90,14 @@ class Incident(TenantModel):
                 condition=models.Q(publish_wanted_at__isnull=False),
             ),
         )
+
+    @classmethod
+    def forgettable(cls, before: datetime) -> models.QuerySet[Self]:
+        """Return old incidents that no run works on, and that nobody touched since."""
+        from copilot.models.run import Run
+
+        unfinished = Run.objects.filter(incident=models.OuterRef("pk"), finished_at__isnull=True)
+        return super().forgettable(before).filter(~models.Exists(unfinished), last_event_at__lt=before)
 
     def __str__(self) -> str:
         return f"INC-{self.number} {self.title}"

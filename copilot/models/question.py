@@ -34,6 +34,8 @@ class Question(TenantModel):
     citations mean: evidence of the run, or a query that was run for this answer.
     """
 
+    aged_by = "asked_at"
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     incident = models.ForeignKey(
         "copilot.Incident", on_delete=models.CASCADE, null=True, blank=True, related_name="questions"

@@ -93,6 +93,10 @@ class Tenant(models.Model):
         db_default="UTC",
         validators=[is_time_zone],
         help_text="An IANA name, such as Europe/Berlin.",
+    keep_days = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="Incidents and what belongs to them go after so many days; 0: never; empty: as the deployment is set.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -92,6 +92,9 @@ class ApiToken(TenantModel):
 class KeptAnswer(TenantModel):
     """Be the answer to a request with an Idempotency-Key: claimed before the work, filled in the work's own transaction."""
 
+    aged_by = "created_at"
+    is_raw = True
+
     token = models.ForeignKey(ApiToken, on_delete=models.CASCADE, related_name="kept_answers")
     key = models.CharField(max_length=255)
     request = models.BinaryField(max_length=32, help_text="SHA-256 of method, path and body.")

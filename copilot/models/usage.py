@@ -10,6 +10,8 @@ from copilot.guard.tenancy import TenantModel
 class ModelCall(TenantModel):
     """Be one call of the language model, written before its answer is looked at, so that no bill is lost."""
 
+    aged_by = "created_at"
+
     run = models.ForeignKey("copilot.Run", on_delete=models.SET_NULL, null=True, blank=True, related_name="model_calls")
     question = models.ForeignKey(
         "copilot.Question", on_delete=models.SET_NULL, null=True, blank=True, related_name="model_calls"
