@@ -6,11 +6,8 @@ from uuid import UUID
 
 from copilot import connections, conversation, flow
 from copilot.celery import app
-<<<<<<< HEAD
-from copilot.relay import queue
-=======
 from copilot.custody import retention
->>>>>>> 3d4990c (Forget what is old, hand a tenant's rows out, and erase a tenant)
+from copilot.relay import queue
 
 
 @app.task
@@ -63,12 +60,12 @@ def tell_of_week() -> None:
 
 
 @app.task
-<<<<<<< HEAD
 def tidy_agent_requests() -> None:
     """Drop what agents were asked long ago."""
     queue.tidy()
-=======
+
+
+@app.task
 def forget_old() -> None:
     """Delete what is older than tenants keep it."""
     retention.forget_old()
->>>>>>> 3d4990c (Forget what is old, hand a tenant's rows out, and erase a tenant)

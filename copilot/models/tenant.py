@@ -93,6 +93,7 @@ class Tenant(models.Model):
         db_default="UTC",
         validators=[is_time_zone],
         help_text="An IANA name, such as Europe/Berlin.",
+    )
     keep_days = models.PositiveIntegerField(
         null=True,
         blank=True,
