@@ -61,6 +61,8 @@ def candidates(
     made: list[Candidate] = []
     for service in case.services:
         entity = _entity_of(service, case)
+        if _is_only_said(service, entity, case):
+            continue
         after_change = list(_from_changes(service, entity, case))
         made += after_change
         # What a change is known not to fit, it does not explain.
@@ -70,6 +72,15 @@ def candidates(
         made += _leads(case)
     made += _from_precedents(sorted(precedents), made, case)
     return _unique(made)[:_MOST]
+
+
+def _is_only_said(service: str, entity: Entity, case: Case) -> bool:
+    """Say whether all that is known of another's service is its own word, and nobody who calls it is unwell."""
+    if entity.kind is not EntityKind.EXTERNAL or any(
+        item.kind is not EvidenceKind.STATE for item in case.disturbances(service)
+    ):
+        return False
+    return not any(case.disturbances(other) for other in case.services if service in case.graph.callees.get(other, ()))
 
 
 def admit(proposals: Iterable[Candidate], evidence: Iterable[Evidence]) -> tuple[Candidate, ...]:

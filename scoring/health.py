@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from scoring.case import about
 from scoring.evidence import Direction, EvidenceKind
 from scoring.indicators import family_of, fired_families
+from scoring.observations import EntityKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -104,6 +105,9 @@ def _is_told(item: Evidence, case: Case) -> bool:
     if item.kind is EvidenceKind.LOG:
         return item.severity >= _BAD_LOG
     if item.kind is EvidenceKind.STATE:
+        if item.entity.kind is EntityKind.EXTERNAL:
+            # What a vendor says of itself need not reach anybody here.
+            return item in case.standing
         near = about(item) == case.subject or case.graph.depends(case.subject, about(item))
         return item in case.standing or (near and item.severity >= _BAD_STATE)
     return False

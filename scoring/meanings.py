@@ -118,6 +118,10 @@ CONDITIONS: Final[dict[str, Condition]] = {
     "Unreachable": Condition("cannot be reached", 0.8, (_K.NETWORK_PARTITION, _K.CRASH_LOOP), inherited=True),
     "PartlyUnreachable": Condition("cannot always be reached", 0.5, (_K.NETWORK_LOSS, _K.CRASH_LOOP), inherited=True),
     "CredentialsDiffer": Condition("signs in with other credentials than its database knows", 0.9, (_K.CREDENTIALS, _K.CONFIG_CHANGE)),
+    # what vendors say of themselves
+    "VendorOutage": Condition("reports an outage", 0.85, (_K.THIRD_PARTY,)),
+    "VendorDegraded": Condition("reports that it is degraded", 0.6, (_K.THIRD_PARTY,)),
+    "VendorMaintenance": Condition("is under maintenance", 0.4, (_K.THIRD_PARTY,)),
     # scheduling, told apart
     "InsufficientCpu": Condition("finds no node with enough CPU left", 0.9, (_K.SCHEDULING, _K.CPU_SATURATION)),
     "InsufficientMemory": Condition("finds no node with enough memory left", 0.9, (_K.SCHEDULING, _K.MEMORY_SATURATION)),
