@@ -6,7 +6,22 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from integrations import base
 from integrations.base import Health, Integration, SourceError
-from integrations.kubernetes import conditions, environment, events, logs, looking, rollouts
+from integrations.kubernetes import (
+    argo,
+    certificates,
+    conditions,
+    cron,
+    custom,
+    delivery,
+    environment,
+    events,
+    flux,
+    logs,
+    looking,
+    releases,
+    rollouts,
+    versions,
+)
 from integrations.kubernetes.access import KubernetesCredentials
 from integrations.kubernetes.api import Api
 from integrations.kubernetes.ownership import Owners
@@ -26,6 +41,7 @@ MAX_NAMESPACES = 8
 PERMISSIONS = (
     *(("list", one.plural, one.group) for one in (*NAMESPACED, *CLUSTER_WIDE)),
     ("get", "pods/log", ""),
+    *(("list", one.plural, one.group) for one in custom.KINDS),
 )  # fmt: skip
 _WHOLE = frozenset(one.plural for one in CLUSTER_WIDE)
 
@@ -37,10 +53,13 @@ class Kubernetes(Integration):
     title: ClassVar[str] = "Kubernetes"
     Credentials: ClassVar[type[base.Credentials]] = KubernetesCredentials
     gives: ClassVar[str] = (
-        "states of pods, workloads and nodes, rollouts as changes, events, log patterns of failing containers, dependencies"
+        "states of pods, workloads and nodes, events, log patterns of failing containers, dependencies; as changes: rollouts with "
+        "who brought them (Argo CD, Flux), cron jobs' runs, cert-manager's certificates, and, where that is granted, Helm releases "
+        "and when config maps and secrets changed"
     )
     needs: ClassVar[str] = (
-        "the ClusterRole of k8s/rbac.yaml: `list` of the kinds that are read, `get` of pods' logs; no secrets, no config maps"
+        "the ClusterRole of k8s/rbac.yaml: `list` of the kinds that are read, `get` of pods' logs; no secrets, no config maps; "
+        "the ClusterRole of k8s/rbac-versions.yaml besides for `versions`"
     )
     limits: ClassVar[str] = (
         "8 namespaces, 3,000 objects of a kind, 16 containers' logs of 200 lines; a cluster tells how it is now, not how it was"
@@ -61,7 +80,7 @@ class Kubernetes(Integration):
         if not namespaces:
             return
         with Api(door, credentials.access()) as api:
-            yield from _gather(api, namespaces, scope, window)
+            yield from _gather(api, credentials, namespaces, scope, window)
 
     def look(
         self, door: Door, credentials: KubernetesCredentials, scope: Scope, window: Window, arguments: Any
@@ -78,11 +97,14 @@ class Kubernetes(Integration):
         with Api(door, credentials.access()) as api:
             version = str(api.get("/version").get("gitVersion") or "unknown version")
             namespaces = credentials.namespaces or ("",)
+            there = {kind.group for kind in custom.present(api)}
+            absent = {kind.group for kind in custom.KINDS} - there
+            needed = (*PERMISSIONS, *(versions.PERMISSIONS if credentials.versions else ()))
             missing = [
-                f"`{verb} {resource}`{f' in {namespace}' if namespace else ''}"
+                f"`{verb} {_named(resource, group)}`{f' in {namespace}' if namespace else ''}"
                 for namespace in namespaces
-                for verb, resource, group in PERMISSIONS
-                if not api.may(verb, resource, group, "" if resource in _WHOLE else namespace)
+                for verb, resource, group in needed
+                if group not in absent and not api.may(verb, resource, group, "" if resource in _WHOLE else namespace)
             ]
         if missing:
             return Health(
@@ -90,6 +112,11 @@ class Kubernetes(Integration):
             )
         where = f" in {', '.join(credentials.namespaces)}" if credentials.namespaces else " in all namespaces"
         return Health(works=True, detail=f"Kubernetes {version}; everything that is needed may be read{where}")
+
+
+def _named(resource: str, group: str) -> str:
+    """Return a resource as it is granted; those that others define are named with their group."""
+    return f"{resource}.{group}" if any(one.group == group for one in custom.KINDS) else resource
 
 
 def _namespaces(credentials: KubernetesCredentials, scope: Scope) -> tuple[tuple[str, ...], list[Gap]]:
@@ -123,13 +150,26 @@ def _namespaces(credentials: KubernetesCredentials, scope: Scope) -> tuple[tuple
     return tuple(found[:MAX_NAMESPACES]), gaps
 
 
-def _gather(api: Api, namespaces: tuple[str, ...], scope: Scope, window: Window) -> Iterator[Observation]:
+def _gather(
+    api: Api, credentials: KubernetesCredentials, namespaces: tuple[str, ...], scope: Scope, window: Window
+) -> Iterator[Observation]:
     snapshot = take(api, namespaces)
     if not snapshot.answered and snapshot.failures:
         raise _worst(snapshot.failures)
     yield from snapshot.gaps
     owners = Owners(snapshot, scope)
-    yield from rollouts.changes(snapshot, owners, window)
+    added = custom.take(api, namespaces, bound=bool(credentials.namespaces))
+    yield from added.gaps
+    told = [*argo.changes(added, owners, window), *flux.changes(added, snapshot, owners, window)]
+    if credentials.versions:
+        written = versions.take(api, namespaces)
+        yield from written.gaps
+        secrets, by_flux = written.of(versions.SECRETS), flux.released(added)
+        told += releases.changes(secrets, snapshot, owners, window, except_of=by_flux)
+        yield from versions.changes(written, snapshot, owners, window)
+    yield from delivery.joined(rollouts.changes(snapshot, owners, window), told)
+    yield from cron.changes(snapshot, owners, window)
+    yield from certificates.observations(added, snapshot, owners, window)
     yield from events.scalings(snapshot, owners, window)
     yield from conditions.observations(snapshot, owners, window)
     yield from environment.dependencies(snapshot, owners)

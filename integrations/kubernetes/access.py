@@ -58,6 +58,11 @@ class KubernetesCredentials(base.Credentials):
     ca_certificate: str = Field(default="", description="PEM text of the cluster's certificate authority")
     verify_tls: bool = Field(default=True, description="Check the API server's certificate")
     in_cluster: bool = Field(default=False, description="Use the ServiceAccount of the pod that this product runs in")
+    versions: bool = Field(
+        default=False,
+        description="Also tell when config maps, secrets and Helm releases changed: by their metadata alone, for which "
+        "k8s/rbac-versions.yaml must be granted",
+    )
     namespaces: tuple[str, ...] = Field(
         default=(), description="Look only at these namespaces (commas between); empty: all"
     )
