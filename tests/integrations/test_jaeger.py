@@ -32,7 +32,7 @@ def world(shop: Shop = Shop(), edges: Sequence[tuple[str, str]] = ()) -> Callabl
         door.answer(method, url, headers, body)
         (asked,) = door.asked
         if asked.path.endswith("/api/services"):
-            return 200, {}, _data(sorted({one.service for one in shop.spans(WINDOW.start, WINDOW.end)}))
+            return 200, {}, _data(sorted({one.service for one in shop.trace(0, shop.begin)}))
         if asked.path.endswith("/api/dependencies"):
             return 200, {}, _data([{"parent": one, "child": other, "callCount": 7} for one, other in edges])
         start, end = int(asked.parameters["start"]) / 1e6, int(asked.parameters["end"]) / 1e6

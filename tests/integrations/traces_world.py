@@ -17,17 +17,18 @@ PAYMENTS = ServiceScope(name="payments", namespace="shop")
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """Make traces of the shop, one every `every` seconds; services are called in traces as `named` says."""
+    """Make traces of the shop, one every `every` seconds since `begin`; `suffix` ends the names of services in traces."""
 
     every: float = 10.0
     suffix: str = ""
+    begin: float = WINDOW.start
+    broken_since: float = BROKEN_SINCE
 
     def spans(self, start: float, end: float) -> list[Span]:
         """Return the spans of traces that began in a time, oldest first."""
-        first = int(-((WINDOW.start - start) // self.every)) if start > WINDOW.start else 0
+        number = max(0, int((start - self.begin) // self.every))
         found: list[Span] = []
-        number = max(0, first)
-        while (at := WINDOW.start + number * self.every) < end:
+        while (at := self.begin + number * self.every) < end:
             if at >= start:
                 found += self.trace(number, at)
             number += 1
@@ -35,7 +36,7 @@ class Shop:
 
     def trace(self, number: int, at: float) -> list[Span]:
         """Return the spans of one trace."""
-        broken = at >= BROKEN_SINCE
+        broken = at >= self.broken_since
         work = (2.0 if broken else 0.05) + 0.001 * (number % 5)
         failed = broken and number % 4 == 0
         trace = f"{number + 1:032x}"
