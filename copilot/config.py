@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import AliasChoices, BaseModel, Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from copilot.settings_files import SettingsFiles
 
 Network = IPv4Network | IPv6Network
 
@@ -127,6 +129,19 @@ class Config(BaseSettings):
     slack_client_id: str = Field(default="", description="Of the shared app, for installing it by OAuth.")
     slack_client_secret: SecretStr | None = Field(default=None, description="Of the shared app.")
     slack_url: str = Field(default="https://slack.com", description="Where Slack is, for a stand-in.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the environment, and the files that it names."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, SettingsFiles(settings_cls)
 
     @field_validator("secret_keys", "allowed_hosts", "allowed_private_networks", mode="before")
     @classmethod
