@@ -125,6 +125,26 @@ class Config(BaseSettings):
         description="US dollars per million tokens; cache writes at the price of the one-hour cache.",
     )
 
+    embedding_url: str = Field(
+        default="",
+        description="Base address of an OpenAI-style embeddings API, e.g. https://api.openai.com/v1; none: search by words.",
+    )
+    embedding_model: str = Field(default="text-embedding-3-small", description="As the embeddings API names it.")
+    embedding_dimensions: int = Field(
+        default=0,
+        ge=0,
+        le=4000,
+        description="Length of the vectors, for models that let one choose; 0: the model's own.",
+    )
+    embedding_api_key: SecretStr | None = Field(default=None, description="For the embeddings API, if it wants one.")
+    pinecone_api_key: SecretStr | None = Field(
+        default=None, validation_alias="PINECONE_API_KEY", description="Keeps vectors in Pinecone instead of pgvector."
+    )
+    pinecone_host: str = Field(default="", description="Address of the Pinecone index, as its console shows it.")
+    pinecone_text_field: str = Field(
+        default="chunk_text", description="The index's embedded field, where Pinecone makes the vectors itself."
+    )
+
     slack_signing_secret: SecretStr | None = Field(default=None, description="Of the shared, distributed Slack app.")
     slack_client_id: str = Field(default="", description="Of the shared app, for installing it by OAuth.")
     slack_client_secret: SecretStr | None = Field(default=None, description="Of the shared app.")
@@ -158,7 +178,13 @@ class Config(BaseSettings):
         return keys
 
     @field_validator(
-        "anthropic_base_url", "anthropic_api_key", "slack_signing_secret", "slack_client_secret", mode="before"
+        "anthropic_base_url",
+        "anthropic_api_key",
+        "slack_signing_secret",
+        "slack_client_secret",
+        "embedding_api_key",
+        "pinecone_api_key",
+        mode="before",
     )
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:

@@ -61,6 +61,42 @@ def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
     scoring.add_argument("--json", action="store_true")
     scoring.set_defaults(run=run_scoring, needs_installation=False)
 
+    retrieval = bench.add_parser(
+        "retrieval",
+        parents=[common],
+        help="how well and how fast runbooks are found",
+        description="Start PostgreSQL in a temporary folder, load the starter set, ask it the 60 questions whose runbook is known,"
+        " then search among very many sections.",
+    )
+    retrieval.add_argument("--sections", type=int, default=10_000, help="how many to search among (default 10000)")
+    retrieval.add_argument("--rounds", type=int, default=5, help="times each question is asked (default 5)")
+    retrieval.add_argument("--json", action="store_true")
+    retrieval.set_defaults(run=run_retrieval, needs_installation=False)
+
+
+def run_retrieval(options: argparse.Namespace) -> int:
+    """Measure retrieval; exits 1 where fewer than 85 % of the questions found their runbook among the first three."""
+    from copilot.benchmarks.retrieval import ENOUGH, measure
+
+    figures = measure(sections=options.sections, rounds=options.rounds)
+    is_enough = figures["recall"]["all"]["at_3"] >= ENOUGH
+    if options.json:
+        print_json(figures)
+        return 0 if is_enough else 1
+    print(f"machine   {figures['machine']}")
+    print(f"method    {figures['method']}")
+    for name, one in figures["recall"].items():
+        print(
+            f"recall    {name:<22} {one['questions']:>3} questions: @1 {one['at_1']:.2f}, @3 {one['at_3']:.2f},"
+            f" mean reciprocal rank {one['reciprocal_rank']:.2f}"
+        )
+    took = figures["latency"]
+    print(
+        f"latency   {figures['sections']} sections, {took['searches']} searches: p50 {took['p50_ms']} ms, p95 {took['p95_ms']} ms,"
+        f" p99 {took['p99_ms']} ms, longest {took['max_ms']} ms"
+    )
+    return 0 if is_enough else 1
+
 
 def run_ingest(options: argparse.Namespace) -> int:
     """Measure ingestion; exits 1 where a webhook was not accepted, or accepted and not there."""

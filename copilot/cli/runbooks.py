@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING, Any
 
 from copilot.cli.session import Problem, actor, find_tenant, print_json
@@ -44,6 +45,13 @@ def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
     listing.add_argument("--json", action="store_true")
     listing.set_defaults(run=list_runbooks, needs_installation=True)
 
+    searching = runbook.add_parser("search", parents=[common], help="find runbooks by words, or by a question")
+    searching.add_argument("slug", metavar="TENANT")
+    searching.add_argument("words", metavar="WORDS", nargs="+")
+    searching.add_argument("--most", type=int, default=3, help="how many (default 3)")
+    searching.add_argument("--json", action="store_true")
+    searching.set_defaults(run=search_runbooks, needs_installation=True)
+
     showing = runbook.add_parser("show", parents=[common], help="print a runbook as it was read, and where from")
     showing.add_argument("slug", metavar="TENANT")
     showing.add_argument("name", metavar="RUNBOOK", help="title, a part of it, path, or id")
@@ -67,6 +75,7 @@ def add_runbooks(options: argparse.Namespace) -> int:
     except origins.Unreadable as problem:
         raise Problem(str(problem)) from problem
     _tell(library.bring_up_to_date(tenant.id, origin, by=actor()), tenant, as_json=options.json)
+    _remember(tenant)
     return 0
 
 
@@ -78,6 +87,7 @@ def load_starter(options: argparse.Namespace) -> int:
     tenants = [find_tenant(options.slug)] if options.slug else list(Tenant.objects.order_by("slug"))
     for tenant in tenants:
         _tell(starter.load(tenant.id, by=actor()), tenant, as_json=options.json)
+        _remember(tenant)
     if not tenants:
         print("there is no tenant yet; `copilot tenant create` loads the starter set")
     return 0
@@ -95,6 +105,51 @@ def _tell(changes: Changes, tenant: Tenant, *, as_json: bool) -> None:
         print(f"! {note}")
     told = ", ".join(f"{len(titles)} {name}" for name, titles in counts.items())
     print(f"{tenant.slug}: {told} ({changes.source})")
+
+
+def _remember(tenant: Tenant) -> None:
+    """Bring the vectors up to date, where there is a memory; what fails is made up for by the workers later."""
+    from copilot.knowledge import memory
+
+    chosen = memory.configured()
+    if chosen is None:
+        return
+    try:
+        count = memory.catch_up(tenant.id, chosen)
+    except memory.Forgetful as problem:
+        print(f"! vectors are not up to date: {problem}", file=sys.stderr)
+        return
+    if count:
+        print(f"{tenant.slug}: {count} sections remembered ({chosen.name})", file=sys.stderr)
+
+
+def search_runbooks(options: argparse.Namespace) -> int:
+    """Print the runbooks that fit the words best, with their steps."""
+    from dataclasses import asdict
+
+    from copilot.knowledge import memory
+    from copilot.knowledge.runbook_search import search
+
+    tenant = find_tenant(options.slug)
+    hits = search(tenant.id, " ".join(options.words), most=options.most, memory=memory.configured())
+    if options.json:
+        print_json([asdict(hit) for hit in hits])
+        return 0
+    if not hits:
+        print("no runbook fits; `copilot runbook list` shows what there is")
+    for number, hit in enumerate(hits, start=1):
+        written = f", written {hit.written_at:%Y-%m-%d}" if hit.written_at else ""
+        print(
+            f"{number}. {hit.title}  ({hit.source} {hit.path}, version {hit.version}{written}; by {', '.join(hit.found_by)})"
+        )
+        for step in hit.steps:
+            print(f"   - {_safe(step)}")
+    return 0
+
+
+def _safe(text: str) -> str:
+    """Return text without what could steer the terminal."""
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "", text)
 
 
 def _row(row: Runbook) -> dict[str, Any]:
@@ -173,8 +228,7 @@ def show_runbook(options: argparse.Namespace) -> int:
     if row.link:
         print(row.link)
     print()
-    # What comes from outside must not steer the terminal.
-    print(re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "", text))
+    print(_safe(text))
     return 0
 
 
@@ -199,4 +253,5 @@ def remove_runbooks(options: argparse.Namespace) -> int:
     library.remove(tenant.id, rows, by=actor())
     for row in rows:
         print(f"- {row.title}")
+    _remember(tenant)
     return 0
