@@ -129,7 +129,8 @@ class Mapping(BaseModel):
             kind=EventKind.IGNORED if status == "ignored" else EventKind.INCIDENT,
             event_type=f"alert.{status}",
             dedupe_key=self._key(alert, reference.name, what),
-            occurred_at=max(started_at, received_at) if status == "resolved" else started_at,
+            # When it was told: what a sender dates is mostly the alert's begin, also in later words about it.
+            occurred_at=max(started_at, received_at),
             started_at=started_at,
             action=_ACTIONS.get(status),
             status=None if status == "ignored" else status,
