@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
+from integrations import registry
 from scoring.frozen import plain_observation, thaw_observation
-from scoring.observations import Gap, Series
+from scoring.observations import Dependency, Gap, Series
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,7 +68,9 @@ def read(values: Iterable[Any], *, kind: str) -> list[Observation]:
 
 def _genuine(one: Observation, kind: str) -> None:
     """Return if an observation speaks for its own source, leads to a page at most, and its numbers belong together."""
-    if one.source not in {kind, ""}:
+    # Where a dependency was read is said in words of their own, but never in another source's name.
+    others = registry.integrations() if isinstance(one, Dependency) else None
+    if one.source not in {kind, ""} and (others is None or one.source in others):
         raise ValueError(f"source: an agent's {kind} speaks for itself alone")
     link = getattr(one, "link", "")
     if link and urlsplit(link).scheme not in {"http", "https"}:

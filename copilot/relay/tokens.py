@@ -107,6 +107,22 @@ def bearer(token: str) -> Bearer:
     known = AgentToken.objects.filter(token_hash=_hash(token)).first() if SHAPE.fullmatch(token) else None
     if known is None:
         raise Refused("this token is not known: make one with `copilot agent token create`")
+    _refuse_stale(known)
+    return Bearer(known.tenant_id, known.agent_id, known.pk)
+
+
+def again(who: Bearer) -> None:
+    """Return if a token that opened a moment ago still does; that it does not is written down.
+
+    :raises Refused: where it does not.
+    """
+    known = AgentToken.objects.filter(pk=who.token_id).first()
+    if known is None:
+        raise Refused("this token is not known any more")
+    _refuse_stale(known)
+
+
+def _refuse_stale(known: AgentToken) -> None:
     if reason := _stale(known):
         with tenant_scope(known.tenant_id):
             recent = Q(refused_at__gt=Now() - timedelta(seconds=NOTED_SECONDS))
@@ -114,12 +130,6 @@ def bearer(token: str) -> Bearer:
                 refused_at=Now(), refused_reason=f"token {known.label} {reason}"
             )
         raise Refused(f"this token {reason}: make another with `copilot agent token create`")
-    return Bearer(known.tenant_id, known.agent_id, known.pk)
-
-
-def still_opens(who: Bearer) -> bool:
-    """Return whether a token that opened a moment ago still does."""
-    return live(who.agent_id).filter(pk=who.token_id).exists()
 
 
 def word_of(token: AgentToken) -> str:

@@ -143,10 +143,7 @@ async def _wait(request: Request, who: Bearer, said: Poll) -> list[Handed]:
     """
 
     def look() -> list[Handed]:
-        if not tokens.still_opens(who):
-            raise tokens.Refused(
-                "this token was revoked or has expired: make another with `copilot agent token create`"
-            )
+        tokens.again(who)
         return queue.take(who, said.instance, said.capacity)
 
     until = time.monotonic() + said.wait_seconds

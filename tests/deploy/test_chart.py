@@ -10,7 +10,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from copilot.config import Config
+from copilot.agent import sources
+from copilot.config import AgentConfig, Config
 from integrations.kubernetes import PERMISSIONS
 from tests.deploy.charts import CHART, EXAMPLES, ROOT, find, helm, pods, render
 
@@ -28,7 +29,7 @@ def example(name: str) -> Path:
 
 
 def test_there_is_an_example_for_each_way_to_install() -> None:
-    assert NAMES == ["agent-only", "everything", "external-secrets", "production", "trial"]
+    assert NAMES == ["agent-only", "agent", "everything", "external-secrets", "production", "trial"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -64,7 +65,7 @@ def test_names_and_namespaces_are_those_of_the_release(name: str) -> None:
         assert len(one["metadata"]["name"]) <= 63
 
 
-@pytest.mark.parametrize("name", ["trial", "production", "external-secrets", "everything"])
+@pytest.mark.parametrize("name", ["agent", "trial", "production", "external-secrets", "everything"])
 def test_every_pod_runs_without_rights(name: str) -> None:
     for pod, spec in pods(render(example(name))).items():
         assert spec["securityContext"]["runAsNonRoot"], pod
@@ -120,6 +121,35 @@ def test_every_variable_is_a_setting(name: str) -> None:
             for one in container["env"]:
                 assert one["name"] in known, f"{pod}: {one['name']}"
                 assert one.get("valueFrom", {}).get("secretKeyRef", {}).get("key", "secret-keys") in KEYS
+
+
+def test_the_agent_runs_alone_as_the_reader_and_nothing_comes_in() -> None:
+    objects = render(example("agent"))
+    (spec,) = pods(objects).values()
+    assert spec["serviceAccountName"] == "sre-copilot-reader"
+    (container,) = spec["containers"]
+    assert container["args"] == ["copilot", "agent"]
+    assert container["resources"]["limits"]["memory"] == "128Mi"
+    known = {f"COPILOT_AGENT_{field.upper()}" for field in AgentConfig.model_fields} | {"MALLOC_ARENA_MAX"}
+    assert {one["name"] for one in container["env"]} <= known
+    # The token is read from a file, so that a new one needs no restart; it is in no variable.
+    assert not [one for one in container["env"] if "valueFrom" in one]
+    policy = find(objects, "NetworkPolicy", "-agent")["spec"]
+    assert (policy["policyTypes"], policy["ingress"]) == (["Ingress", "Egress"], [])
+    assert not [one for one in objects if one["kind"] in {"Service", "Ingress", "Secret"}]
+
+
+def test_the_sources_that_the_chart_writes_are_those_that_the_agent_reads(tmp_path: Path) -> None:
+    text = find(render(example("agent")), "ConfigMap", "-agent")["data"]["agent.yaml"]
+    (tmp_path / "agent.yaml").write_text(text)
+    assert set(sources.load(tmp_path / "agent.yaml")) == {("prometheus", "default"), ("kubernetes", "default")}
+
+
+@pytest.mark.parametrize("absent", ["agent.url", "agent.tokenSecret"])
+def test_an_agent_without_what_it_needs_is_not_installed(absent: str) -> None:
+    done = helm("template", "sre-copilot", CHART, "-f", example("agent"), "--set", f"{absent}=")
+    assert done.returncode != 0
+    assert f"{absent}: " in done.stderr
 
 
 def test_a_secret_value_is_in_no_object_but_secrets() -> None:

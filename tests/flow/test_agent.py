@@ -331,6 +331,7 @@ def test_a_poll_that_waits_ends_when_its_token_is_revoked(played: Played, line: 
             time.sleep(0.02)
         tokens.revoke(played.tenant.id, played.row(), actor="test")
         assert waiting.result(5).status_code == 401
+    assert played.row().refused_reason.startswith(f"token {played.made.label} was revoked on ")
 
 
 def test_an_agent_that_comes_too_often_is_told_so(
