@@ -188,10 +188,16 @@ class Server:
         if status == 413:
             return TooLarge(said, retryable=False)
         if status == 429:
-            return SourceError(said)
+            return SourceError(f"{said}{_opens(response.headers)}")
         if 300 <= status < 400:
             return Rejected(f"{said}: it leads to another address; enter that one", retryable=False)
         return Unreachable(said) if status >= 500 else Rejected(said, retryable=False)
+
+
+def _opens(headers: Mapping[str, str]) -> str:
+    """Return when a rate limit opens again, where the server says in how many seconds (Datadog has its own header)."""
+    wait = headers.get("retry-after") or headers.get("x-ratelimit-reset") or ""
+    return f"; it opens in {wait} s" if wait.isascii() and wait.isdigit() and len(wait) < 6 else ""
 
 
 def _words(response: httpx.Response) -> str:
