@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+
+from anyio import to_thread
 from django.db import connection
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 from copilot.web.db import in_db
 
 router = APIRouter()
+
+# Well within what probes wait.
+DATABASE_SECONDS = 2.5
 
 
 @router.get("/health/live")
@@ -23,7 +28,10 @@ async def live() -> dict[str, str]:
 async def ready() -> Response:
     """Say whether webhooks can be taken in and stored: the database must answer and take rows, the broker need not."""
     try:
-        trouble = await run_in_threadpool(in_db(_why_not_ready))
+        async with asyncio.timeout(DATABASE_SECONDS):
+            trouble = await to_thread.run_sync(in_db(_why_not_ready), abandon_on_cancel=True)
+    except TimeoutError:
+        trouble = f"no answer within {DATABASE_SECONDS:g} s"
     except Exception as error:  # noqa: BLE001 - any trouble means not ready
         trouble = type(error).__name__
     if trouble:

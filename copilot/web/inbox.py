@@ -10,6 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from anyio import to_thread
 from django.db import close_old_connections, connection
 from starlette.concurrency import run_in_threadpool
 
@@ -85,7 +86,8 @@ class Inbox:
         known = self._doors.get(key)
         if known and known[0] > now:
             return known[1]
-        found = await run_in_threadpool(_find_door, key)
+        # Left alone where the request has waited long enough; the thread ends when the database answers or goes.
+        found = await to_thread.run_sync(_find_door, key, abandon_on_cancel=True)
         if found is not None:
             # Unknown keys are not kept: a scanner must not fill our memory.
             if len(self._doors) > 10_000:
@@ -110,6 +112,8 @@ class Inbox:
     async def _write(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+            # Who was told to come again while the database hung is not kept: what they send again is.
+            batch = [waiting for waiting in batch if not waiting[1].done()]
             try:
                 new = await run_in_threadpool(_store, [arrival for arrival, _ in batch])
             except Exception as error:  # noqa: BLE001 - handed to each waiting request, which answers 503

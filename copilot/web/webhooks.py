@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,10 @@ ASK_SECONDS = 8.0
 ASK_BYTES = 64 * 1024
 
 
+# A database that hangs must not make vendors wait: PagerDuty takes a webhook for lost after five seconds, and a 503 it sends again.
+DATABASE_SECONDS = 4.0
+
+
 class TooLarge(Exception):
     """Say that a body went over the size cap."""
 
@@ -94,7 +99,8 @@ async def _receive(kind: str, endpoint_key: str, request: Request) -> Response:
     limit = config().max_webhook_bytes
     try:
         body = await read_body(request, limit)
-        door = await inbox.door(endpoint_key)
+        async with asyncio.timeout(DATABASE_SECONDS):
+            door = await inbox.door(endpoint_key)
         if door is None or door.kind != kind:
             return _say(404, "not found")
         integration = registry.get(kind)
@@ -112,7 +118,8 @@ async def _receive(kind: str, endpoint_key: str, request: Request) -> Response:
             headers={name: value for name, value in inbound.headers.items() if _is_kept(name, integration)} | _trace(),
             body=body,
         )
-        is_new = await inbox.put(arrival)
+        async with asyncio.timeout(DATABASE_SECONDS):
+            is_new = await inbox.put(arrival)
     except TooLarge:
         return _say(413, f"the body is larger than {limit} bytes")
     except NotGenuine as refusal:
@@ -125,8 +132,11 @@ async def _receive(kind: str, endpoint_key: str, request: Request) -> Response:
         return _say(503, "it could not be verified; send this one again", retry_after=30)
     except Busy:
         return _say(429, "too many webhooks are waiting; send this one again", retry_after=2)
-    except Exception:
-        log.exception("webhook not accepted", kind=kind)
+    except Exception as error:
+        if isinstance(error, TimeoutError):
+            log.warning("webhook not accepted: the database does not answer", kind=kind)
+        else:
+            log.exception("webhook not accepted", kind=kind)
         return _say(503, "not accepted; send this one again", retry_after=2)
     return JSONResponse({"status": "accepted" if is_new else "already accepted"}, status_code=202)
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+from typing import TYPE_CHECKING
+
 import psycopg
 import pytest
 from django.db import connection
 
+from copilot.web import health
 from copilot.web.health import _why_not_ready
+
+if TYPE_CHECKING:
+    from starlette.testclient import TestClient
 
 
 @pytest.mark.django_db
@@ -38,3 +45,14 @@ def test_a_role_without_the_right_is_not_ready(postgres: str) -> None:
             assert _why_not_ready() == "this role may not write"
         finally:
             root.execute("REVOKE pg_monitor FROM copilot_app")
+
+
+def test_a_database_that_does_not_answer_is_not_ready_in_time(api: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    frozen = threading.Event()
+    monkeypatch.setattr(health, "DATABASE_SECONDS", 0.2)
+    monkeypatch.setattr(health, "_why_not_ready", lambda: frozen.wait(20) and "")
+
+    answer = api.get("/health/ready")
+    frozen.set()
+
+    assert (answer.status_code, answer.json()["database"]) == (503, "no answer within 0.2 s")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 from django.db import OperationalError
 
 from copilot import connections
+from copilot.embedded import OWNER, as_role
 from copilot.guard.tenancy import tenant_scope
 from copilot.hints import Work
 from copilot.models import ChangeRecord, Connection, Delivery, EventRecord, Incident
@@ -19,6 +22,8 @@ from copilot.web import webhooks
 from copilot.web.inbox import Inbox
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from starlette.testclient import TestClient
 
     from copilot.models import Service, Tenant
@@ -136,6 +141,42 @@ def test_our_own_trouble_is_503_so_that_the_vendor_tries_again(
 
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "2"
+
+
+@contextmanager
+def hanging(url: str, table: str) -> Iterator[None]:
+    """Hold a table so that nobody gets at it, as a database does that has frozen."""
+    with psycopg.connect(url) as keeper:
+        keeper.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        yield
+        keeper.rollback()
+
+
+def test_a_database_that_hangs_while_it_writes_lets_nobody_wait(
+    committed_db: str, tenant: Tenant, pagerduty: PagerDuty, api: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "DATABASE_SECONDS", 0.3)
+    event = pagerduty.event()
+    pagerduty.send(api, event, delivery="before")
+    with hanging(as_role(committed_db, OWNER), "copilot_delivery"):
+        writing = pagerduty.send(api, event, delivery="being written")
+        waiting = pagerduty.send(api, event, delivery="behind it")
+    assert [(one.status_code, one.headers["Retry-After"]) for one in (writing, waiting)] == [(503, "2")] * 2
+
+    # What vendors do with a 503: they send the same again.
+    monkeypatch.setattr(webhooks, "DATABASE_SECONDS", 10.0)
+    again = [pagerduty.send(api, event, delivery=name).json()["status"] for name in ("behind it", "being written")]
+    assert again == ["accepted", "already accepted"]
+    assert sorted(row.external_id for row in deliveries(tenant)) == ["before", "behind it", "being written"]
+
+
+def test_a_database_that_hangs_at_the_door_lets_nobody_wait(
+    committed_db: str, tenant: Tenant, pagerduty: PagerDuty, api: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "DATABASE_SECONDS", 0.3)
+    with hanging(as_role(committed_db, OWNER), "copilot_endpoint, copilot_delivery"):
+        assert pagerduty.send(api, pagerduty.event()).status_code == 503
+    assert deliveries(tenant) == []
 
 
 def test_a_full_inbox_is_429(
