@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -144,10 +145,10 @@ def test_our_own_trouble_is_503_so_that_the_vendor_tries_again(
 
 
 @contextmanager
-def hanging(url: str, table: str) -> Iterator[None]:
-    """Hold a table so that nobody gets at it, as a database does that has frozen."""
+def hanging(url: str) -> Iterator[None]:
+    """Hold the inbox so that nobody gets at it, as a database does that has frozen."""
     with psycopg.connect(url) as keeper:
-        keeper.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        keeper.execute("LOCK TABLE copilot_delivery IN ACCESS EXCLUSIVE MODE")
         yield
         keeper.rollback()
 
@@ -158,7 +159,7 @@ def test_a_database_that_hangs_while_it_writes_lets_nobody_wait(
     monkeypatch.setattr(webhooks, "DATABASE_SECONDS", 0.3)
     event = pagerduty.event()
     pagerduty.send(api, event, delivery="before")
-    with hanging(as_role(committed_db, OWNER), "copilot_delivery"):
+    with hanging(as_role(committed_db, OWNER)):
         writing = pagerduty.send(api, event, delivery="being written")
         waiting = pagerduty.send(api, event, delivery="behind it")
     assert [(one.status_code, one.headers["Retry-After"]) for one in (writing, waiting)] == [(503, "2")] * 2
@@ -173,9 +174,14 @@ def test_a_database_that_hangs_while_it_writes_lets_nobody_wait(
 def test_a_database_that_hangs_at_the_door_lets_nobody_wait(
     committed_db: str, tenant: Tenant, pagerduty: PagerDuty, api: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    frozen = threading.Event()
     monkeypatch.setattr(webhooks, "DATABASE_SECONDS", 0.3)
-    with hanging(as_role(committed_db, OWNER), "copilot_endpoint, copilot_delivery"):
-        assert pagerduty.send(api, pagerduty.event()).status_code == 503
+    monkeypatch.setattr("copilot.web.inbox._find_door", lambda _: frozen.wait(20) and None)
+
+    answer = pagerduty.send(api, pagerduty.event())
+    frozen.set()
+
+    assert answer.status_code == 503
     assert deliveries(tenant) == []
 
 
