@@ -29,19 +29,19 @@ _JSON = re.compile(r"(?:application|text)/(?:[\w.-]+\+)?json")
 _ORIGIN = re.compile(r"[\w.:*-]{1,255}")
 
 # Where the fields are looked for; `data` is the event's own, the others are its attributes.
-DEFAULT = mapping.Mapping(
-    title="data.title || data.summary || data.name || data.message || subject || type",
-    status="data.status || data.state || data.action || type",
-    severity="data.severity || data.priority || data.level || severity",
-    service="data.service || data.service_name || data.labels.service || subject",
-    namespace="data.namespace || data.labels.namespace",
-    symptom="data.symptom || data.alertname || data.labels.alertname",
-    dedupe_key="data.dedupe_key || data.fingerprint || data.alert_id || data.incident_id || data.id",
-    text="data.description || data.text || data.details",
-    url="data.url || data.link",
-    started_at="data.started_at || data.startsAt || time",
-    labels="data.labels || data.tags",
-)
+DEFAULT = """
+title: data.title || data.summary || data.name || data.message || subject || type
+status: data.status || data.state || data.action || type
+severity: data.severity || data.priority || data.level || severity
+service: data.service || data.service_name || data.labels.service || subject
+namespace: data.namespace || data.labels.namespace
+symptom: data.symptom || data.alertname || data.labels.alertname
+dedupe_key: data.dedupe_key || data.fingerprint || data.alert_id || data.incident_id || data.id
+text: data.description || data.text || data.details
+url: data.url || data.link
+started_at: data.started_at || data.startsAt || time
+labels: data.labels || data.tags
+"""
 
 
 class CloudEventsCredentials(Credentials):
@@ -145,14 +145,14 @@ class CloudEvents(Integration):
 
         :raises BadPayload: where one is no CloudEvent 1.0; the text names the attribute.
         """
-        return self._events(inbound, DEFAULT)
+        return self._events(inbound, mapping.parse("", DEFAULT))
 
     def read(self, inbound: Inbound, credentials: CloudEventsCredentials) -> tuple[Event, ...]:
         """Return an event for each CloudEvent as the connection's mapping finds it.
 
         :raises BadPayload: as `parse` does.
         """
-        return self._events(inbound, mapping.parse(credentials.mapping, DEFAULT) if credentials.mapping else DEFAULT)
+        return self._events(inbound, mapping.parse(credentials.mapping, DEFAULT))
 
     def _events(self, inbound: Inbound, wanted: mapping.Mapping) -> tuple[Event, ...]:
         found: list[Event] = []

@@ -6,7 +6,7 @@ https://jmespath.org: `alert.name` is a path, `a || b` the first that is there, 
 from __future__ import annotations
 
 import hashlib
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import jmespath
@@ -193,8 +193,10 @@ class Mapping(BaseModel):
         return hashlib.sha256(f"{service}\x00{what}".encode()).hexdigest()[:32]
 
 
-def parse(written: str, defaults: Mapping | None = None) -> Mapping:
-    """Return the mapping of a YAML text; what it leaves out is as in the defaults.
+# A webhook's credentials are opened, and with them the mapping, for each request.
+@lru_cache(maxsize=256)
+def parse(written: str, defaults: str = "") -> Mapping:
+    """Return the mapping of a YAML text; what it leaves out is as in the defaults, another such text.
 
     :raises ValueError: where it is none; the text names the field.
     """
@@ -207,7 +209,7 @@ def parse(written: str, defaults: Mapping | None = None) -> Mapping:
     if not isinstance(given, dict):
         raise ValueError(f"must be YAML lines `field: path`, got {shown(given)}")  # noqa: TRY004 - for the form, as the rest
     try:
-        return Mapping.model_validate({**(defaults or Mapping()).model_dump(), **given})
+        return Mapping.model_validate({**(parse(defaults) if defaults else Mapping()).model_dump(), **given})
     except ValidationError as error:
         problems = (
             f"`{'.'.join(str(part) for part in one['loc'])}` {one['msg'].removeprefix('Value error, ')}"

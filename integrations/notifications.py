@@ -26,6 +26,9 @@ _PULSES: Mapping[str, str] = {
     "InfoInhibitor": "InfoInhibitor only silences other alerts",
 }
 
+# Grafana's alerts about a rule that could not be evaluated; `rulename` says which.
+_BLIND: Mapping[str, str] = {"DatasourceNoData": "no data", "DatasourceError": "its query fails"}
+
 
 def events(inbound: Inbound, *, source: str, links: tuple[str, ...] = ("generatorURL",)) -> tuple[Event, ...]:
     """Return one event for each alert of a notification, in its order; `links` are the alert's addresses, the best first.
@@ -55,6 +58,8 @@ def _event(
     labels = texts(part(alert, "labels"))
     annotations = texts(part(alert, "annotations"))
     name = labels.get("alertname", "")
+    if name in _BLIND and labels.get("rulename"):
+        name = f"{labels['rulename']}: {_BLIND[name]}"
     title = annotations.get("summary") or annotations.get("title") or annotations.get("message") or name
     started_at = _moment(alert, "startsAt", f"{path}.startsAt", received_at)
     ended_at = _moment(alert, "endsAt", f"{path}.endsAt", received_at) if status == "resolved" else started_at

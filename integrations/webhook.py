@@ -14,7 +14,6 @@ from integrations.base import Credentials, Event, Inbound, Integration, NotGenui
 from integrations.genuine import TOKEN_HEADER, plain, require_header, require_signature, separated
 from integrations.payload import clean, decode_value
 
-DEFAULT = mapping.Mapping()
 _LONGEST_ID = 200
 
 
@@ -152,12 +151,12 @@ class Webhook(Integration):
 
         :raises BadPayload: where a field is missing or wrong; the text names it.
         """
-        return DEFAULT.events(decode_value(inbound.body), source=self.slug, received_at=inbound.received_at)
+        return mapping.parse("").events(decode_value(inbound.body), source=self.slug, received_at=inbound.received_at)
 
     def read(self, inbound: Inbound, credentials: WebhookCredentials) -> tuple[Event, ...]:
         """Return the events as the connection's mapping finds them.
 
         :raises BadPayload: as `parse` does.
         """
-        wanted = mapping.parse(credentials.mapping) if credentials.mapping else DEFAULT
+        wanted = mapping.parse(credentials.mapping)
         return wanted.events(decode_value(inbound.body), source=self.slug, received_at=inbound.received_at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,12 @@ def test_each_alert_is_an_event_that_links_its_panel() -> None:
     assert (cart.action, cart.status, cart.service.name) == (Action.RESOLVED, "resolved", "cart")
     assert (cart.started_at, cart.occurred_at) == (1795167000.0, 1795168500.0)
     assert cart.url == "https://grafana.shop.test/"
+
+
+@pytest.mark.parametrize(
+    ("name", "title"), [("DatasourceNoData", "Lag: no data"), ("DatasourceError", "Lag: its query fails")]
+)
+def test_a_rule_that_sees_nothing_is_named(name: str, title: str) -> None:
+    alert = {"status": "firing", "labels": {"alertname": name, "rulename": "Lag"}, "annotations": {}}
+    (found,) = GRAFANA.parse(Inbound({}, json.dumps({"alerts": [alert]}).encode(), NOW))
+    assert (found.title, found.symptom) == (title, title)
