@@ -11,9 +11,9 @@ from integrations.base import Rejected
 from integrations.jaeger import api
 from integrations.questions import Questions
 from integrations.server import SIDE_BY_SIDE, Server
-from integrations.tracing.names import Names, templates
+from integrations.tracing.names import Names, missing, templates
 from integrations.tracing.spans import calls, observed
-from scoring.observations import Dependency, Gap
+from scoring.observations import Dependency
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,12 +73,6 @@ def _asked(
     spans = [one for answer in answers for one in answer or () if window.start <= one.start <= window.end]
     link = search_link(credentials, asked, window)
     yield from observed(calls(spans, names), source=SOURCE, link=link)
-
-
-def missing(source: str, name: str, known: list[str]) -> Gap:
-    """Return the gap of a service that sends no traces, with some that do."""
-    others = f"; those that do are {', '.join(known[:8])}" if known else ""
-    return Gap(source, f"traces of {name}", f"no service of that name sends traces{others}: enter service_names")
 
 
 def search_link(credentials: JaegerCredentials, service: str, window: Window) -> str:

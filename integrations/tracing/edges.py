@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scoring.observations import Dependency, Series, Worse
+from scoring.observations import Dependency, Series
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -15,13 +15,12 @@ if TYPE_CHECKING:
     from scoring.observations import Entity
 
 # A statistic of fewer calls says nothing: below 20 a 95th percentile is but the slowest call.
-LEAST_CALLS = {"latency_p50": 5, "latency_p95": 20, "error_ratio": 5, "network_gap": 3, "request_rate": 1}
+LEAST_CALLS = {"latency_p50": 5, "latency_p95": 20, "error_ratio": 5, "network_gap": 3}
 UNITS = {
     "latency_p50": "seconds",
     "latency_p95": "seconds",
     "error_ratio": "ratio",
     "network_gap": "seconds",
-    "request_rate": "requests/s",
 }
 
 
@@ -59,7 +58,7 @@ def series(
         entity=edge.caller, indicator=indicator, unit=UNITS[indicator],
         times=np.array([one.at for one in usable]), values=np.array([one.value for one in usable]),
         counts=np.array([one.calls for one in usable]), source=source,
-        worse=Worse.EITHER if indicator == "request_rate" else Worse.HIGH, peer=edge.callee, query=query, link=link,
+        peer=edge.callee, query=query, link=link,
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from string import Template
 from typing import TYPE_CHECKING
 
 from integrations.peers import called
-from scoring.observations import Entity, EntityKind
+from scoring.observations import Entity, EntityKind, Gap
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -69,6 +69,12 @@ class Names:
         if system and found.kind is EntityKind.SERVICE and found.name not in {one.name for one in self.services}:
             return Entity(EntityKind.DATABASE, found.name)
         return found
+
+
+def missing(source: str, name: str, known: Sequence[str]) -> Gap:
+    """Return the gap of a service that sends no traces, with some that do."""
+    others = f"; those that do are {', '.join(known[:8])}" if known else ""
+    return Gap(source, f"traces of {name}", f"no service of that name sends traces{others}: enter service_names")
 
 
 def _filled(way: str, service: ServiceScope) -> str:
