@@ -50,9 +50,16 @@ def block_text(block: dict[str, Any]) -> str:
         return "  ".join(
             f"[ {element['text']['text']} ]" for element in block.get("elements") or [] if "text" in element
         )
+    if kind == "data_table":
+        _, *rows = block["rows"]
+        return "\n".join((block["caption"], *(f"  {'  ·  '.join(_cell(cell) for cell in row)}" for row in rows)))
     if kind == "image":
         return f"[picture] {block.get('alt_text', '')}"
     return ""
+
+
+def _cell(cell: dict[str, Any]) -> str:
+    return block_text(cell) if cell.get("type") == "rich_text" else str(cell.get("text") or "")
 
 
 def _accessory(element: dict[str, Any]) -> list[str]:

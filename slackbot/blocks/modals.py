@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from slackbot.blocks import words
-from slackbot.blocks.card import change_words
+from slackbot.blocks.changes import change_words
 from slackbot.blocks.parts import (
     Block,
     Element,

@@ -1,106 +1,28 @@
-"""The messages in the incident's thread: evidence, similar incidents, the resolution."""
+"""The messages in the incident's thread that look back: similar incidents, the resolution."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from copilot.knowledge import postmortem
-from scoring.evidence import Direction
 from slackbot.blocks import words
-from slackbot.blocks.card import MOST_SILENT, change_words, source_line
 from slackbot.blocks.parts import (
     Block,
     Element,
     actions,
     bullets,
     button,
-    context,
     emoji,
     fallback,
     line,
-    link,
     moment,
-    plain,
     rich,
-    safe_link,
     text,
 )
 from slackbot.wording import clip, duration
 
 if TYPE_CHECKING:
     from copilot.knowledge.briefing import Briefing, SimilarIncident
-    from scoring.evidence import Evidence
-
-MOST_EVIDENCE = 28
-MOST_GAPS = 16
-
-
-def evidence_message(briefing: Briefing) -> tuple[list[Block], str]:
-    """Return all evidence, grouped by what it says, with links; then what was found light and what could not be asked."""
-    begun = words.onset(briefing)
-    groups: list[tuple[str, list[Evidence]]] = [
-        ("Symptoms", [one for one in briefing.evidence if one.is_symptom]),
-        ("Changes", [one for one in briefing.evidence if not one.is_symptom and words.is_change(one)]),
-        ("Speaks for a fault", _others(briefing, Direction.FOR)),
-        ("Speaks against one", _others(briefing, Direction.AGAINST)),
-        ("Context", _others(briefing, Direction.CONTEXT)),
-    ]
-    kept = words.weightiest(briefing, MOST_EVIDENCE)
-    parts = []
-    for title, found in groups:
-        shown = [one for one in found if one.id in kept]
-        if shown:
-            parts.append(line(text(title, bold=True)))
-            parts.append(bullets(*(_evidence_line(one, begun) for one in shown)))
-    count = len(briefing.evidence)
-    title = f"Evidence ({count})" if count else "No evidence was found"
-    blocks = [rich(line(emoji("mag"), text(f" {title}", bold=True)), *parts)]
-    if count > len(kept):
-        blocks.append(context(plain(f"and {count - len(kept)} more, which weigh less")))
-    if briefing.weighed_light:
-        blocks.append(
-            rich(
-                line(text("Weighed and found light", bold=True)),
-                bullets(*(line(text(clip(one, 240))) for one in briefing.weighed_light[:8])),
-            )
-        )
-    gaps = _gaps(briefing)
-    if gaps:
-        blocks.append(rich(line(text("Could not be seen", bold=True)), bullets(*gaps)))
-    return blocks, fallback(f"{words.name(briefing)}: {count} pieces of evidence")
-
-
-def _others(briefing: Briefing, direction: Direction) -> list[Evidence]:
-    return [
-        one
-        for one in briefing.evidence
-        if not one.is_symptom and not words.is_change(one) and one.direction is direction
-    ]
-
-
-def _evidence_line(one: Evidence, begun: float) -> Element:
-    if words.is_change(one):
-        return line(text(one.id, code=True), text(" "), *change_words(one, begun), *_seen_in(one))
-    elements = [text(one.id, code=True), text(f" {clip(one.statement, 240)}")]
-    at = words.when(one)
-    if at is not None:
-        elements.extend((text(", since "), moment(at)))
-    return line(*elements, *_seen_in(one))
-
-
-def _seen_in(one: Evidence) -> list[Element]:
-    """Return the source, linked to where the evidence was seen."""
-    source = clip(one.source, 40) or "source"
-    return [text("  ·  "), link(one.link, source) if safe_link(one.link) else text(source, italic=True)]
-
-
-def _gaps(briefing: Briefing) -> list[Element]:
-    failed = [one for one in briefing.sources if one.status == "failed"][:MOST_SILENT]
-    # That a whole source gave nothing is among the gaps as well; it is told once.
-    others = [one for one in briefing.gaps if not any(f": {source.name} – " in one for source in failed)]
-    return [source_line(one) for one in failed] + [
-        line(text(clip(one, 240))) for one in others[: MOST_GAPS - len(failed)]
-    ]
 
 
 def similar_message(briefing: Briefing) -> tuple[list[Block], str]:

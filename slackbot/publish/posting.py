@@ -78,7 +78,7 @@ class Publication:
         """Yield what belongs in the thread by now, in the order in which it is read."""
         briefing = self.briefing
         if words.has_ranking(briefing):
-            yield lambda: self._message(root, "evidence", *blocks.evidence_message(briefing))
+            yield partial(self._evidence, root)
             for one in words.decisive(briefing):
                 yield partial(self._chart, root, one)
             if briefing.similar:
@@ -233,6 +233,16 @@ class Publication:
             self._edit(row, made, text)
         elif not self.briefing.muted_until:
             self._post(row, root.channel, root.ts, made, text)
+
+    def _evidence(self, root: SlackPost) -> None:
+        """Show the evidence as a table, or in lists where this workspace takes no tables."""
+        try:
+            self._message(root, "evidence", *blocks.evidence_message(self.briefing))
+        except SlackApiError as failure:
+            if str(failure.response.get("error")) not in troubles.TOO_MUCH:
+                raise
+            log.info("slack takes no table", error=str(failure.response.get("error")))
+            self._message(root, "evidence", *blocks.evidence_lists(self.briefing))
 
     def _edit(self, row: SlackPost, made: list[Block], text: str) -> None:
         shown = digest(made, text)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.utils import timezone
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
 
 from copilot import connections
 from copilot.cli import main
@@ -94,6 +96,28 @@ def test_an_incident_that_was_not_shown_is_told_with_its_reason(tenant: Tenant, 
     workspace.heal()
     publish.publish(tenant.id, incident)
     assert health_of(tenant).works
+
+
+def test_a_workspace_that_takes_no_tables_gets_the_evidence_in_lists(
+    tenant: Tenant, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    incident = store(tenant, briefings.LIKELY)
+    post = WebClient.chat_postMessage
+
+    def takes_no_tables(client: WebClient, **arguments: Any) -> Any:
+        if any(one["type"] == "data_table" for one in arguments["blocks"]):
+            raise SlackApiError("refused", {"ok": False, "error": "invalid_blocks"})
+        return post(client, **arguments)
+
+    monkeypatch.setattr(WebClient, "chat_postMessage", takes_no_tables)
+    publish.publish(tenant.id, incident)
+
+    (root,) = workspace.messages("checkout")
+    evidence = workspace.messages("checkout", thread_ts=root["ts"])[1]
+    assert "data_table" not in {one["type"] for one in evidence["blocks"]}
+    assert "Speaks for a fault" in message_text(evidence)
+    with tenant_scope(tenant.id):
+        assert SlackPost.objects.get(incident_id=incident, key="evidence").error == ""
 
 
 @pytest.mark.parametrize("code", ["msg_too_long", "msg_blocks_too_long", "invalid_blocks"])

@@ -88,6 +88,29 @@ function table(block) {
     make("table", {}, block.caption && make("caption", {}, block.caption), make("thead", {}, row("th", head)), make("tbody", {}, body.map((parts) => row("td", parts)))));
 }
 
+// A data table is leafed through, a page at a time, as Slack shows it.
+function dataTable(block) {
+  const shown = table(block);
+  const rows = [...shown.querySelectorAll("tbody tr")];
+  const size = block.page_size ?? 5;
+  if (rows.length <= size) return shown;
+  let first = 0;
+  const where = make("span", { role: "status" });
+  const turn = (by) => {
+    first += by;
+    rows.forEach((row, index) => { row.hidden = index < first || index >= first + size; });
+    where.textContent = `${first + 1}–${Math.min(first + size, rows.length)} of ${rows.length}`;
+    back.disabled = first === 0;
+    onward.disabled = first + size >= rows.length;
+  };
+  const back = make("button", { type: "button", class: "button", "aria-label": "Earlier rows", onclick: () => turn(-size) }, "‹");
+  const onward = make("button", { type: "button", class: "button", "aria-label": "Later rows", onclick: () => turn(size) }, "›");
+  turn(0);
+  shown.classList.add("data-table");
+  shown.append(make("div", { class: "pages" }, back, where, onward));
+  return shown;
+}
+
 const MARKS = { pending: "○", in_progress: "◐", complete: "✓", error: "✕" };
 
 function task(block) {
@@ -130,7 +153,7 @@ const RENDERERS = {
   image,
   input,
   table,
-  data_table: table,
+  data_table: dataTable,
   card,
   container,
   task_card: task,

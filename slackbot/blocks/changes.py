@@ -1,0 +1,60 @@
+"""What changed before it began: one line a change, as all sources together know it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from slackbot.blocks import words
+from slackbot.blocks.parts import Block, Element, bullets, line, link, rich, safe_link, text
+from slackbot.wording import clip
+
+if TYPE_CHECKING:
+    from copilot.knowledge.briefing import Briefing
+    from scoring.evidence import Evidence
+
+_BEFORE_ALERT = re.compile(r",? \d+ \w+ (?:before|after) the alert(?= ·|$)")
+
+
+def named(one: Evidence) -> Element:
+    """Return an evidence's short name, linked to where it was seen."""
+    return link(one.link, one.id) if safe_link(one.link) else text(one.id, code=True)
+
+
+def change_words(one: Evidence, begun: float) -> list[Element]:
+    """Return one change: what, by whom, how long before onset."""
+    # The time before onset follows; the one before the alert would only be a second number.
+    elements = [text(clip(_BEFORE_ALERT.sub("", one.statement), 240))]
+    if one.author and one.author.lower() not in one.statement.lower():
+        elements.append(text(f" by {clip(one.author, 60)}"))
+    if one.onset is not None:
+        elements.extend((text(" — "), text(words.before_onset(one.onset, begun), bold=True)))
+    return elements
+
+
+def changes_block(briefing: Briefing, changes: list[list[Evidence]]) -> Block:
+    """Return the changes that matter, a line each."""
+    begun = words.onset(briefing)
+    return rich(
+        line(text("What changed", bold=True)),
+        bullets(*(line(*_told_once(sightings, begun)) for sightings in changes)),
+    )
+
+
+def _told_once(sightings: list[Evidence], begun: float) -> list[Element]:
+    """Return one change as all its sources together know it: what, what it altered, by whom, when, and where it was seen."""
+    first = sightings[0]
+    altered = next((one.detail for one in sightings if one.detail), "")
+    author = next((one.author for one in sightings if one.author), "")
+    if altered and first.indicator:
+        elements = [text(clip(first.indicator, 120)), text(f" ({clip(altered, 120)})")]
+        if author:
+            elements.append(text(f" by {clip(author, 60)}"))
+        began = min((one.onset for one in sightings if one.onset is not None), default=None)
+        if began is not None:
+            elements.extend((text(" — "), text(words.before_onset(began, begun), bold=True)))
+    else:
+        elements = change_words(next((one for one in sightings if one.author), first), begun)
+    for one in sorted(sightings, key=lambda one: (len(one.id), one.id))[:3]:
+        elements.extend((text("  "), named(one)))
+    return elements
