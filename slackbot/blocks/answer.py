@@ -95,7 +95,8 @@ def footer(answer: Answer) -> str:
 
 
 def _source(one: Source) -> Element:
-    words: list[Element] = [text(one.id, code=True), text(f" {clip(one.text, 200)}")]
+    # Lines say most of it already, and the thread's list of evidence has it whole.
+    words: list[Element] = [text(one.id, code=True), text(f" {clip(one.text, 110)}")]
     # Evidence links to where it was seen; a query that was run for this answer is told whole.
     if one.query and one.id.startswith("Q"):
         words.extend((text("  "), text(clip(one.query, 300), code=True)))

@@ -81,8 +81,8 @@ def form_modal(kind: str, title: str, fields: Sequence[Field], admin_url: str) -
     blocks: list[Block] = [
         context(
             ours(
-                "What you enter is sealed and never shown again. Slack does not hide secrets while you type; the"
-                f" {small_link(admin_url, 'admin page')} does."
+                "What you enter is sealed and never shown again. Slack does not hide secrets while you type: the"
+                f" {small_link(admin_url, 'admin page')} does, and `copilot connect` reads them from files."
             )
         )
     ]

@@ -56,7 +56,8 @@ def digest_message(digest: Digest) -> tuple[list[Block], str]:
 
 
 def _before(digest: Digest) -> str:
-    return f"{digest.before} in the time as long before it"
+    span = duration((digest.until - digest.since).total_seconds())
+    return f"{digest.before or 'none'} in the {span} before"
 
 
 def _times(incidents: int, joined: int) -> str:

@@ -133,9 +133,8 @@ def _numbers(week: Week) -> Block:
     if week.acceptance is None:
         said = line(text("No verdicts yet", bold=True), text(": 👍 and 👎 on the card tell what helps"))
     else:
-        said = line(
-            text(f"{week.acceptance:.0%}", bold=True), text(f" of verdicts said 👍, on {week.answered} incidents")
-        )
+        on = f"{week.answered} incident{'' if week.answered == 1 else 's'}"
+        said = line(text(f"{week.acceptance:.0%}", bold=True), text(f" of verdicts said 👍, on {on}"))
     return rich(
         bullets(
             line(text(f"{week.investigated}", bold=True), text(" investigated")),
@@ -156,9 +155,9 @@ def _connections(found: Sequence[ConnectionLine], *, may_set_up: bool) -> list[B
         words = [emoji(sign), text(f" {clip(one.title, 60)}", bold=True), text(f" {said}")]
         if one.detail:
             words.append(text(f": {clip(one.detail, 240)}"))
-        blocks.append(rich(line(*words)))
         if one.checked_at is not None:
-            blocks.append(context(ours(f"tested {small_moment(one.checked_at, '{ago}')}")))
+            words += [text(", tested "), moment(one.checked_at, "{ago}")]
+        blocks.append(rich(line(*words)))
         if may_set_up and one.is_enabled:
             label = f"Test the connection {clip(one.title, 40)}"
             blocks.append(actions(button("Test", "home_test", one.id, label=label), block_id=f"home_test:{one.id}"))

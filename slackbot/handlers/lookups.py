@@ -54,11 +54,12 @@ def status(who: Visitor, _rest: str, _body: dict[str, Any]) -> Reply:
 
 def open_incidents(who: Visitor) -> tuple[list[replies.OpenIncident], int]:
     """Return the open incidents, the asker's first, and how many there are in all."""
+    names = who.names()
     with tenant_scope(who.tenant_id):
         rows = Incident.objects.exclude(status=IncidentStatus.RESOLVED).select_related("service")
         total = rows.count()
         found = list(rows.order_by("-started_at")[:200])
-        mine = {one.id for one in found if _is_mine(who, one)}
+        mine = {one.id for one in found if _is_theirs(names, one)}
         found = sorted(found, key=lambda one: (one.id not in mine, -one.number))[:SHOWN]
         posts = {
             post.incident_id: post for post in SlackPost.objects.filter(incident__in=found, key="root").exclude(ts="")
@@ -87,9 +88,8 @@ def open_incidents(who: Visitor) -> tuple[list[replies.OpenIncident], int]:
     return lines, total
 
 
-def _is_mine(who: Visitor, incident: Incident) -> bool:
-    """Return whether the incident is the asker's: assigned to, or acknowledged by them, or of a service they own."""
-    names = {who.person.lower(), who.name.lower()} - {""}
+def _is_theirs(names: frozenset[str], incident: Incident) -> bool:
+    """Return whether the incident is somebody's: assigned to, or acknowledged by them, or of a service they own."""
     owners = incident.service.owners if incident.service else []
     people = [*incident.assignees, incident.acknowledged_by, *owners]
     # An assignee is named as PagerDuty does it: in full, or by e-mail address.

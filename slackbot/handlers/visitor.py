@@ -61,6 +61,20 @@ class Visitor:
             # People of another workspace, met in a shared channel, are not the tenant's.
             return Role.VIEWER if self.is_guest else Role(Tenant.objects.get(id=self.tenant_id).default_role)
 
+    def names(self) -> frozenset[str]:
+        """Return what the person may be called elsewhere, in lower case; PagerDuty assigns to full names.
+
+        Slack is asked for the full name; without its scope users:read, the id and the name in the request are all.
+        """
+        known = {self.person, self.name}
+        try:
+            user = self.client.users_info(user=self.person).get("user") or {}
+            profile = user.get("profile") or {}
+            known |= {str(one or "") for one in (user.get("real_name"), profile.get("real_name"), profile.get("email"))}
+        except (SlackClientError, OSError) as failure:
+            log.info("slack person not looked up", error=str(failure)[:200])
+        return frozenset(one.lower() for one in known if one)
+
     def refusal(self, needed: Role) -> str:
         """Return why the person may not do this, or nothing where they may."""
         if self.role().may(needed):

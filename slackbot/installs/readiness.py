@@ -26,6 +26,7 @@ USEFUL = {
     "channels:read": "finding a channel by its name",
     "files:write": "charts and post-mortem drafts",
     "im:history": "questions in the app's pane",
+    "users:read": "knowing whose an incident is",
 }
 PAGES = 20
 SHOWN = 5

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,7 @@ from copilot.models import (
     Tenant,
 )
 from slackbot import publish
+from slackbot.afterwards import settle
 from slackbot.plain_text import message_text
 from tests.flow.slack_world import (  # noqa: F401 - fixtures
     Workspace,
@@ -283,6 +286,27 @@ def test_admins_connect_a_vendor_in_windows_and_see_whether_it_works(
         assert "hush-hush" not in str(entry.detail)
     workspace.act("click", action_id="connect_test", wait=8)
     assert until(lambda: "It does not work yet" in shown())
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/", "not an address"], ids=["taken", "refused"])
+def test_a_secret_that_was_typed_reaches_no_log_and_nothing_that_a_window_carries(
+    url: str, workspace: Workspace, admin: None, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    typed(workspace, "connect")
+    workspace.act("select", action_id="connect_kind", value="prometheus", wait=8)
+    (form,) = workspace.modals()
+    with contextlib.suppress(AssertionError):
+        workspace.act("submit", values={"url": url, "bearer_token": "hush-hush"}, wait=8)
+    settle()
+
+    assert "Slack does not hide secrets while you type" in message_text({"blocks": form["blocks"]})
+    assert form["private_metadata"] == "prometheus"
+    assert caplog.text, "nothing was logged: the test would see nothing"
+    said = capsys.readouterr()
+    assert "hush-hush" not in caplog.text + said.out + said.err
+    assert "hush-hush" not in str([one["blocks"] for one in workspace.modals()])
+    assert "hush-hush" not in str([one["answer"] for one in workspace.deliveries("view_submission")])
 
 
 def test_a_wrong_value_is_said_beside_its_field_and_stored_nowhere(

@@ -130,7 +130,7 @@ def test_a_week_is_told_once_in_the_default_channel(
     assert flow.tell_of_week() == 1
     assert flow.tell_of_week() == 0
     (said,) = workspace.messages("incidents")
-    assert said["text"] == "2 incidents in 7 days, 0 in the time as long before it."
+    assert said["text"] == "2 incidents in 7 days, none in the 7 days before."
     assert "Recurring causes, confirmed within 90 days" in message_text(said)
 
 

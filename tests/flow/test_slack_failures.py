@@ -106,7 +106,7 @@ def test_a_workspace_that_takes_no_tables_gets_the_evidence_in_lists(
 
     def takes_no_tables(client: WebClient, **arguments: Any) -> Any:
         if any(one["type"] == "data_table" for one in arguments["blocks"]):
-            raise SlackApiError("refused", {"ok": False, "error": "invalid_blocks"})
+            raise SlackApiError("refused", {"ok": False, "error": "invalid_blocks"})  # type: ignore[no-untyped-call]
         return post(client, **arguments)
 
     monkeypatch.setattr(WebClient, "chat_postMessage", takes_no_tables)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from copilot.guard.tenancy import tenant_scope
-from copilot.models import Connection, Membership, Role, Tenant
+from copilot.models import Connection, Incident, Membership, Role, Tenant
 from slackbot import publish
 from slackbot.blocks.home import ConnectionLine, SetUpStep, Week, home_view
 from slackbot.blocks.replies import OpenIncident
@@ -59,6 +59,23 @@ def test_it_shows_incidents_numbers_and_connections(workspace: Workspace, incide
     assert "Slack works: workspace" in words
     assert "Set up:" not in words
     assert "[ Test ]" not in words
+
+
+def test_an_incident_assigned_to_the_persons_full_name_is_theirs(
+    tenant: Tenant, workspace: Workspace, incident: UUID
+) -> None:
+    workspace._local("POST", "users", json={"team": workspace.team, "name": "ada", "real_name": "Ada Lovelace"})
+    with tenant_scope(tenant.id):
+        Incident.objects.filter(id=incident).update(assignees=["Ada Lovelace"])
+
+    theirs, others = (words_of(home(workspace, person)) for person in ("ada", "bo"))
+    # A workspace that does not let us look people up.
+    workspace.fail("users.info", "missing_scope", times=2)
+    unknown = words_of(home(workspace))
+
+    assert ("Yours" in theirs, "Others" in theirs) == (True, False)
+    assert ("Yours" in others, "Others" in others) == (False, True)
+    assert "INC-42" in unknown
 
 
 def test_admins_see_what_is_left_and_can_test(tenant: Tenant, workspace: Workspace, incident: UUID) -> None:
