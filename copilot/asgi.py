@@ -40,7 +40,7 @@ def make_api() -> FastAPI:
     application.include_router(health.router)
     application.include_router(webhooks.router)
     application.include_router(agents.router)
-    application.mount(rest.PATH, rest.make())
+    rest.mount(application)
     for face in faces():
         routes = face.routes()
         if routes is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -13,14 +14,21 @@ from django.utils import timezone
 from copilot.flow import ENDED
 from copilot.guard.tenancy import tenant_scope
 from copilot.hints import Work, hint_after_commit
-from copilot.models import AuditEntry, Incident, IncidentStatus, Run
+from copilot.llm import choosing
+from copilot.models import AuditEntry, Incident, IncidentStatus, Run, Service
+from copilot.stages import problems
 from copilot.stages.correlate import lock_tenant, next_number, split, start_run
-from copilot.stages.services import named_service
+from copilot.stages.problems import Choice, Reading
+from copilot.stages.services import closest_services, match_service, reference_name
+from integrations.base import ServiceReference
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
     from uuid import UUID
 
-
+# How many services the model may choose from, where the words name none.
+MOST_OFFERED = 200
 # The source of an incident that no alert opened.
 BY_HAND = "asked"
 
@@ -47,38 +55,118 @@ def investigate_again(tenant_id: UUID, incident_id: UUID, *, asked_by: str) -> U
         return run.id
 
 
-def investigate(tenant_id: UUID, *, words: str, asked_by: str) -> UUID:
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Hold what a program may say of a problem beside words: a service by name, an alert's labels, and when it was."""
+
+    service: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+class Unclear(Exception):
+    """Say that the words may mean several services, or that the named one is not known; `choices` may be meant."""
+
+    def __init__(self, text: str, choices: tuple[Choice, ...]) -> None:
+        super().__init__(text)
+        self.choices = choices
+
+
+def understand(tenant_id: UUID, *, words: str, scope: Scope) -> Reading:
+    """Return what a problem is about: by what the scope says, by rules, and only where they leave it open by the model.
+
+    Must not be called inside a tenant's scope, as it may ask the outside.
+
+    :raises Unclear: where people have to choose.
+    :raises Refused: where nothing is said.
+    """
+    words = " ".join(words.split())
+    with tenant_scope(tenant_id):
+        if (stated := _by_scope(words, scope)) is not None:
+            return stated
+        if not words:
+            raise Refused("say what to investigate: a service, or what is wrong in a few words")
+        reading = problems.read(words)
+        names = [one.name for one in reading.choices] or list(
+            Service.objects.order_by("name").values_list("name", flat=True)[:MOST_OFFERED]
+        )
+    if reading.service is not None:
+        return reading
+    chosen = choosing.choose(tenant_id, words=words, names=names)
+    if chosen:
+        with tenant_scope(tenant_id):
+            service = Service.objects.filter(name=chosen).first()
+        return replace(reading, service=service, how="the model read it so", choices=())
+    if reading.choices:
+        raise Unclear("the words may mean several services: name one in `service`", reading.choices)
+    return reading
+
+
+def _by_scope(words: str, scope: Scope) -> Reading | None:
+    """Return the reading of an explicit scope; None where it leaves the question to the words.
+
+    :raises Unclear: where it names a service that is not set up.
+    """
+    service = match_service(_reference(scope))
+    if service is None and words and not scope.service:
+        return None
+    if service is None and not scope.service and not scope.labels:
+        return None
+    title = words or scope.labels.get("alertname", "") or scope.service
+    if service is None and scope.service and Service.objects.exists():
+        near = tuple(Choice(one.name, "its name is like the one given") for one, _ in closest_services(scope.service))
+        raise Unclear(f"there is no service {scope.service!r}: name one that is set up, or set it up", near)
+    read = problems.read(title) if title else Reading("")
+    how = f"the scope names {service.name}" if service else "no service of this name is set up"
+    return replace(read, words=title, service=service, how=how, choices=())
+
+
+def investigate(
+    tenant_id: UUID, *, words: str, asked_by: str, reading: Reading | None = None, scope: Scope | None = None
+) -> UUID:
     """Open an incident by hand, for a service or a description in words, and return its id.
+
+    What the words mean is read by rules, unless it was understood before (`understand`). A `scope` may say when it was, and what
+    the alert said.
 
     :raises Refused: where there are no words.
     """
-    words = " ".join(words.split())
+    scope = scope or Scope()
+    words = " ".join(words.split()) or (reading.words if reading else "") or reference_name(_reference(scope))
     if not words:
         raise Refused("say what to investigate: a service, or what is wrong in a few words")
     now = timezone.now()
     with tenant_scope(tenant_id):
         lock_tenant(tenant_id)
-        service = named_service(words)
+        service = (reading or problems.read(words)).service
         is_name_only = service is not None and words.casefold() == service.name.casefold()
         incident = Incident.objects.create(
             number=next_number(),
             service=service,
-            service_name="" if service else words[:200],
+            service_name="" if service else (reference_name(_reference(scope)) or words)[:200],
             title=f"Is {words} well?" if is_name_only else words[:500],
             status=IncidentStatus.ACKNOWLEDGED,
+            symptom=scope.labels.get("alertname", "")[:300],
+            severity=scope.labels.get("severity", "")[:20],
+            labels=dict(scope.labels),
             source=BY_HAND,
             dedupe_key=f"asked/{now.timestamp()}/{asked_by}"[:300],
-            started_at=now,
-            alert_at=now,
+            started_at=scope.start or now,
+            alert_at=scope.start or now,
             acknowledged_at=now,
             acknowledged_by=asked_by[:200],
             last_event_at=now,
             publish_wanted_at=now,
         )
         AuditEntry.objects.create(actor=asked_by, action="investigate", target=f"INC-{incident.number}")
-        run = start_run(incident, asked_by=asked_by)
+        run = start_run(incident, asked_by=asked_by, until=scope.end)
         hint_after_commit(Work.ADVANCE, tenant_id, run.id)
     return incident.id
+
+
+def _reference(scope: Scope) -> ServiceReference:
+    return ServiceReference(name=scope.service, namespace=scope.labels.get("namespace", ""), labels=dict(scope.labels))
 
 
 def resolve(tenant_id: UUID, incident_id: UUID, *, by: str, anyway: bool = False) -> None:

@@ -220,7 +220,7 @@ def _doubt(tenant: Tenant, words: str) -> None:
     :raises Problem: where they seem to be one, with the closest ones.
     """
     from copilot.guard.tenancy import tenant_scope
-    from copilot.stages.services import doubted
+    from copilot.stages.problems import doubted
 
     with tenant_scope(tenant.id):
         offered = doubted(words)

@@ -9,8 +9,6 @@ from copilot.cli.session import Problem, actor, find_tenant, print_json
 if TYPE_CHECKING:
     import argparse
 
-FIELDS = ("pagerduty_id", "namespace", "workload", "selector", "channel", "repository")
-
 
 def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
     """Add the commands."""
@@ -46,43 +44,21 @@ def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
 
 def add_service(options: argparse.Namespace) -> int:
     """Add or change a service; services that it depends on are made where they do not exist."""
-    from django.core.exceptions import ValidationError
-    from django.db import IntegrityError, transaction
-
-    from copilot.guard.tenancy import tenant_scope
-    from copilot.models import AuditEntry, Service, ServiceDependency
+    from copilot import services
 
     tenant = find_tenant(options.slug)
-    given = {field: getattr(options, field) for field in FIELDS if getattr(options, field) is not None}
+    given = {field: getattr(options, field) for field in services.FIELDS if getattr(options, field) is not None}
     if options.owner is not None:
         given["owners"] = options.owner
     names = [name for word in options.depends_on for name in word.split(",") if name.strip()]
-    with tenant_scope(tenant.id):
-        service = Service.objects.filter(name=options.name).first() or Service(tenant=tenant, name=options.name)
-        is_new = service._state.adding  # noqa: SLF001 - Django's documented way to ask
-        for field, value in given.items():
-            setattr(service, field, value)
-        try:
-            service.clean_fields()
-            with transaction.atomic():
-                service.save()
-        except ValidationError as error:
-            text = "; ".join(f"{field}: {' '.join(problems)}" for field, problems in error.message_dict.items())
-            raise Problem(f"service {options.name!r}: {text}", code=2) from None
-        except IntegrityError:
-            other = Service.objects.filter(pagerduty_id=service.pagerduty_id).first()
-            raise Problem(f"PagerDuty service {service.pagerduty_id} is already {other}", code=2) from None
-        for name in names:
-            callee, _ = Service.objects.get_or_create(
-                tenant=tenant, name=name.strip(), defaults={"namespace": service.namespace}
-            )
-            if callee.id != service.id:
-                ServiceDependency.objects.get_or_create(tenant=tenant, caller=service, callee=callee)
-        AuditEntry.objects.create(
-            actor=actor(), action="add service" if is_new else "change service", target=service.name, detail=given
-        )
+    try:
+        service, is_new = services.put(tenant.id, options.name, given, needs=names, actor=actor())
+    except services.WrongService as error:
+        raise Problem(f"service {options.name!r}: {error}", code=2) from None
     if options.json:
-        print_json({"name": service.name, **{field: getattr(service, field) for field in FIELDS}, "depends_on": names})
+        print_json(
+            {"name": service.name, **{field: getattr(service, field) for field in services.FIELDS}, "depends_on": names}
+        )
     else:
         print(f"service {service.name} {'added' if is_new else 'changed'}")
     return 0
@@ -92,6 +68,7 @@ def list_services(options: argparse.Namespace) -> int:
     """List a tenant's services."""
     from copilot.guard.tenancy import tenant_scope
     from copilot.models import Service
+    from copilot.services import FIELDS
 
     tenant = find_tenant(options.slug)
     with tenant_scope(tenant.id):

@@ -223,10 +223,10 @@ def split(alert_id: UUID, *, by: str) -> Moved:
     return moved
 
 
-def start_run(incident: Incident, *, asked_by: str) -> Run:
-    """Insert the incident's next run; the caller hints the workers after commit."""
+def start_run(incident: Incident, *, asked_by: str, until: datetime | None = None) -> Run:
+    """Insert the incident's next run, which looks at nothing after `until`; the caller hints the workers after commit."""
     last = incident.runs.order_by("-sequence").values_list("sequence", flat=True).first() or 0
-    return Run.objects.create(incident=incident, sequence=last + 1, asked_by=asked_by, plan=new_plan())
+    return Run.objects.create(incident=incident, sequence=last + 1, asked_by=asked_by, plan=new_plan(until=until))
 
 
 def move(incident: Incident, event: Event) -> Moved:

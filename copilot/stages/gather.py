@@ -114,6 +114,9 @@ def _window(incident: Incident, claim: Claim) -> Window:
     end = timezone.now().timestamp()
     if incident.resolved_at is not None:
         end = min(end, incident.resolved_at.timestamp() + 600)
+    # Plans from before a look could have an end do not name one.
+    if claim.plan.get("until") is not None:
+        end = min(end, claim.plan["until"])
     # A late or repeated look must not drown the incident in what came after it.
     end = min(max(end, alert + 1), alert + 4 * 3600)
     return Window(start=alert - 60 * claim.plan["look_back_minutes"], end=end, alert_at=alert)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from copilot import tracing
 from copilot.config import config
 from copilot.models import Stage
 from scoring.version import VERSION
 
+if TYPE_CHECKING:
+    from datetime import datetime
+
 STAGES = (Stage.OPEN, Stage.GATHER, Stage.PROPOSE, Stage.RANK, Stage.POST)
 
 
-def new_plan() -> dict[str, Any]:
-    """Return the plan of a run that starts now."""
+def new_plan(*, until: datetime | None = None) -> dict[str, Any]:
+    """Return the plan of a run that starts now, and looks at nothing after `until`."""
     settings = config()
     traceparent = tracing.here()
     return {
@@ -22,6 +25,7 @@ def new_plan() -> dict[str, Any]:
         "gather_seconds": settings.gather_seconds,
         "look_back_minutes": settings.look_back_minutes,
         "model": settings.model if settings.anthropic_api_key else "",
+        "until": until.timestamp() if until else None,
         **({tracing.TRACEPARENT: traceparent} if traceparent else {}),
     }
 

@@ -11,8 +11,6 @@ from integrations.base import ServiceReference
 # Labels that name a service, the most telling first (Kubernetes' recommended labels, common Prometheus practice).
 SERVICE_LABELS = ("service", "app_kubernetes_io_name", "app.kubernetes.io/name", "app", "deployment", "workload", "job")
 
-# So alike (of 100) is what was mistyped, even in a sentence.
-MISTYPED = 75.0
 # What stands around a name in a sentence.
 _AROUND_NAMES = ".,:;!?`'\"“”()"
 
@@ -59,22 +57,6 @@ def closest_services(words: str, *, most: int = 4) -> list[tuple[Service, float]
     return sorted(
         ((one, likeness) for one, likeness in found if likeness >= 50), key=lambda pair: (-pair[1], pair[0].name)
     )[:most]
-
-
-def doubted(words: str) -> list[tuple[Service, float]]:
-    """Return the services that may be meant where a service's name seems mistyped, the likeliest first; none where it does not.
-
-    So are words that come close to a name, and a single word that is none. Each has its likeness as `closest_services` does,
-    or 0 where nothing is alike and the first by name are given. Call it in the tenant's scope.
-    """
-    if not words or named_service(words) is not None:
-        return []
-    closest = closest_services(words)
-    if closest and (closest[0][1] >= MISTYPED or len(words.split()) == 1):
-        return closest
-    if len(words.split()) == 1:
-        return [(one, 0.0) for one in Service.objects.order_by("name")[:4]]
-    return []
 
 
 def reference_name(reference: ServiceReference) -> str:

@@ -16,7 +16,7 @@ from copilot.guard.tenancy import tenant_scope
 from copilot.knowledge import incident_reader
 from copilot.models import FeedbackValue, Reason, Role, Service
 from copilot.stages import learn
-from copilot.stages.services import doubted
+from copilot.stages.problems import doubted
 from slackbot.afterwards import afterwards
 from slackbot.blocks import asking, notice_modal, replies
 from slackbot.handlers.lookups import Misunderstood, Reply, numbered, permalink

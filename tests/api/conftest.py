@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from copilot import tokens
-from copilot.models import Role
+from copilot.guard.tenancy import tenant_scope
+from copilot.models import IncidentCounter, Role
 from tests.flow.admin_world import World, furnish
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from starlette.testclient import TestClient
 
     from copilot.models import Tenant
-
-pytest_plugins: list[str] = []
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def application() -> FastAPI:
     from copilot.web.api import application as rest
 
     outer = FastAPI(openapi_url=None)
-    outer.mount(rest.PATH, rest.make())
+    rest.mount(outer)
     return outer
 
 
@@ -80,7 +79,10 @@ def program(http: TestClient) -> Callable[..., Client]:
 @pytest.fixture
 def acme(tenant: Tenant) -> World:
     """A tenant with a row of every kind."""
-    return furnish(tenant, "acme")
+    world = furnish(tenant, "acme")
+    with tenant_scope(tenant.id):
+        IncidentCounter.objects.create(value=1)
+    return world
 
 
 @pytest.fixture
@@ -93,3 +95,11 @@ def umbrella(other_tenant: Tenant) -> World:
 def portal(acme: World, program: Callable[..., Client]) -> Client:
     """A program of acme that may do everything."""
     return program(acme.tenant, per_minute=60_000)
+
+
+@pytest.fixture
+def hints(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What the workers were told, instead of telling them."""
+    told: list[Any] = []
+    monkeypatch.setattr("copilot.hints.hint", lambda *said: told.append(said))
+    return told

@@ -118,11 +118,12 @@ def test_what_is_not_there_is_a_problem(portal: Client) -> None:
         for method, path in (
             ("GET", "/incidents/00000000-0000-0000-0000-000000000000"),
             ("GET", "/nothing"),
+            ("GET", "/services/%0A4"),
             ("DELETE", "/incidents"),
             ("GET", "/incidents?limit=1000"),
         )
     }
 
-    assert [answer.status_code for answer in answers.values()] == [404, 404, 405, 422]
+    assert [answer.status_code for answer in answers.values()] == [404, 404, 422, 405, 422]
     assert all(answer.headers["Content-Type"] == "application/problem+json" for answer in answers.values())
     assert answers["/incidents"].headers["Allow"] == "GET"

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.routing import Mount
 
-from copilot.web.api import incidents
+from copilot.web.api import changes, events, feedback, incidents, investigations, topology
 from copilot.web.api.problems import MEDIA_TYPE, ProblemBody, add_handlers
 from copilot.web.api.route import SCOPE
 
 PATH = "/api/v1"
-ROUTERS = (incidents,)
+ROUTERS = (investigations, events, incidents, feedback, changes, topology)
 _ALWAYS = {
     "401": "No token, or one that is unknown, expired or revoked.",
     "403": "The token may not do this.",
@@ -42,6 +44,14 @@ def make() -> FastAPI:
         application.include_router(one.routes)
     add_handlers(application)
     return application
+
+
+def mount(outer: FastAPI) -> None:
+    """Put the API into the api process's application, under its path."""
+    place = Mount(PATH, app=make())
+    # Starlette's own pattern stops at a line break, and would leave such an address to the outer application's refusals.
+    place.path_regex = re.compile(place.path_regex.pattern, re.DOTALL)
+    outer.router.routes.append(place)
 
 
 class Api(FastAPI):
@@ -89,4 +99,4 @@ def _describe(operation: dict[str, Any]) -> None:
     operation["responses"] = dict(sorted(operation["responses"].items()))
 
 
-__all__ = ["PATH", "ROUTERS", "make"]
+__all__ = ["PATH", "ROUTERS", "make", "mount"]

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from django.db.models import Q
 from fastapi import Query, Request
-from pydantic import AwareDatetime
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -48,8 +47,8 @@ async def list_incidents(
         str | None, Query(max_length=200, pattern=shapes.NO_NUL, description="The service's name.")
     ] = None,
     number: Annotated[int | None, Query(ge=1, le=2_147_483_647, description="42 for INC-42.")] = None,
-    started_after: Annotated[AwareDatetime | None, Query()] = None,
-    started_before: Annotated[AwareDatetime | None, Query()] = None,
+    started_after: Annotated[shapes.Moment | None, Query()] = None,
+    started_before: Annotated[shapes.Moment | None, Query()] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[shapes.IncidentBody]:

@@ -14,6 +14,7 @@ from fastapi import Query
 from pydantic import BaseModel, Field
 
 from copilot.web.api.problems import invalid
+from copilot.web.api.shapes import in_utc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -102,7 +103,7 @@ def _place(kind: str, said: Any) -> Any:
         moment = datetime.fromisoformat(said)
         if moment.tzinfo is None:
             raise ValueError(kind)
-        return moment
+        return in_utc(moment)
     return UUID(said) if kind == "UUIDField" else said
 
 

@@ -101,6 +101,9 @@ def add_handlers(application: FastAPI) -> None:
     async def framework(request: Request, error: Exception) -> JSONResponse:
         del request
         assert isinstance(error, HTTPException)  # noqa: S101 - as above
+        if error.status_code == 400:
+            # FastAPI's answer to bytes that are no text, or nested too deep to be read.
+            return invalid([("body", "is not JSON in UTF-8")]).response()
         name, detail = _OF_STATUS.get(error.status_code, ("refused", str(error.detail)))
         return Problem(error.status_code, name, detail, headers=error.headers).response()
 

@@ -101,7 +101,7 @@ def _pace(caller: Caller) -> Mapping[str, str]:
 
 
 async def _read(request: Request) -> None:
-    """Read the body before anybody parses it, up to a bound; it must say that it is JSON.
+    """Read the body before anybody parses it, up to a bound; where there is one it must say that it is JSON.
 
     :raises Problem: 413 or 415.
     """
@@ -114,7 +114,7 @@ async def _read(request: Request) -> None:
         body += piece
         if len(body) > MOST_BYTES:
             raise _too_large()
-    if kind != "application/json":
+    if body and kind != "application/json":
         raise Problem(
             415,
             "unsupported-media-type",

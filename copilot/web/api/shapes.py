@@ -6,17 +6,31 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
 
 if TYPE_CHECKING:
-    from copilot.knowledge.briefing import Briefing, HypothesisLine, SimilarIncident
-    from copilot.models import Incident, Run
+    from copilot.knowledge.briefing import Briefing, HypothesisLine, SimilarIncident, SourceLine
+    from copilot.models import Incident, Run, SourceCall
     from scoring.evidence import Evidence
 
 # PostgreSQL keeps no NUL in text.
 NO_NUL = r"^[^\x00]*$"
 Words = Annotated[str, Field(pattern=NO_NUL)]
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def in_utc(moment: datetime) -> datetime:
+    """Return a time in UTC: PostgreSQL takes offsets of less than 16 hours, RFC 3339 of less than 24.
+
+    :raises ValueError: where it lies outside of the calendar then.
+    """
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is outside of the calendar") from None
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(in_utc)]
 
 
 class IncidentBody(BaseModel):
@@ -224,6 +238,13 @@ def investigation_body(run: Run) -> InvestigationBody:
     )
 
 
+def source_body(one: SourceLine | SourceCall) -> SourceBody:
+    """Return how a source answered."""
+    return SourceBody(
+        name=one.name, status=one.status, seconds=one.seconds, observations=one.observations, detail=one.detail
+    )
+
+
 def report_body(row: Incident, run: Run | None, briefing: Briefing) -> ReportBody:
     """Return a briefing in the API's words."""
     return ReportBody(
@@ -237,12 +258,7 @@ def report_body(row: Incident, run: Run | None, briefing: Briefing) -> ReportBod
         missing=list(briefing.missing),
         gaps=list(briefing.gaps),
         weighed_light=list(briefing.weighed_light),
-        sources=[
-            SourceBody(
-                name=one.name, status=one.status, seconds=one.seconds, observations=one.observations, detail=one.detail
-            )
-            for one in briefing.sources
-        ],
+        sources=[source_body(one) for one in briefing.sources],
         similar=[_similar(one) for one in briefing.similar],
         confirmed_cause=_confirmed(briefing),
         confirmed_by=briefing.confirmed_by,

@@ -1,0 +1,180 @@
+"""Topology by REST: the services, what each needs, and who said so."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import Path, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from copilot import services
+from copilot.guard.tenancy import tenant_scope
+from copilot.models import Scope, Service, ServiceDependency
+from copilot.web.api.idempotency import REFUSALS, Done, Key, once
+from copilot.web.api.paging import Cursor, Limit, Page, page
+from copilot.web.api.problems import invalid, not_found
+from copilot.web.api.replies import TAGGED, reply
+from copilot.web.api.route import Asking, needs, router
+from copilot.web.api.shapes import NO_NUL, Words
+from copilot.web.db import in_db
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from uuid import UUID
+
+routes = router("topology")
+READ = needs(Scope.TOPOLOGY_READ)
+# No slash: names stand in addresses. No NUL: PostgreSQL keeps none.
+NAME = r"^[^\x00/\s]([^\x00/]*[^\x00/\s])?$"
+Name = Annotated[str, Field(min_length=1, max_length=120, pattern=NAME)]
+InPath = Annotated[str, Path(min_length=1, max_length=120, pattern=NAME, description="The service's name.")]
+MOST_EDGES = 20_000
+
+
+class ServiceIn(BaseModel):
+    """Be what a service is; what is not given stays as it is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    pagerduty_id: str | None = Field(default=None, max_length=40, pattern=NO_NUL)
+    namespace: str | None = Field(default=None, max_length=63, pattern=NO_NUL, description="In Kubernetes.")
+    workload: str | None = Field(default=None, max_length=253, pattern=NO_NUL, description="In Kubernetes.")
+    selector: str | None = Field(
+        default=None, max_length=500, pattern=NO_NUL, description='Prometheus label matchers, e.g. `job="checkout"`.'
+    )
+    channel: str | None = Field(default=None, max_length=100, pattern=NO_NUL, description="In Slack.")
+    repository: str | None = Field(default=None, max_length=200, pattern=NO_NUL, description="`owner/name`")
+    owners: list[Annotated[Words, Field(max_length=200)]] | None = Field(default=None, max_length=50)
+    needs: list[Name] | None = Field(
+        default=None,
+        max_length=200,
+        description="All services that it calls, by name; those that do not exist are made. It takes the place of what was"
+        " declared before; what a source has seen stays.",
+    )
+
+
+class Edge(BaseModel):
+    """Say that one service needs another, and who said so."""
+
+    caller: str
+    callee: str
+    source: str = Field(description="`declared`, or the source that has seen it.")
+
+
+class ServiceBody(BaseModel):
+    """Be one service."""
+
+    name: str
+    pagerduty_id: str
+    namespace: str
+    workload: str
+    selector: str
+    channel: str
+    repository: str
+    owners: list[str]
+    needs: list[Edge]
+    created_at: datetime
+
+
+class TopologyBody(BaseModel):
+    """Be all services of a tenant by name, and every arrow between two."""
+
+    services: list[str]
+    edges: list[Edge]
+
+
+def service_body(row: Service, edges: Iterable[ServiceDependency]) -> ServiceBody:
+    """Return a service in the API's words."""
+    return ServiceBody(
+        name=row.name,
+        owners=[str(one) for one in row.owners],
+        needs=[_edge(one) for one in edges],
+        created_at=row.created_at,
+        **{field: getattr(row, field) for field in services.FIELDS},
+    )
+
+
+def _edge(one: ServiceDependency) -> Edge:
+    return Edge(caller=one.caller.name, callee=one.callee.name, source=one.source)
+
+
+def _edges(**of: Any) -> list[ServiceDependency]:
+    rows = ServiceDependency.objects.filter(**of).select_related("caller", "callee")
+    return list(rows.order_by("caller__name", "callee__name")[:MOST_EDGES])
+
+
+@routes.get("/topology", openapi_extra=READ, operation_id="showTopology", response_model=TopologyBody, responses=TAGGED)
+async def show_topology(request: Request, caller: Asking) -> Response:
+    """Show who needs whom: every service, and every arrow with who said so."""
+
+    def work() -> TopologyBody:
+        with tenant_scope(caller.tenant_id):
+            names = list(Service.objects.order_by("name").values_list("name", flat=True)[:MOST_EDGES])
+            return TopologyBody(services=names, edges=[_edge(one) for one in _edges()])
+
+    return reply(request, await run_in_threadpool(in_db(work)))
+
+
+@routes.get("/services", openapi_extra=READ, operation_id="listServices")
+async def list_services(caller: Asking, *, limit: Limit = 50, cursor: Cursor = None) -> Page[ServiceBody]:
+    """List the services by name."""
+
+    def work() -> Page[ServiceBody]:
+        with tenant_scope(caller.tenant_id):
+            return page(
+                Service.objects.all(),
+                kind="services",
+                order=("name",),
+                limit=limit,
+                cursor=cursor,
+                show=lambda row: service_body(row, _edges(caller=row)),
+            )
+
+    return await run_in_threadpool(in_db(work))
+
+
+@routes.get(
+    "/services/{name}", openapi_extra=READ, operation_id="showService", response_model=ServiceBody, responses=TAGGED
+)
+async def show_service(request: Request, caller: Asking, name: InPath) -> Response:
+    """Show a service."""
+    return reply(request, await run_in_threadpool(in_db(_read), caller.tenant_id, name))
+
+
+def _read(tenant_id: UUID, name: str) -> ServiceBody:
+    with tenant_scope(tenant_id):
+        row = Service.objects.filter(name=name).first()
+        if row is None:
+            raise not_found("service")
+        return service_body(row, _edges(caller=row))
+
+
+@routes.put(
+    "/services/{name}",
+    openapi_extra={**needs(Scope.TOPOLOGY_WRITE), "x-refusals": REFUSALS},
+    operation_id="putService",
+    response_model=ServiceBody,
+    responses={201: {"model": ServiceBody, "description": "The service is new."}},
+)
+async def put_service(request: Request, caller: Asking, name: InPath, told: ServiceIn, key: Key = None) -> Response:
+    """Add a service, or change just what is given."""
+    values = told.model_dump(exclude_none=True, exclude={"needs"})
+
+    def work(_: None) -> Done:
+        try:
+            row, is_new = services.put(
+                caller.tenant_id,
+                name,
+                values,
+                needs=told.needs or (),
+                needs_only=told.needs is not None,
+                actor=caller.actor,
+            )
+        except services.WrongService as error:
+            raise invalid([(f"body.{field}", text) for field, text in error.problems]) from None
+        return Done(201 if is_new else 200, service_body(row, _edges(caller=row)))
+
+    return await once(request, caller, key, lambda: None, work)
