@@ -116,6 +116,10 @@ openapi: install-dev ## Write the description of the REST API anew (docs/api/ope
 record-demo: install-dev ## Record the demo's incident anew, from a real Prometheus and a real Kubernetes API (needs test-deps)
 	@$(BIN)/python -m tests.e2e.record_shop copilot/replay/shop.json.gz
 
+.PHONY: screenshots
+screenshots: install-dev ## Photograph the main screens into docs/images, from the demo in headless Chromium (needs chromium)
+	@$(BIN)/python -m tests.browser.screenshots docs/images
+
 .PHONY: clean
 clean: ## Take the environment and the local data away
 	@rm -rf $(VENV) .copilot
