@@ -6,6 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+from django.db import DatabaseError
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
@@ -144,7 +145,12 @@ async def _receive(kind: str, endpoint_key: str, request: Request) -> Response:
 @router.options("/hooks/{kind}/{endpoint_key}")
 async def greet(kind: str, endpoint_key: str, request: Request) -> Response:
     """Answer a vendor that asks whether it may send here: 200 with its headers, 405 where this kind knows no such question."""
-    door = await inbox.door(endpoint_key)
+    try:
+        async with asyncio.timeout(DATABASE_SECONDS):
+            door = await inbox.door(endpoint_key)
+    except (TimeoutError, DatabaseError):
+        log.warning("webhook not answered: the database does not answer", kind=kind)
+        return _say(503, "ask again", retry_after=2)
     if door is None or door.kind != kind:
         return _say(404, "not found")
     asked = Inbound(headers=dict(request.headers.items()), body=b"", received_at=time.time())

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.db import OperationalError
 
 from copilot import connections
 from copilot.guard.tenancy import tenant_scope
@@ -309,7 +310,7 @@ def test_a_binary_cloud_event_keeps_the_headers_that_say_what_it_is(
 
 
 def test_a_source_of_cloud_events_may_ask_whether_it_may_send(
-    committed_db: str, tenant: Tenant, api: TestClient
+    committed_db: str, tenant: Tenant, api: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     door = connect(tenant, "cloudevents", {})
     asked = {"WebHook-Request-Origin": "eventemitter.example.com", "WebHook-Request-Rate": "120"}
@@ -322,6 +323,12 @@ def test_a_source_of_cloud_events_may_ask_whether_it_may_send(
     assert api.options(door.path).status_code == 405
     assert api.options("/hooks/cloudevents/unknown-key", headers=asked).status_code == 404
     assert api.options(connect(tenant, "datadog", {}).path, headers=asked).status_code == 405
+
+    async def gone(_: str) -> None:
+        raise OperationalError("server closed the connection")
+
+    monkeypatch.setattr(webhooks.inbox, "door", gone)
+    assert api.options(door.path, headers=asked).status_code == 503
 
 
 def test_a_mapping_reads_what_a_sender_calls_otherwise_and_says_what_it_misses(
