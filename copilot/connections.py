@@ -18,7 +18,7 @@ from copilot.guard.tenancy import tenant_scope
 from copilot.models import Agent, AuditEntry, Connection, ConnectionHealth, Endpoint, Tenant
 from copilot.relay import asking
 from integrations import registry
-from integrations.base import Health, SourceError
+from integrations.base import Health, SourceError, TimedOut, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -182,6 +182,19 @@ def credentials_of(connection: Connection) -> Any:
     return _validated(registry.get(connection.kind), values)
 
 
+def places(connection: Connection) -> tuple[str, ...]:
+    """Return what a connection is for, as it is set up: webhooks, evidence, conversations; a face is where people meet it."""
+    integration = registry.integrations().get(connection.kind)
+    if integration is None:
+        return ("people",) if connection.kind in _checkers else ()
+    try:
+        asks = integration.gathers and integration.asks(credentials_of(connection))
+    except (vault.SealBroken, WrongValue):
+        asks = integration.gathers
+    ways = {"webhooks": integration.receives, "evidence": asks, "conversations": asks and bool(integration.looks)}
+    return tuple(name for name, is_so in ways.items() if is_so)
+
+
 def check(tenant_id: UUID, connection_id: UUID) -> Health:
     """Test a connection, record its health, and return it; never raises for the vendor's trouble.
 
@@ -222,7 +235,7 @@ def _ask(connection: Connection) -> Health:
             return Health(*_checkers[connection.kind](connection.tenant_id, connection.id))
         return registry.get(connection.kind).check(door, credentials_of(connection))
     except SourceError as error:
-        return Health(works=False, detail=error.reason)
+        return Health(works=False, detail=_told(error))
     except (vault.SealBroken, WrongValue, registry.UnknownIntegration) as error:
         return Health(works=False, detail=str(error))
     except Exception as error:
@@ -230,6 +243,17 @@ def _ask(connection: Connection) -> Health:
         if known is None:
             log.exception("a connection test failed unexpectedly", kind=connection.kind)
         return Health(works=False, detail=known.reason if known else f"unexpected answer ({type(error).__name__})")
+
+
+def _told(error: SourceError) -> str:
+    """Return why a source gave nothing, and what to do where the reason does not say it: what may pass by itself says nothing."""
+    if not error.retryable or error.reason.endswith("?") or "; " in error.reason:
+        return error.reason
+    if isinstance(error, TimedOut):
+        return f"{error.reason}; look whether it is up, and how busy it is"
+    if isinstance(error, Unreachable):
+        return f"{error.reason}; look whether it is up, and whether this machine may reach it"
+    return f"{error.reason}; try again in a while"
 
 
 def check_all() -> None:

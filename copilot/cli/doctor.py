@@ -37,6 +37,7 @@ def agents_of(tenant: Tenant) -> list[dict[str, Any]]:
         {
             "tenant": tenant.slug,
             "connection": f"agent {agent.name}",
+            "place": "asks in the cluster",
             "works": state.works,
             "detail": f"{state.word}: {state.detail}",
         }
@@ -70,10 +71,17 @@ def run(options: argparse.Namespace) -> int:
     def ask(pair: tuple[Tenant, Connection]) -> dict[str, Any]:
         tenant, row = pair
         try:
+            place = ", ".join(connections.places(row)) or "none"
             health = connections.check(tenant.id, row.id)
         finally:
             database.close()
-        return {"tenant": tenant.slug, "connection": str(row), "works": health.works, "detail": health.detail}
+        return {
+            "tenant": tenant.slug,
+            "connection": str(row),
+            "place": place,
+            "works": health.works,
+            "detail": health.detail,
+        }
 
     with ThreadPoolExecutor(max_workers=8) as pool:
         rows = list(pool.map(ask, found))
@@ -87,11 +95,15 @@ def run(options: argparse.Namespace) -> int:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table("tenant", "connection", "health", "what was seen")
+        table = Table("tenant", "connection", "place", "health", "what was seen")
         for row in rows:
             mark = "✓ works" if row["works"] else "✗ fails"
             table.add_row(
-                row["tenant"], row["connection"], Text(mark, "green" if row["works"] else "red"), Text(row["detail"])
+                row["tenant"],
+                row["connection"],
+                row["place"],
+                Text(mark, "green" if row["works"] else "red"),
+                Text(row["detail"]),
             )
         Console().print(table)
     return 0 if all(row["works"] for row in rows) else 1

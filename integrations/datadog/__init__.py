@@ -176,4 +176,4 @@ class Datadog(Integration):
             names = api.metrics(asked, wanted, since=time.time() - 3600)
         if not names:
             return Health(works=True, detail=f"answers, but no metric carries {wanted}; check the tag")
-        return Health(works=True, detail=f"answers queries; {len(names)} metrics carry {wanted}")
+        return Health(works=True, detail=f"answers queries; metrics with {wanted}: {len(names)}")

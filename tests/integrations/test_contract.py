@@ -85,7 +85,9 @@ ALL = [pytest.param(item, id=slug) for slug, item in integrations().items()]
 RECEIVING = [pytest.param(item, id=slug) for slug, item in integrations().items() if item.receives]
 # Sources on the internet: any damage of their answers must be told, not only that of the whole.
 DAMAGED = [
-    pytest.param(item, id=slug) for slug, item in integrations().items() if slug in {"github", "gitlab", "pagerduty"}
+    pytest.param(item, id=slug)
+    for slug, item in integrations().items()
+    if slug in {"datadog", "github", "gitlab", "pagerduty", "statuspage"}
 ]
 GATHERING = [pytest.param(item, id=slug) for slug, item in integrations().items() if item.gathers]
 

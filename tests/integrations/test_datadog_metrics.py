@@ -221,7 +221,7 @@ def test_without_keys_it_only_receives() -> None:
 
 
 def test_the_check_counts_metrics_with_the_tag() -> None:
-    assert Datadog().check(FakeDoor(World()), CREDENTIALS).detail == "answers queries; 3 metrics carry service:*"
+    assert Datadog().check(FakeDoor(World()), CREDENTIALS).detail == "answers queries; metrics with service:*: 3"
     assert "check the tag" in Datadog().check(FakeDoor(World(names=())), CREDENTIALS).detail
 
 
