@@ -19,6 +19,8 @@ from django.utils import timezone
 from copilot import connections
 from copilot.agent import loop, sources
 from copilot.agent.protocol import MAX_POLL_BYTES, Check, Poll
+from copilot.conversation import looking
+from copilot.guard.http.deadline import Deadline
 from copilot.guard.tenancy import tenant_scope
 from copilot.models import Agent, AgentRequest, AgentToken, AuditEntry, Connection, Incident, Run, Service, SourceCall
 from copilot.relay import asking, queue, states, tokens
@@ -218,6 +220,25 @@ def test_looks_and_tests_go_the_same_way(played: Played) -> None:
         played.agent.turn()
         health = answer.result(10)
     assert (health.works, health.detail) == (True, "through the agent: 12 targets are up")
+
+
+def test_a_conversation_looks_through_the_agent(played: Played) -> None:
+    played.agent.turn()
+    with tenant_scope(played.tenant.id):
+        row = Connection.objects.get(id=played.connection_id)
+    look = played.inside.looks[0]
+    patience = Deadline(20)
+
+    def ask(arguments: dict[str, Any]) -> Any:
+        return looking._look(played.inside, row, look, SCOPE, WINDOW, patience, arguments)
+
+    with played.asked(what=lambda: ask({"count": 1})) as answer:
+        played.agent.turn()
+        looked = answer.result(10)
+    assert (looked.query, [row["n"] for row in looked.rows], looked.origin) == ("count", [0], "Prometheus")
+    tokens.revoke(played.tenant.id, played.row(), actor="test")
+    played.agent.turn()
+    assert ask({"count": 1}).refused.startswith("agent cluster: no token: every token of it is revoked")
 
 
 # --- who may come -------------------------------------------------------------------------------------------------------

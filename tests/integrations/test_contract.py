@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
+from copilot.agent import observed
 from integrations.base import (
     BadPayload,
     Credentials,
@@ -33,6 +34,7 @@ from integrations.base import (
     SourceError,
 )
 from integrations.registry import integrations
+from scoring.frozen import plain_observation
 from scoring.observations import Change, Gap, LogPattern, Note, Series, State, Window
 from tests.integrations.door import Answer, FakeDoor, unreachable
 
@@ -355,6 +357,16 @@ def test_hostile_json_is_refused(integration: Integration, body: bytes) -> None:
 
 def gather(integration: Integration, door: FakeDoor) -> list[Observation]:
     return list(integration.gather(door, credentials(integration), SCOPE, WINDOW))
+
+
+@pytest.mark.parametrize("integration", GATHERING)
+def test_what_it_says_comes_whole_through_an_agent(integration: Integration) -> None:
+    found = gather(integration, FakeDoor(answering(integration)))
+    sent = json.loads(json.dumps(observed.written(found, kind=integration.slug, max_bytes=16_000_000), allow_nan=False))
+
+    assert list(map(plain_observation, observed.read(sent, kind=integration.slug))) == list(
+        map(plain_observation, found)
+    )
 
 
 @pytest.mark.parametrize("integration", GATHERING)
