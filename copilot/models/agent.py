@@ -20,6 +20,7 @@ class Agent(TenantModel):
     sources = models.JSONField(default=list, blank=True)
     started_at = models.DateTimeField(null=True, blank=True, help_text="When this process was first seen.")
     last_seen_at = models.DateTimeField(null=True, blank=True)
+    token_id = models.UUIDField(null=True, blank=True, help_text="The token that it was last seen with.")
     refused_at = models.DateTimeField(null=True, blank=True, help_text="When a stale token of it was last refused.")
     refused_reason = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

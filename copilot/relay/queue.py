@@ -71,6 +71,7 @@ def greet(who: Bearer, poll: Poll) -> None:
         agent.exclude(instance=poll.instance).update(instance=poll.instance, started_at=Now())
         agent.update(
             last_seen_at=Now(),
+            token_id=who.token_id,
             version=poll.version,
             sources=[one.model_dump(mode="json") for one in poll.sources],
         )

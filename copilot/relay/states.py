@@ -32,29 +32,25 @@ class State:
 def state_of(agent: Agent) -> State:
     """Return how an agent does; call it in the tenant's scope."""
     now = timezone.now()
-    seen = agent.last_seen_at
-    refused = agent.refused_at
-    is_stale = refused is not None and (seen is None or refused > seen)
-    if seen is not None and now - seen <= SILENT and not is_stale:
-        return State("connected", True, f"version {agent.version}, seen {_ago(now - seen)} ago; {reaches(agent)}")
-    if not tokens.live(agent.id).exists():
-        return State(
-            "no token",
-            False,
-            f"every token of it is revoked or expired: `copilot agent token create` makes one{_last(seen)}",
-        )
-    if is_stale:
-        said = f"{agent.refused_reason} and was refused {_ago(now - refused)} ago" if refused else ""
-        return State("stale token", False, f"{said}: give the agent a new token{_last(seen)}")
+    seen, refused = agent.last_seen_at, agent.refused_at
+    live = set(tokens.live(agent.id).values_list("id", flat=True))
+    if not live:
+        what = "every token of it is revoked or expired: `copilot agent token create` makes one"
+        return State("no token", works=False, detail=f"{what}{_last(seen)}")
+    is_refused = refused is not None and (seen is None or refused > seen)
+    said = f"{agent.refused_reason} and was refused {_ago(now - refused)} ago" if refused else ""
+    # What it was last seen with must still open: who has an old token can be refused, but not make a living agent look dead.
+    if seen is not None and now - seen <= SILENT and agent.token_id in live:
+        also = f"; another process comes with an old token: {said}" if is_refused else ""
+        detail = f"version {agent.version}, seen {_ago(now - seen)} ago; {reaches(agent)}{also}"
+        return State("connected", works=True, detail=detail)
+    if is_refused:
+        return State("stale token", works=False, detail=f"{said}: give the agent a new token{_last(seen)}")
     if seen is None:
-        return State(
-            "never seen", False, "it has never come: is it running, and may it reach the address of the api process?"
-        )
-    return State(
-        "silent",
-        False,
-        f"last seen {_ago(now - seen)} ago ({seen:%Y-%m-%d %H:%M:%S} UTC): is it running, may it dial out?",
-    )
+        what = "it has never come: is it running, and may it reach the address of the api process?"
+        return State("never seen", works=False, detail=what)
+    when = f"last seen {_ago(now - seen)} ago ({seen:%Y-%m-%d %H:%M:%S} UTC)"
+    return State("silent", works=False, detail=f"{when}: is it running, may it dial out?")
 
 
 def reaches(agent: Agent) -> str:

@@ -320,6 +320,19 @@ def test_a_revoked_token_is_refused_and_doctor_says_so(played: Played) -> None:
     assert (played.agent.standing.state, played.state().word) == ("connected", "connected")
 
 
+def test_who_has_an_old_token_cannot_make_a_living_agent_look_dead(played: Played, line: TestClient) -> None:
+    anew = tokens.make(played.tenant.id, "cluster", actor="test")
+    tokens.revoke(played.tenant.id, played.row(), actor="test", label=played.made.label)
+    played.restart(anew.token).turn()
+    assert post(line, "/agent/v1/poll", played.made.token, said()).status_code == 401
+    assert played.row().refused_at is not None
+    assert (played.state().word, played.state().works) == ("connected", True)
+    assert f"another process comes with an old token: token {played.made.label} was revoked" in played.state().detail
+    with played.asked() as answer:
+        played.agent.turn()
+        assert answer.result(10)[0] == played.inside.says
+
+
 def test_an_expired_token_is_refused(played: Played) -> None:
     made = tokens.make(played.tenant.id, "cluster", actor="test", days=1)
     AgentToken.objects.filter(label=made.label).update(expires_at=Now() - timedelta(minutes=1))
