@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from scoring import diffs
+from scoring import diffs, sightings
 from scoring.evidence import CauseKind
 from scoring.observations import ChangeKind
 
@@ -40,10 +40,10 @@ _VERB: Final[dict[ChangeKind, str]] = {
 # A change by itself is a lead, not a sign of a fault.
 _SEVERITY: Final = 0.3
 _NOT_DONE: Final = 0.1
-_NOT_DONE_WORDS: Final = frozenset({"cancelled", "canceled", "skipped", "queued", "pending", "waiting", "inactive"})
-# Two sources that tell of a change of one sort at one service within this time tell of the same one: a pipeline's
-# message and the rollout that it starts are some minutes apart, and name it by tag, commit or revision as they like.
-_SAME_SECONDS: Final = 180.0
+# What was merged runs only when it is deployed.
+_NOT_DONE_WORDS: Final = frozenset(
+    {"cancelled", "canceled", "skipped", "queued", "pending", "waiting", "inactive", "merged"}
+)
 # "this was that, now it is this", in the signs that diffs are told with.
 _ALTERED: Final = re.compile(r"\S\s*(→|->|=>)\s*\S")
 _LONGEST: Final = 80
@@ -54,17 +54,10 @@ _MOST_ALTERED: Final = 2
 
 def join(changes: Iterable[Change]) -> tuple[tuple[Change, str], ...]:
     """Return the usable changes in a stable order, each with the key of the change that it is a sighting of."""
-    ordered = sorted((change for change in changes if math.isfinite(change.at)), key=order)
-    groups: list[list[Change]] = []
-    for change in ordered:
-        group = next((group for group in groups if any(_same(change, other) for other in group)), None)
-        if group is None:
-            groups.append([change])
-        elif change not in group:
-            group.append(change)
+    usable = {change: None for change in changes if math.isfinite(change.at)}
     keyed: list[tuple[Change, str]] = []
     twins: Counter[str] = Counter()
-    for group in groups:
+    for group in sightings.groups(usable, _sighting, order):
         label = next((c.key or c.version for c in group if c.key or c.version), group[0].title)
         key = f"{group[0].entity.service}:{label}"
         twins[key] += 1
@@ -132,13 +125,13 @@ def order(change: Change) -> tuple[float, str, str, str, str, str, str]:
     return (change.at, change.entity.key, change.kind.value, change.source, change.version, change.key, change.title)
 
 
-def _same(one: Change, other: Change) -> bool:
-    if one.entity.service != other.entity.service:
-        return False
-    if one.key and one.key == other.key:
-        return True
-    if one.kind is not other.kind:
-        return False
-    if one.version and one.version == other.version and abs(one.at - other.at) <= 10 * _SAME_SECONDS:
-        return True
-    return one.source != other.source and abs(one.at - other.at) <= _SAME_SECONDS
+def _sighting(change: Change) -> sightings.Sighting:
+    return sightings.Sighting(
+        service=change.entity.service,
+        kind=change.kind,
+        at=change.at,
+        source=change.source,
+        version=change.version,
+        key=change.key,
+        status=change.status.lower(),
+    )

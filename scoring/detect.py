@@ -117,7 +117,13 @@ def detect(
     concerned = {subject.service, *Graph.of(dependencies).reach(subject.service)}
     concerned |= {about(one.evidence) for one in found if one.evidence.direction is Direction.FOR}
     texts = _texts(found, notes, states, patterns)
-    found += [Found(item) for item in _from_changes(made, window, concerned=concerned, texts=texts)]
+    ends = (end for one in dependencies for end in (one.caller, one.callee))
+    services = frozenset(
+        entity.service
+        for entity in (subject, *ends, *(change.entity for change in made))
+        if entity.kind is EntityKind.SERVICE
+    )
+    found += [Found(item) for item in _from_changes(made, window, concerned=concerned, texts=texts, services=services)]
     found += [Found(item) for item in _from_notes(notes, end=end)]
     found = [
         replace(one, evidence=replace(one.evidence, is_symptom=True))
@@ -255,11 +261,17 @@ def _texts(
 
 
 def _from_changes(
-    made: list[Change], window: Window, *, concerned: set[str], texts: Mapping[str, tuple[str, ...]]
+    made: list[Change],
+    window: Window,
+    *,
+    concerned: set[str],
+    texts: Mapping[str, tuple[str, ...]],
+    services: frozenset[str],
 ) -> list[Evidence]:
     """Return the changes that may matter: those of services that are concerned, then the nearest in time.
 
-    `texts` are the words of what went wrong at each service, and under the empty name those of the alerts.
+    `texts` are the words of what went wrong at each service, and under the empty name those of the alerts; `services` are all
+    that are known.
     """
     usable = [change for change in made if math.isfinite(change.at) and change.at <= window.end]
     usable.sort(
@@ -275,7 +287,10 @@ def _from_changes(
         groups.setdefault(key, []).append(change)
     fits = {
         key: relevance.weigh(
-            group, (*texts.get("", ()), *texts.get(group[0].entity.service, ())), common=(*texts, *concerned)
+            group,
+            (*texts.get("", ()), *texts.get(group[0].entity.service, ())),
+            common=(*texts, *concerned),
+            services=services,
         )
         for key, group in groups.items()
     }

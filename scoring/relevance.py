@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from scoring import diffs, hazards, outside
+from scoring import diffs, folders, hazards, outside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,6 +18,8 @@ UNKNOWN: Final = 0.3
 # Below this a change is cleared: nothing that it touches could have done it.
 CLEARED: Final = 0.1
 _INERT: Final = 0.05
+# A deployment of this service that brings changes of others alone: what it did here is to restart.
+_ELSEWHERE: Final = 0.1
 _REWORDED: Final = 0.15
 _NOTHING_FITS: Final = 0.2
 _WORDS: Final = 0.4
@@ -59,10 +61,13 @@ class Relevance:
     words: str = ""
 
 
-def weigh(sightings: Sequence[Change], texts: Sequence[str], *, common: Iterable[str] = ()) -> Relevance:
+def weigh(
+    sightings: Sequence[Change], texts: Sequence[str], *, common: Iterable[str] = (), services: Iterable[str] = ()
+) -> Relevance:
     """Return how well a change, told by its sightings, fits the words of what went wrong at its service.
 
-    `common` holds names that say nothing, such as those of the services themselves.
+    `common` holds names that say nothing, such as those of the services themselves; `services` are all that are known, by whose
+    names folders are told apart.
     """
     texts = [text[:_LONGEST_TEXT] for text in texts[:_MOST_TEXTS]]
     diff = diffs.parse(sightings)
@@ -77,6 +82,8 @@ def weigh(sightings: Sequence[Change], texts: Sequence[str], *, common: Iterable
         diff = diffs.Diff((), (), (), is_whole=False)
     if diff.is_inert:
         return Relevance(_INERT, "it alters nothing that runs")
+    if diff.is_whole and sightings and (theirs := folders.elsewhere(diff.paths, sightings[0].entity.service, services)):
+        return Relevance(_ELSEWHERE, f"it touches only the folders of {', '.join(theirs[:2])}")
     lines = diff.lines if diff.is_whole else (*diff.lines, *titles)
     names = _names(lines) & _names(texts)
     words = _words((*lines, *diff.paths), common) & _words(texts, common)

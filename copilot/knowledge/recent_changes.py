@@ -1,4 +1,4 @@
-"""What changed at a service of late: changes that were reported to us, and those that investigations saw."""
+"""What changed at a service of late: changes that were reported to us, and those that investigations saw, each told once."""
 
 from __future__ import annotations
 
@@ -10,16 +10,30 @@ from django.db.models import Q
 
 from copilot.guard.tenancy import tenant_scope
 from copilot.models import ChangeRecord, EvidenceRecord, Service
+from scoring import sightings
 from scoring.frozen import thaw_evidence
+from scoring.observations import ChangeKind
+from scoring.sightings import Sighting
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from uuid import UUID
 
     from scoring.evidence import Evidence
 
 MOST = 200
-# As in scoring.changes: a pipeline's message and the rollout that it starts are some minutes apart.
-SAME_SECONDS = 180.0
+# Of one change, the words of who did it say more than of who announced it, or of who only saw it.
+_DID, _ANNOUNCED, _SEEN = range(3)
+# How a change went, the most telling first: a deployment that one source calls failed did not succeed.
+_TELLING = ("failed", "rolled_back", "cancelled")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Hold who told of a change, and where it is seen there."""
+
+    name: str
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,78 +45,130 @@ class ChangeLine:
     author: str
     link: str
     status: str
-    source: str
+    sources: tuple[Source, ...]
     detail: str = ""
     incident: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Hold one source's word of a change: the line that it makes by itself, what it is known by, and how much it says."""
+
+    line: ChangeLine
+    sighting: Sighting
+    weight: int
+
+    @property
+    def order(self) -> tuple[float, int, str, tuple[str, ...]]:
+        """Return a key that puts tellings into a total order, earliest first."""
+        one, seen = self.line, self.sighting
+        named = (seen.kind or "", seen.key, seen.version, seen.environment, seen.status)
+        return seen.at, self.weight, seen.source, (one.title, *named, one.link, one.author, one.status, one.detail)
 
 
 def recent_changes(tenant_id: UUID, service: Service, *, since: datetime, until: datetime) -> tuple[ChangeLine, ...]:
     """Return the service's changes in a time, the newest first.
 
-    One change that several sources saw is told once: reported changes first, then what investigations saw that is not within
-    three minutes of a reported one.
+    One change that several sources told of is one line with all of them; which are one change is said in scoring.sightings, and
+    the order of their arrival plays no part.
     """
     with tenant_scope(tenant_id):
-        reported = [
-            _reported(row)
+        told = [
+            _reported(row, service.name)
             for row in ChangeRecord.objects.filter(at__gte=since, at__lte=until)
             .filter(Q(service=service) | Q(service__isnull=True, service_name__iexact=service.name))
-            .order_by("-at")[:MOST]
+            .order_by("-at", "id")[:MOST]
         ]
-        seen = [
-            (thaw_evidence(row.payload), row.run.incident.number)
+        told += [
+            _seen(thaw_evidence(row.payload), row.run.incident.number, service.name)
             for row in EvidenceRecord.objects.filter(
                 kind="change", service=service.name, onset__gte=since, onset__lte=until
             )
             .select_related("run__incident")
             .order_by("-run__created_at", "position")[:MOST]
         ]
-    lines = list(reported)
-    for evidence, number in seen:
-        line = _seen(evidence, number)
-        place = next((at for at, other in enumerate(lines) if _is_same(line, other)), None)
+    return timeline(told)
+
+
+def timeline(told: Iterable[Told]) -> tuple[ChangeLine, ...]:
+    """Return one line for each change, the newest first."""
+    once = sightings.groups(_each_once(told), lambda one: one.sighting, lambda one: one.order)
+    lines = [_together(group) for group in once]
+    return tuple(sorted(lines, key=lambda line: (line.at, line.title, line.detail), reverse=True))
+
+
+def _each_once(told: Iterable[Told]) -> list[Told]:
+    """Return what each source told of a moment once: what was reported is seen by every investigation as it was reported."""
+    known: list[Told] = []
+    for one in sorted(told, key=lambda one: (one.weight == _SEEN, one.order)):
+        place = next((place for place, other in enumerate(known) if _is_repeated(one, other)), None)
         if place is None:
-            lines.append(line)
+            known.append(one)
         else:
-            lines[place] = _together(lines[place], line)
-    return tuple(sorted(lines, key=lambda line: (line.at, line.title), reverse=True))
+            known[place] = replace(known[place], line=_both(known[place].line, one.line))
+    return known
 
 
-def _is_same(one: ChangeLine, other: ChangeLine) -> bool:
-    apart = abs((one.at - other.at).total_seconds())
-    if one.source == other.source:
-        # What was reported is seen by an investigation as it was reported.
-        return apart < 1 or bool(one.link and one.link == other.link)
-    return apart <= SAME_SECONDS
+def _is_repeated(one: Told, known: Told) -> bool:
+    if one.weight != _SEEN or one.sighting.source != known.sighting.source:
+        return False
+    return abs(one.sighting.at - known.sighting.at) < 1 or bool(one.line.link and one.line.link == known.line.link)
 
 
-def _together(known: ChangeLine, seen: ChangeLine) -> ChangeLine:
-    """Return a change as both sightings know it."""
+def _together(group: list[Told]) -> ChangeLine:
+    """Return a change as all its sources together know it."""
+    first, *others = sorted(group, key=lambda one: (one.weight, one.order))
+    line = first.line
+    for other in others:
+        line = _both(line, other.line)
+    statuses = [one.line.status for one in sorted(group, key=lambda one: (one.weight, one.order))]
+    bad = next((word for word in _TELLING if word in statuses), "")
+    return replace(line, status=bad or line.status)
+
+
+def _both(line: ChangeLine, other: ChangeLine) -> ChangeLine:
+    """Return a line with what another one of the same change knows besides."""
+    sources = dict.fromkeys((*line.sources, *other.sources))
+    # A source that gives an address is not told again without.
+    linked = {source.name for source in sources if source.link}
     return replace(
-        known,
-        author=known.author or seen.author,
-        link=known.link or seen.link,
-        detail=known.detail or seen.detail,
-        incident=max(known.incident or 0, seen.incident or 0) or None,
+        line,
+        author=line.author or other.author,
+        link=line.link or other.link,
+        status=line.status or other.status,
+        detail=line.detail or other.detail,
+        sources=tuple(source for source in sources if source.link or source.name not in linked),
+        incident=max(line.incident or 0, other.incident or 0) or None,
     )
 
 
-def _reported(row: ChangeRecord) -> ChangeLine:
+def _reported(row: ChangeRecord, service: str) -> Told:
     versions = f"{row.previous_version} → {row.version}" if row.version and row.previous_version else ""
-    return ChangeLine(row.at, row.title, row.author, row.link, row.status, row.source, row.detail or versions)
+    line = ChangeLine(
+        row.at, row.title, row.author, row.link, row.status, (Source(row.source, row.link),), row.detail or versions
+    )
+    announces = row.status in sightings.ANNOUNCED
+    seen = Sighting(
+        service, ChangeKind(row.kind), row.at.timestamp(), row.source, row.version, row.key, row.status, row.environment
+    )
+    return Told(line, seen, _ANNOUNCED if announces else _DID)
 
 
-def _seen(evidence: Evidence, number: int) -> ChangeLine:
-    return ChangeLine(
-        at=datetime.fromtimestamp(evidence.onset or 0.0, tz=UTC),
+def _seen(evidence: Evidence, number: int, service: str) -> Told:
+    at = evidence.onset or 0.0
+    line = ChangeLine(
+        at=datetime.fromtimestamp(at, tz=UTC),
         title=evidence.indicator or evidence.statement,
         author=evidence.author,
         link=evidence.link,
         status="",
-        source=evidence.source,
+        sources=(Source(evidence.source, evidence.link),),
         detail=evidence.detail,
         incident=number,
     )
+    # The key of a change begins with its service and may end in a number that tells twins apart.
+    key = evidence.change_key.removeprefix(f"{evidence.entity.service}:").partition("#")[0]
+    return Told(line, Sighting(service, None, at, evidence.source, key=key), _SEEN)
 
 
-__all__ = ["ChangeLine", "recent_changes"]
+__all__ = ["ChangeLine", "Source", "Told", "recent_changes", "timeline"]

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 _BEFORE_ALERT = re.compile(r",? \d+ \w+ (?:before|after) the alert(?= ·|$)")
 
+# So many of those who told of one change are named.
+MOST_SOURCES = 4
+
 
 def named(one: Evidence) -> Element:
     """Return an evidence's short name, linked to where it was seen."""
@@ -55,6 +58,10 @@ def _told_once(sightings: list[Evidence], begun: float) -> list[Element]:
             elements.extend((text(" — "), text(words.before_onset(began, begun), bold=True)))
     else:
         elements = change_words(next((one for one in sightings if one.author), first), begun)
-    for one in sorted(sightings, key=lambda one: (len(one.id), one.id))[:3]:
+    seen = sorted(sightings, key=lambda one: (len(one.id), one.id))
+    for one in seen[:3]:
         elements.extend((text("  "), named(one)))
+    sources = list(dict.fromkeys(one.source for one in seen if one.source))
+    if len(sources) > 1:
+        elements.append(text(f"  ·  {', '.join(clip(source, 30) for source in sources[:MOST_SOURCES])}", italic=True))
     return elements

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 BLOCKS_IN_MESSAGE = 50
 MOST_CHANGES = 20
+MOST_SOURCES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +200,11 @@ def _change(one: ChangeLine) -> Element:
         elements.append(text(f" by {clip(one.author, 60)}"))
     if one.status:
         elements.append(text(f", {clip(one.status, 30)}"))
-    elements.append(text(f"  ·  {clip(one.source, 40)}", italic=True))
+    for number, source in enumerate(one.sources[:MOST_SOURCES]):
+        elements.append(text("  ·  " if number == 0 else ", ", italic=True))
+        name = clip(source.name, 40)
+        # The title leads to the first address already.
+        elements.append(link(source.link, name) if source.link and source.link != one.link else text(name, italic=True))
     if one.incident:
         elements.append(text(f"  ·  looked at in INC-{one.incident}"))
     return line(*elements)

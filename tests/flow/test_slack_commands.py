@@ -181,8 +181,15 @@ def test_changes_of_a_service_newest_first_within_the_time(tenant: Tenant, works
                 service=payments, source="github", dedupe_key=title, kind="deployment", title=title, author="mira",
                 at=now - timedelta(minutes=minutes), key=title,
             )  # fmt: skip
+        # The same change, told by another source a minute later, before the first told of it or after.
+        ChangeRecord.objects.create(
+            service=payments, source="deploys", dedupe_key="7", kind="deployment", title="pipeline 7", status="failed",
+            at=now - timedelta(minutes=9), key="payments v2", link="https://ci.test/7",
+        )  # fmt: skip
     said, _ = typed(workspace, "changes payments")
     assert said.startswith("2 changes at payments in the last 2 h")
+    assert "payments v2 by mira, failed  ·  github, deploys" in said
+    assert "pipeline 7" not in said
     assert said.index("payments v2 by mira") < said.index("payments v1 by mira")
     assert typed(workspace, "changes payments 6h")[0].startswith("3 changes at payments in the last 6 h")
     assert "Did you mean /sre changes payments?" in typed(workspace, "changes paymens")[0]

@@ -13,6 +13,7 @@ from scoring.candidates import candidates
 from scoring.changes import altered, reason
 from scoring.detect import detect
 from scoring.evidence import CauseKind, EvidenceKind
+from scoring.folders import elsewhere
 from scoring.observations import Change, ChangeKind, Entity, EntityKind, LogPattern, Note, Observation
 from scoring.relevance import CLEARED, FITS, UNKNOWN, weigh
 
@@ -298,3 +299,74 @@ def test_a_large_diff_and_long_texts_take_no_time() -> None:
     weigh([change(large, detail="a.b-c " * 20_000)], ["https://" + "a." * 20_000, "pool exhausted " * 5000])
     # Ten times what it takes on one core that others use too.
     assert time.process_time() - began < 3.0
+
+
+# --- whose folders ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("paths", "expected"),
+    [
+        (("services/cart/pool.go",), ("cart",)),
+        (("cart-service/pool.go", "src/catalog_svc/list.py"), ("cart", "catalog-service")),
+        # One file of its own, one that is shared, or one that lies nowhere: it may be of this service.
+        (("services/cart/pool.go", "services/payments/pool.go"), ()),
+        (("services/cart/pool.go", "pkg/money/round.go"), ()),
+        (("services/cart/pool.go", "go.mod"), ()),
+        ((), ()),
+        # A client for another service, inside of this one.
+        (("payments/cart/client.go",), ()),
+        (("pkg/cart/client.go",), ()),
+        # A folder that any service may have, though one is called so.
+        (("db/pool.go",), ()),
+        (("deploy/production/cart/values.yaml",), ("cart",)),
+    ],
+)
+def test_files_belong_to_the_services_whose_folders_they_lie_in(
+    paths: tuple[str, ...], expected: tuple[str, ...]
+) -> None:
+    assert elsewhere(paths, "payments", ("cart", "catalog-service", "db", "payments")) == expected
+
+
+def deployed(*paths: str) -> Change:
+    return Change(PAY, ChangeKind.DEPLOYMENT, 0.0, "deploy", "github", key="abc", files=paths, diff=TIMEOUT)
+
+
+def test_a_deployment_that_brings_other_services_changes_alone_weighs_less_than_one_that_brings_its_own() -> None:
+    texts = ("context deadline exceeded after 300ms",)
+    services = ("payments", "cart")
+
+    others = weigh((deployed("services/cart/call.go"),), texts, services=services)
+    own = weigh((deployed("services/payments/call.go"),), texts, services=services)
+    both = weigh((deployed("services/cart/call.go", "services/payments/call.go"),), texts, services=services)
+
+    assert (others.value, others.words) == (0.1, "it touches only the folders of cart")
+    assert own.value == both.value >= FITS
+    assert others.value < UNKNOWN
+    # A restart is left of it: it is not cleared.
+    assert others.value >= CLEARED
+
+
+def test_the_same_commit_weighs_at_each_service_by_what_it_touches_there() -> None:
+    cart = Entity(EntityKind.SERVICE, "cart", "shop")
+    files = ("services/cart/call.go",)
+    observations: list[Observation] = [
+        Change(
+            entity,
+            ChangeKind.DEPLOYMENT,
+            shop.ALERT_AT - 600,
+            "deploy",
+            "github",
+            key="abc",
+            version="abc",
+            files=files,
+            diff=TIMEOUT,
+        )
+        for entity in (PAY, cart)
+    ]
+    found = detect(
+        [*observations, Note(PAY, "payments: deadline exceeded", shop.ALERT_AT, "pagerduty")], shop.WINDOW, subject=PAY
+    )
+    told = {one.entity.service: reason([one]) for one in found.evidence if one.kind is EvidenceKind.CHANGE}
+    assert told["payments"] == "it touches only the folders of cart"
+    assert told["cart"] != told["payments"]

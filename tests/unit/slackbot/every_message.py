@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from copilot.knowledge.alert_runbooks import AlertRunbook
 from copilot.knowledge.briefing import Briefing
-from copilot.knowledge.recent_changes import ChangeLine
+from copilot.knowledge.recent_changes import ChangeLine, Source
 from slackbot import blocks
 from slackbot.blocks import asking, connecting, replies
 from slackbot.handlers import grammar
@@ -71,7 +71,7 @@ def change_line(briefing: Briefing) -> ChangeLine:
         author=briefing.acknowledged_by,
         link=briefing.url,
         status=briefing.severity,
-        source=briefing.model,
+        sources=(Source(briefing.model, briefing.url), Source(briefing.title, "https://example.test/<seen>")) * 4,
         detail=briefing.explanation,
         incident=briefing.number,
     )

@@ -47,7 +47,7 @@ What is happening
   • checkout p95 latency 2.4 s, was 180 ms (×13)  E1
   • checkout errors 6.1 % of requests, was 0.2 % (×30)  E2
 What changed
-  • payments v2.14.0 rolled out (was v2.13.2): “Right-size the DB pool” by mira — 4 min before onset  E4  E5
+  • payments v2.14.0 rolled out (was v2.13.2): “Right-size the DB pool” by mira — 4 min before onset  E4  E5  ·  kubernetes, github
   • catalog v5.1.0 rolled out (was v5.0.9) by tom — 3 min before onset  E6
 Weighed and found light: catalog v5.1.0 (tom): no indicator of catalog moved, and checkout's slow calls go to payments
 [ Investigate again ]  [ Mute 1 h ]
@@ -252,7 +252,10 @@ def test_a_change_that_two_sources_saw_is_told_once_with_what_each_knows() -> No
     named = replace(briefings.ROLLOUT_AGAIN, statement="payments v2.14.0 deployed, 4 min before the alert")
     briefing = replace(briefings.LIKELY, evidence=(briefings.LATENCY, nameless, named))
     said = message_text({"blocks": blocks.root_card(briefing)[0]})
-    assert "What changed\n  • payments v2.14.0 deployed by mira — 4 min before onset  E4  E5\nWeighed" in said
+    assert (
+        "What changed\n  • payments v2.14.0 deployed by mira — 4 min before onset  E4  E5  ·  kubernetes, github\nWeighed"
+        in said
+    )
 
 
 def test_a_change_says_what_it_altered_and_who_made_it_though_no_source_knows_both() -> None:
@@ -260,7 +263,10 @@ def test_a_change_says_what_it_altered_and_who_made_it_though_no_source_knows_bo
     told = replace(briefings.ROLLOUT_AGAIN, indicator="payments 2.14.0 deployed", detail="")
     briefing = replace(briefings.LIKELY, evidence=(briefings.LATENCY, seen, told))
     said = message_text({"blocks": blocks.root_card(briefing)[0]})
-    assert "• payments 2.14.0 deployed (DB_POOL_SIZE 20 → 5) by mira — 4 min before onset  E4  E5\n" in said
+    assert (
+        "• payments 2.14.0 deployed (DB_POOL_SIZE 20 → 5) by mira — 4 min before onset  E4  E5  ·  kubernetes, github\n"
+        in said
+    )
 
 
 def test_of_many_symptoms_the_worst_of_each_family_is_shown_first() -> None:
