@@ -21,6 +21,7 @@ from copilot.stages.changes import changes_between
 from copilot.stages.neighbourhood import neighbourhood
 from integrations import registry
 from integrations.base import Scope, SourceError
+from scoring.changes import join
 from scoring.observations import Window
 
 if TYPE_CHECKING:
@@ -30,10 +31,12 @@ if TYPE_CHECKING:
     from copilot.guard.http.deadline import Deadline
     from copilot.knowledge.briefing import Briefing
     from integrations.base import Integration, Look
+    from scoring.observations import Change
 
 log = observe.logger(__name__)
 LOOK_SECONDS = 12.0
 AFTER_RESOLVED = 600.0
+MOST_CHANGES = 40
 
 
 class Changes(BaseModel):
@@ -200,6 +203,21 @@ def _samples(plot: Any) -> list[tuple[float, float]]:
     return [(round(at), float(f"{value:.4g}")) for at, value in pairs[::every]]
 
 
+def _told_once(group: list[Change]) -> Mapping[str, Any]:
+    """Return one change with all who told of it."""
+    first = group[0]
+    return {
+        "at": datetime.fromtimestamp(first.at, tz=UTC).isoformat(timespec="seconds"),
+        "about": first.entity.key,
+        "kind": first.kind.value,
+        "title": first.title,
+        "author": next((one.author for one in group if one.author), ""),
+        "version": next((one.version for one in group if one.version), ""),
+        "status": next((one.status for one in reversed(group) if one.status), ""),
+        "source": ", ".join(dict.fromkeys(one.source for one in group)),
+    }
+
+
 def _changes(tenant_id: UUID, incident: Incident, services: list[Any]) -> Tool:
     def run(arguments: Any) -> Looked:
         try:
@@ -218,19 +236,10 @@ def _changes(tenant_id: UUID, incident: Incident, services: list[Any]) -> Tool:
                 services=[service.id for service in chosen],
                 names=[] if asked.service else [incident.display_service],
             )
-        found: tuple[Mapping[str, Any], ...] = tuple(
-            {
-                "at": datetime.fromtimestamp(one.at, tz=UTC).isoformat(timespec="seconds"),
-                "about": one.entity.key,
-                "kind": one.kind.value,
-                "title": one.title,
-                "author": one.author,
-                "version": one.version,
-                "status": one.status,
-                "source": one.source,
-            }
-            for one in rows[-40:]
-        )
+        told: dict[str, list[Change]] = {}
+        for change, key in join(rows):
+            told.setdefault(key, []).append(change)
+        found = tuple(_told_once(group) for group in list(told.values())[-MOST_CHANGES:])
         of = asked.service or "all services of the incident"
         return Looked(
             query=f"changes of {of} since {since:%Y-%m-%d %H:%M} UTC",

@@ -30,7 +30,9 @@ def match_service(reference: ServiceReference) -> Service | None:
         elif found := matches.first():
             return found
     if reference.repository:
-        of_repository = list(Service.objects.filter(repository__iexact=reference.repository)[:2])
+        # A service's repository may be written with its address, which ends so.
+        written = Q(repository__iexact=reference.repository) | Q(repository__iendswith=f"/{reference.repository}")
+        of_repository = list(Service.objects.filter(written)[:2])
         # A repository of several services says nothing about which one was meant.
         return of_repository[0] if len(of_repository) == 1 else None
     return None

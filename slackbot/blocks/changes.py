@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from scoring.evidence import Evidence
 
 _BEFORE_ALERT = re.compile(r",? \d+ \w+ (?:before|after) the alert(?= ·|$)")
-
 # So many of those who told of one change are named.
 MOST_SOURCES = 4
 

@@ -19,8 +19,10 @@ from copilot.guard.tenancy import tenant_scope
 from copilot.hints import Work
 from copilot.models import ChangeRecord, Connection, Delivery, EventRecord, Incident
 from copilot.stages.ingest import ingest
+from copilot.stages.services import match_service
 from copilot.web import webhooks
 from copilot.web.inbox import Inbox
+from integrations.base import ServiceReference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -369,3 +371,15 @@ def test_a_deployment_that_waited_for_approval_counts_from_when_its_work_began(
         change = ChangeRecord.objects.get()
     assert (change.service_id, change.status) == (checkout.id, "succeeded")
     assert change.at.isoformat() == "2026-11-21T10:01:00+00:00"
+
+
+@pytest.mark.parametrize(
+    "written", ["shop/web-shop", "https://gitlab.com/shop/web-shop", "https://git.test/shop/WEB-shop"]
+)
+def test_a_service_is_found_by_its_repository_written_with_or_without_its_address(
+    tenant: Tenant, checkout: Service, written: str
+) -> None:
+    with tenant_scope(tenant.id):
+        type(checkout).objects.filter(id=checkout.id).update(repository=written)
+        assert match_service(ServiceReference(repository="shop/web-shop")) == checkout
+        assert match_service(ServiceReference(repository="hop/web-shop")) is None

@@ -71,6 +71,7 @@ HEADERS: tuple[dict[str, str], ...] = (
     {"x-github-event": "deployment_status"},
     {"x-github-event": "deployment"},
     {"x-github-event": "release"},
+    {"x-github-event": "pull_request"},
     {"x-github-event": "push", "content-type": "application/x-www-form-urlencoded"},
     {"sentry-hook-resource": "issue"},
     {"content-type": "application/cloudevents+json"},

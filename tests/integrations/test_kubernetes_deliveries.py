@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from integrations.base import Scope, ServiceScope
 from integrations.kubernetes import argo, certificates, cron, delivery, flux, releases, versions
@@ -15,6 +16,7 @@ from scoring.observations import Change, ChangeKind, Entity, EntityKind, State, 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from integrations.kubernetes.api import Resource
 
@@ -120,6 +122,15 @@ def test_a_chart_of_a_repository_of_charts_has_its_version_and_no_commit() -> No
     assert (change.version, change.detail, change.author) == (
         f"1.2.4, {NEW}", "payments of https://charts.shop.test; sync Synced, health Degraded; by itself", "",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("health", ["healthy", "degraded"])
+def test_argo_cds_own_objects_are_read(health: str, shared: Path) -> None:
+    path = shared / f"vendor/payloads/argocd/application-{health}.yaml"
+    (one,) = yaml.safe_load_all(path.read_text())
+    assert synced(one) == []
+    (change,) = synced(application(health=one["status"]["health"]))
+    assert change.detail.endswith(f"health {health.capitalize()}")
 
 
 # --- Flux ---------------------------------------------------------------------------------------------------------------
