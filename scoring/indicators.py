@@ -165,6 +165,8 @@ _FIRED: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
     )
 )
 
+# What databases and caches do inside, which few metrics but their own show.
+INSIDE_STORES: Final = frozenset({"locks", "queries", "replication", "cache"})
 
 _PLACES: Final = {name: place for place, name in enumerate(INDICATORS)}
 

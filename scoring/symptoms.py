@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from scoring.evidence import Direction, EvidenceKind
-from scoring.indicators import describe, family_of
+from scoring.indicators import INSIDE_STORES, describe, family_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,10 +32,11 @@ def is_symptom(evidence: Evidence, *, subject: str, families: frozenset[str]) ->
         return False
     if evidence.kind is EvidenceKind.STATE:
         # What an alert says of pods, nodes and memory shows in the conditions of objects.
-        return not families or bool(families & {"availability", "restarts", "node", "memory"})
+        return families <= INSIDE_STORES or bool(families & {"availability", "restarts", "node", "memory"})
     if evidence.kind is not EvidenceKind.METRIC:
         return False
-    if families:
+    # What goes on inside a store is seen through its exporter alone: without one, what users feel of it still shows.
+    if families and (family_of(evidence) in families or not families <= INSIDE_STORES):
         return family_of(evidence) in families
     return describe(evidence.indicator).golden
 

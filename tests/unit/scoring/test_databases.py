@@ -8,7 +8,7 @@ import pytest
 
 from scoring.evidence import CauseKind, Direction
 from scoring.indicators import describe, fired_families
-from scoring.observations import Dependency, Entity, EntityKind, Observation, Series, Worse
+from scoring.observations import Dependency, Entity, EntityKind, Note, Observation, Series, Worse
 
 from . import shop
 from .made import inputs_of, ranked
@@ -127,6 +127,17 @@ def test_alerts_about_databases_are_understood(words: str, family: str) -> None:
 @pytest.mark.parametrize("words", ["checkout is blocked by the gate", "clock skew on node-1", "block storage is slow"])
 def test_words_that_only_look_alike_are_not_about_locks(words: str) -> None:
     assert "locks" not in fired_families([words])
+
+
+def test_an_alert_about_deadlocks_is_also_about_what_users_feel_where_nothing_tells_of_locks() -> None:
+    text = "Deadlocks at checkout"
+    assert fired_families([text]) == {"locks"}
+    paged = [replace(one, text=text) if isinstance(one, Note) else one for one in victims()]
+
+    symptoms = {item.indicator for item in inputs_of(paged).evidence if item.is_symptom}
+
+    assert {"latency_p95", "error_ratio"} <= symptoms
+    assert "cpu_utilisation" not in symptoms
 
 
 def test_what_a_store_tells_of_itself_is_not_inherited_from_further_down() -> None:
