@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
-from integrations.base import Rejected, SourceError, TimedOut
+from integrations.base import Rejected, SourceError, TimedOut, TooLarge
 from scoring.observations import Gap
 
 if TYPE_CHECKING:
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from integrations.base import Door, Scope, ServiceScope
 
 Answer = TypeVar("Answer")
+# A source whose answers were too large so often is left alone: more of them would only take time and room.
+MOST_TOO_LARGE = 4
 
 
 @dataclass(slots=True)
@@ -26,6 +28,7 @@ class Questions:
     answered: int = 0
     gaps: list[Gap] = field(default_factory=list)
     first_error: SourceError | None = None
+    too_large: int = 0
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     def ask(self, question: str, call: Callable[[], Answer]) -> Answer | None:
@@ -33,9 +36,12 @@ class Questions:
         try:
             if self.door.remaining() <= 0:
                 raise TimedOut("no time was left to ask")
+            if self.too_large >= MOST_TOO_LARGE:
+                raise Rejected("was not asked: its answers before were too large", retryable=False)
             answer = call()
         except SourceError as error:
             with self._lock:
+                self.too_large += isinstance(error, TooLarge)
                 self.first_error = self.first_error or error
                 self.gaps.append(Gap(source=self.source, question=question, reason=error.reason))
             return None

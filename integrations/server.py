@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
 # A single question never takes the whole deadline: the others still want to be asked.
 SECONDS_PER_REQUEST = 15.0
-# So many questions are on their way at once.
+# So many questions are on their way at once, and no answer over so many bytes is parsed: as objects it takes ten times the room.
 SIDE_BY_SIDE = 4
+MOST_BYTES = 6 * 1024 * 1024
 _LONGEST_WORDS = 200
 
 
@@ -130,24 +131,23 @@ class Server:
         return self._object(path, self._asked("GET", path, params=list(parameters)))
 
     def post(
-        self, path: str, *, form: Mapping[str, str | list[str]] | None = None, lines: Sequence[object] | None = None,
-        body: object = None, parameters: Sequence[tuple[str, str]] = (),
-    ) -> dict[str, Any]:  # fmt: skip
-        """Return the JSON object that answers a form, lines of JSON, or a JSON body.
+        self,
+        path: str,
+        *,
+        form: Mapping[str, str | list[str]] | None = None,
+        body: object = None,
+        parameters: Sequence[tuple[str, str]] = (),
+    ) -> dict[str, Any]:
+        """Return the JSON object that answers a form or a JSON body.
 
         :raises SourceError: as `get` does.
         """
-        sent: dict[str, Any] = {"params": list(parameters)}
-        if form is not None:
-            sent["data"] = form
-        elif lines is not None:
-            sent["content"] = "".join(f"{json.dumps(line)}\n" for line in lines)
-            sent["headers"] = {"Content-Type": "application/x-ndjson"}
-        else:
-            sent["json"] = body
-        return self._object(path, self._asked("POST", path, **sent))
+        sent: dict[str, Any] = {"json": body} if form is None else {"data": form}
+        return self._object(path, self._asked("POST", path, params=list(parameters), **sent))
 
     def _object(self, path: str, response: httpx.Response) -> dict[str, Any]:
+        if len(response.content) > MOST_BYTES:
+            raise TooLarge(f"{self.vendor} answered {path} with more than {MOST_BYTES // 1024 // 1024} MiB")
         try:
             answer = response.json()
         except (ValueError, RecursionError) as error:

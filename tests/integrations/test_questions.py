@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from integrations.base import SourceError, Unauthorised
+from integrations.base import SourceError, TooLarge, Unauthorised
 from integrations.questions import Questions
 from scoring.observations import Gap
 from tests.integrations.door import FakeDoor, unreachable
@@ -49,3 +49,13 @@ def test_without_questions_nothing_is_wrong() -> None:
 def test_a_bug_is_not_hidden_as_a_gap() -> None:
     with pytest.raises(ZeroDivisionError):
         Questions("ci", FakeDoor(unreachable)).ask("runs", lambda: failing(ZeroDivisionError()))
+
+
+def test_a_source_whose_answers_are_all_too_large_is_left_alone() -> None:
+    questions = Questions("ci", FakeDoor(unreachable))
+    assert questions.ask("size", lambda: 1) == 1
+    for number in range(6):
+        questions.ask(f"part {number}", lambda: failing(TooLarge("pours")))
+
+    reasons = [one.reason for one in questions.close()]
+    assert reasons == ["pours"] * 4 + ["was not asked: its answers before were too large"] * 2
