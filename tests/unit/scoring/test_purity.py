@@ -11,8 +11,8 @@ import scoring
 
 FILES = sorted(Path(scoring.__path__[0]).glob("*.py"))
 ALLOWED = {
-    "__future__", "bisect", "collections", "dataclasses", "enum", "functools", "json", "math", "numpy", "re", "scipy",
-    "scoring", "shlex", "types", "typing",
+    "__future__", "base64", "binascii", "bisect", "collections", "dataclasses", "enum", "functools", "json", "math", "numpy",
+    "re", "scipy", "scoring", "shlex", "types", "typing",
 }  # fmt: skip
 
 
