@@ -170,8 +170,19 @@ def _status(briefing: Briefing) -> _Said:
     return lines, _sources(briefing)
 
 
+def _quoted(briefing: Briefing) -> _Said:
+    """Return the best runbook's steps, word for word."""
+    best = briefing.runbooks[0]
+    source = Source(id="R1", text=f"Runbook {best.title} ({best.origin})", origin="runbook", link=best.link)
+    lines = [Line(f"The runbook “{best.title}” says ({best.origin}; shown as {best.why}):", ("R1",))]
+    lines.extend(Line(step, ("R1",), "bullet") for step in best.steps[:MOST])
+    return lines, (source,)
+
+
 def _runbook(briefing: Briefing) -> _Said:
     url = dict(briefing.labels).get("runbook_url", "")
+    if not url and briefing.runbooks:
+        return _quoted(briefing)
     if not url:
         return [
             Line(

@@ -82,6 +82,29 @@ class SimilarIncident:
 
 
 @dataclass(frozen=True, slots=True)
+class RunbookQuote:
+    """Hold a runbook's steps, word for word, with where they are from, when they were written and read, and why they are shown."""
+
+    id: UUID
+    title: str
+    steps: tuple[str, ...]
+    source: str
+    path: str
+    link: str
+    version: int
+    written_at: datetime | None
+    read_at: datetime
+    why: str
+
+    @property
+    def origin(self) -> str:
+        """Return source and date in words."""
+        place = "the starter set" if self.source == "starter" else self.source
+        dated = f"written {self.written_at:%Y-%m-%d}" if self.written_at else f"read {self.read_at:%Y-%m-%d}"
+        return f"{place}, {self.path}, {dated}"
+
+
+@dataclass(frozen=True, slots=True)
 class TimelineLine:
     """Hold one thing that happened: a page, an acknowledgement, a change, a verdict."""
 
@@ -171,6 +194,7 @@ class Briefing:
     confirmed_earlier: str = ""
     related: tuple[RelatedLine, ...] = ()
     same_lead: tuple[int, ...] = ()
+    runbooks: tuple[RunbookQuote, ...] = ()
 
     @property
     def is_looking_again(self) -> bool:

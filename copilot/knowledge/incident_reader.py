@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from django.db.models import Q, Sum
 
 from copilot.guard.tenancy import tenant_scope
-from copilot.knowledge import looks, precedents
+from copilot.knowledge import looks, precedents, runbook_matching
 from copilot.knowledge.briefing import (
     Briefing,
     HypothesisLine,
     RelatedLine,
+    RunbookQuote,
     SourceLine,
     StageLine,
     TimelineLine,
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 
 MOST_RELATED = 1000
 MOST_SAME = 5
+# How many pieces of the lead's evidence are among the words that runbooks are looked for with.
+MOST_SAID = 4
 # Incidents that began further apart than this may share a cause, but hardly one fault.
 NEAR = timedelta(hours=4)
 
@@ -156,6 +159,21 @@ def _briefing(incident: Incident, run: Run | None) -> Briefing:
         confirmed_earlier=_confirmed_earlier(confirmation, hypotheses),
         related=_related(incident),
         same_lead=_same_lead(incident, hypotheses),
+        runbooks=_runbooks(incident, hypotheses, evidence),
+    )
+
+
+def _runbooks(
+    incident: Incident, hypotheses: list[Hypothesis], evidence: tuple[Evidence, ...]
+) -> tuple[RunbookQuote, ...]:
+    """Return the runbooks to follow; before there are hypotheses, nobody knows for what."""
+    if not hypotheses:
+        return ()
+    seen = [one.statement for one in evidence if one.id in hypotheses[0].supporting][:MOST_SAID]
+    words = ". ".join(filter(None, (incident.title, incident.symptom, hypotheses[0].statement, *seen)))
+    suspected = [(one.service, one.cause_kind) for one in hypotheses]
+    return runbook_matching.for_incident(
+        incident.tenant_id, service=incident.display_service, words=words, suspected=suspected
     )
 
 

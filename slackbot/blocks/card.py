@@ -31,6 +31,7 @@ from slackbot.blocks.parts import (
 )
 from slackbot.blocks.progress import MOST_SILENT, failed_block, looking_again, progress_blocks, source_line
 from slackbot.blocks.related import related_line
+from slackbot.blocks.runbooks import what_to_do
 from slackbot.wording import clip, duration, listed
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ def root_card(briefing: Briefing) -> tuple[list[Block], str]:
     changes = words.notable_changes(briefing)
     if changes:
         blocks.append(changes_block(briefing, changes))
+    if briefing.runbooks and words.has_ranking(briefing) and briefing.status != "resolved":
+        blocks.append(what_to_do(briefing.runbooks[0]))
     if words.has_ranking(briefing) and briefing.weighed_light:
         light = [clip(one, 160) for one in briefing.weighed_light]
         blocks.append(context(plain(f"Weighed and found light: {'; '.join(light[:3])}")))

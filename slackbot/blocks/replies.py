@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
 
-    from copilot.knowledge.alert_runbooks import AlertRunbook
     from copilot.knowledge.briefing import Briefing
     from copilot.knowledge.recent_changes import ChangeLine
 
@@ -208,18 +207,3 @@ def _change(one: ChangeLine) -> Element:
     if one.incident:
         elements.append(text(f"  ·  looked at in INC-{one.incident}"))
     return line(*elements)
-
-
-def runbooks_reply(asked: str, found: Sequence[AlertRunbook]) -> tuple[list[Block], str]:
-    """Return the runbooks that alerts named."""
-    if not found:
-        about = f" for “{clip(asked, 120)}”" if asked else ""
-        return said(f"No alert named a runbook{about}. Alerts bring one along in the annotation `runbook_url`.")
-    lines = [
-        line(
-            link(one.url, clip(one.alert, 120) or "runbook", bold=True),
-            text(f" — {clip(one.service, 60)}, last in INC-{one.incident}"),
-        )
-        for one in found
-    ]
-    return [rich(line(text("Runbooks", bold=True)), bullets(*lines))], fallback(f"{len(found)} runbooks")

@@ -9,13 +9,15 @@ from django.utils import timezone
 
 from copilot.guard.tenancy import tenant_scope
 from copilot.knowledge import digest as digests
-from copilot.knowledge import incident_reader
+from copilot.knowledge import incident_reader, memory, runbook_matching
 from copilot.knowledge.alert_runbooks import LABEL, AlertRunbook, alert_runbooks
 from copilot.knowledge.recent_changes import recent_changes
+from copilot.knowledge.runbook_search import search
 from copilot.models import Hypothesis, Incident, IncidentStatus
 from copilot.stages.services import closest_services, named_service
 from slackbot.blocks import digest_message, replies
 from slackbot.blocks.parts import Block
+from slackbot.blocks.runbooks import runbooks_reply
 from slackbot.handlers import grammar
 from slackbot.models import SlackPost
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 Reply = tuple[list[Block], str]
 
 SHOWN = 15
+RUNBOOKS = 3
 DIGEST_SPAN, LONGEST_DIGEST = timedelta(days=7), timedelta(days=90)
 CHANGES_SPAN, LONGEST_SPAN = timedelta(hours=2), timedelta(days=7)
 
@@ -142,12 +145,16 @@ def runbook(who: Visitor, rest: str, _body: dict[str, Any]) -> Reply:
     """Answer `/sre runbook checkout latency`, or `/sre runbook 42`."""
     number, _ = grammar.number(rest)
     if number is None:
-        return replies.runbooks_reply(rest, alert_runbooks(who.tenant_id, rest))
+        hits = search(who.tenant_id, rest, most=RUNBOOKS, memory=memory.configured())
+        quoted = [runbook_matching.quote(hit, why="it fits the words") for hit in hits if hit.steps]
+        return runbooks_reply(rest, alert_runbooks(who.tenant_id, rest), quoted)
     briefing = incident_reader.read(who.tenant_id, incident_reader.find(who.tenant_id, number))
     url = dict(briefing.labels).get(LABEL, "")
     if url:
-        return replies.runbooks_reply(rest, [AlertRunbook(url, briefing.service, briefing.title, number)])
-    return replies.runbooks_reply(briefing.service, alert_runbooks(who.tenant_id, briefing.service))
+        named: tuple[AlertRunbook, ...] = (AlertRunbook(url, briefing.service, briefing.title, number),)
+    else:
+        named = alert_runbooks(who.tenant_id, briefing.service)
+    return runbooks_reply(briefing.service, named, briefing.runbooks)
 
 
 def digest(who: Visitor, rest: str, _body: dict[str, Any]) -> Reply:

@@ -23,6 +23,7 @@ from copilot.models import (
     Service,
     Tenant,
 )
+from copilot.runbooks import starter
 from slackbot import publish
 from slackbot.afterwards import settle
 from slackbot.plain_text import message_text
@@ -204,6 +205,18 @@ def test_runbooks_that_alerts_named(tenant: Tenant, workspace: Workspace, incide
         assert "HighLatency — checkout, last in INC-42" in typed(workspace, f"runbook {words}")[0] or words == "42"
     assert "last in INC-42" in typed(workspace, "runbook 42")[0]
     assert "No alert named" in typed(workspace, "runbook disk of the mail server")[0]
+
+
+def test_stored_runbooks_are_quoted_with_their_source_and_date(
+    tenant: Tenant, workspace: Workspace, incident: UUID
+) -> None:
+    starter.load(tenant.id, by="test")
+    said, _ = typed(workspace, "runbook pod was OOMKilled")
+
+    assert said.startswith(
+        "Container killed for using too much memory (OOMKilled) (the starter set, oom-killed.md, written 2026-11-21)"
+    )
+    assert "roll it back: kubectl -n <namespace> rollout undo deployment/<name>" in said
 
 
 # feedback --------------------------------------------------------------------------------------------------------

@@ -60,6 +60,16 @@ def test_the_alerts_runbook_is_linked_and_an_absent_one_is_told() -> None:
     assert absent.lines[0].kind == "unknown"
 
 
+def test_a_stored_runbook_is_quoted_where_the_alert_names_none() -> None:
+    made = rules.answer(Topic.RUNBOOK, replace(briefings.LIKELY, labels=(), runbooks=(briefings.RUNBOOK,)))
+
+    assert made.lines[0].text == (
+        "The runbook “Memory leak” says (ops.git, leak.md, written 2026-03-04; shown as it is about memory saturation):"
+    )
+    assert made.lines[1].text == "Roll back: `kubectl rollout undo deployment/checkout`."
+    assert made.cited()[0].link == "https://wiki.example/leak"
+
+
 def test_a_question_that_was_not_matched_says_what_can_be_asked() -> None:
     made = rules.answer(None, briefings.LIKELY)
 

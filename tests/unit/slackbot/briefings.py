@@ -11,6 +11,7 @@ from copilot.knowledge.briefing import (
     Briefing,
     HypothesisLine,
     RelatedLine,
+    RunbookQuote,
     SimilarIncident,
     SourceLine,
     StageLine,
@@ -42,6 +43,18 @@ def plot(quiet: float, loud: float, unit: str, *, onset: float = ONSET) -> Plot:
     return Plot(times, values, unit, baseline=quiet, baseline_low=quiet * 0.85, baseline_high=quiet * 1.15, onset=onset)
 
 
+RUNBOOK = RunbookQuote(
+    id=UUID("00000000-0000-4000-8000-000000000044"),
+    title="Memory leak",
+    steps=("Roll back: `kubectl rollout undo deployment/checkout`.", *(f"Step {number}" for number in range(2, 8))),
+    source="ops.git",
+    path="leak.md",
+    link="https://wiki.example/leak",
+    version=2,
+    written_at=datetime(2026, 3, 4, tzinfo=UTC),
+    read_at=BEGAN,
+    why="it is about memory saturation",
+)
 LATENCY = Evidence(
     id="E1",
     kind=EvidenceKind.METRIC,

@@ -10,6 +10,7 @@ from copilot.knowledge.briefing import Briefing
 from copilot.knowledge.recent_changes import ChangeLine, Source
 from slackbot import blocks
 from slackbot.blocks import asking, connecting, replies
+from slackbot.blocks.runbooks import runbooks_reply
 from slackbot.handlers import grammar
 from slackbot.plain_text import message_text
 from tests.unit.slackbot import briefings, digests
@@ -60,7 +61,7 @@ def all_messages(briefing: Briefing) -> Iterator[tuple[str, Made, str]]:
         yield ("digest_message", *blocks.digest_message(some))
     runbook = AlertRunbook(briefing.url, briefing.service, briefing.title, briefing.number)
     for found in ([], [runbook] * 5):
-        yield ("runbooks_reply", *replies.runbooks_reply(briefing.title, found))
+        yield ("runbooks_reply", *runbooks_reply(briefing.title, found, briefing.runbooks))
 
 
 def change_line(briefing: Briefing) -> ChangeLine:

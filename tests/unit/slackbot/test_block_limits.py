@@ -13,7 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from copilot.knowledge.briefing import Briefing, HypothesisLine, RelatedLine, SimilarIncident, SourceLine, Verdicts
+from copilot.knowledge.briefing import (
+    Briefing,
+    HypothesisLine,
+    RelatedLine,
+    RunbookQuote,
+    SimilarIncident,
+    SourceLine,
+    Verdicts,
+)
 from scoring.evidence import CauseKind, Direction, Evidence, EvidenceKind, Factor
 from scoring.observations import Entity, EntityKind
 from slackbot import blocks
@@ -215,6 +223,24 @@ def hostile(draw: st.DrawFn) -> Briefing:
                     words=HOSTILE,
                 ),
                 max_size=8,
+            ).map(tuple)
+        ),
+        runbooks=draw(
+            st.lists(
+                st.builds(
+                    RunbookQuote,
+                    id=st.just(briefings.RUN),
+                    title=HOSTILE,
+                    steps=st.lists(HOSTILE, min_size=1, max_size=7).map(tuple),
+                    source=HOSTILE,
+                    path=HOSTILE,
+                    link=LINKS,
+                    version=st.integers(1, 9),
+                    written_at=st.none() | MOMENTS,
+                    read_at=MOMENTS,
+                    why=HOSTILE,
+                ),
+                max_size=3,
             ).map(tuple)
         ),
     )
