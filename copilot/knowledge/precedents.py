@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.db.models import Count, Exists, OuterRef, Q
+from rapidfuzz import fuzz
 
 from copilot.knowledge.briefing import SimilarIncident
 from copilot.models import Confirmation, EvidenceRecord, Feedback, FeedbackValue, Hypothesis, Incident
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from scoring.similarity import Signature
 
 SHOWN = 3
+# What the same kind of cause, and words that are alike, add to the likeness of an incident that is shown.
+SAME_KIND = 0.2
+SAME_WORDS = 0.2
+ALIKE_IN_WORDS = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +45,8 @@ def _signatures(runs: Iterable[UUID]) -> dict[UUID, Signature]:
     return {run: frozenset(pairs) for run, pairs in found.items()}
 
 
-def _past(incident: Incident, signature: Signature, *, before: datetime) -> list[_Past]:
-    """Return the tenant's earlier incidents that are alike, the most alike first."""
+def _past(incident: Incident, signature: Signature, *, before: datetime, least: float = ALIKE) -> list[_Past]:
+    """Return the tenant's earlier incidents that are at least so much alike, the most alike first."""
     candidates = list(
         Incident.objects.filter(started_at__lt=before)
         .exclude(id=incident.id)
@@ -60,7 +65,7 @@ def _past(incident: Incident, signature: Signature, *, before: datetime) -> list
             signature=signature,
             other=signatures.get(run.id, frozenset()) if run else frozenset(),
         )
-        if score >= ALIKE:
+        if score >= least:
             found.append(_Past(other, score, ", ".join(reasons)))
     found.sort(key=lambda past: (-past.similarity, -past.incident.number))
     return found
@@ -162,12 +167,51 @@ def acceptances(incident: Incident) -> tuple[Acceptance, ...]:
     )
 
 
+def _kinds(incidents: Iterable[UUID]) -> dict[UUID, str]:
+    """Return the kind of cause of each incident: the confirmed one's, else that of its newest look's lead."""
+    wanted = list(incidents)
+    leads = (
+        Hypothesis.objects.filter(run__incident__in=wanted, rank=1)
+        .order_by("run__incident", "run__sequence")
+        .values_list("run__incident", "cause_kind")
+    )
+    settled = Confirmation.objects.filter(incident__in=wanted, hypothesis__isnull=False)
+    return dict(leads) | dict(settled.values_list("incident", "hypothesis__cause_kind"))
+
+
+def _also_alike(one: _Past, incident: Incident, kinds: dict[UUID, str]) -> _Past | None:
+    """Return a past incident with what its kind of cause and its words add, or None where it is not like this one.
+
+    The ranking's own measure (service, symptom, signals) decides what counts as precedent; this one only what is shown.
+    """
+    kind = kinds.get(one.incident.id, "")
+    is_same_kind = bool(kind) and kind == kinds.get(incident.id)
+    words = fuzz.token_sort_ratio(_words(incident), _words(one.incident)) / 100
+    is_alike_in_words = words >= ALIKE_IN_WORDS
+    score = min(1.0, one.similarity + SAME_KIND * is_same_kind + SAME_WORDS * words * is_alike_in_words)
+    if score < ALIKE:
+        return None
+    reasons = (
+        one.why,
+        f"same kind of cause ({kind})" if is_same_kind else "",
+        "alike in words" if is_alike_in_words else "",
+    )
+    return _Past(one.incident, score, ", ".join(filter(None, reasons)))
+
+
+def _words(incident: Incident) -> str:
+    return f"{incident.title} {incident.symptom}".casefold()
+
+
 def similar_incidents(incident: Incident, run: Run | None) -> tuple[SimilarIncident, ...]:
     """Return the most similar past incidents, why they are similar, and what fixed them."""
     if run is None:
         return ()
     signature = _signatures([run.id]).get(run.id, frozenset())
-    past = _past(incident, signature, before=incident.started_at)[:SHOWN]
+    before = _past(incident, signature, before=incident.started_at, least=0.0)
+    kinds = _kinds([incident.id, *(one.incident.id for one in before)])
+    past = [alike for one in before if (alike := _also_alike(one, incident, kinds))]
+    past = sorted(past, key=lambda one: (-one.similarity, -one.incident.number))[:SHOWN]
     confirmations = {
         c.incident_id: c
         for c in Confirmation.objects.filter(incident__in=[p.incident.id for p in past]).select_related("hypothesis")

@@ -252,3 +252,38 @@ def test_times_are_in_utc(tenant: Tenant, past: Callable[..., tuple[UUID, list[U
     incident_id, _ = past("P1")
 
     assert incident_reader.read(tenant.id, incident_id).started_at == datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
+
+
+def test_similar_incidents_are_shown_by_kind_of_cause_too_which_the_confirmed_one_decides(
+    tenant: Tenant, past: Callable[..., tuple[UUID, list[UUID]]]
+) -> None:
+    before, (_, deploy) = past("P1")
+    now, _ = past("P2", minute=600, symptom="errors")
+    with tenant_scope(tenant.id):
+        # Nothing is left in common but the service and what is suspected: not enough for the ranking's precedents.
+        EvidenceRecord.objects.filter(run__incident=before).delete()
+        Incident.objects.filter(id=before).update(title="A wholly other thing", symptom="disk")
+    (found,) = incident_reader.read(tenant.id, now).similar
+
+    assert found.why == "same service, same kind of cause (connection saturation)"
+    assert found.similarity == pytest.approx(0.4)
+    assert history(tenant, now) == ()
+
+    learn.confirm(tenant.id, before, hypothesis_id=deploy, person="U1", person_name="Alice")
+    assert incident_reader.read(tenant.id, now).similar == ()
+
+
+def test_similar_incidents_are_shown_by_their_words_too(
+    tenant: Tenant, past: Callable[..., tuple[UUID, list[UUID]]]
+) -> None:
+    before, _ = past("P1")
+    now, _ = past("P2", minute=600)
+    with tenant_scope(tenant.id):
+        EvidenceRecord.objects.all().delete()
+        Hypothesis.objects.all().delete()
+    (found,) = incident_reader.read(tenant.id, now).similar
+
+    assert found.why == "same service, same symptom, alike in words"
+    with tenant_scope(tenant.id):
+        Incident.objects.filter(id=before).update(title="A wholly other thing", symptom="disk")
+    assert incident_reader.read(tenant.id, now).similar == ()
