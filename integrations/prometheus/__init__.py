@@ -89,7 +89,8 @@ class Prometheus(Integration):
     title: ClassVar[str] = "Prometheus"
     Credentials: ClassVar[type[base.Credentials]] = PrometheusCredentials
     gives: ClassVar[str] = (
-        "series of latency, errors, traffic, saturation, restarts, pools, queues and nodes, each with its query and a link"
+        "series of latency, errors, traffic, saturation, restarts, pools, queues and nodes, and of PostgreSQL, MySQL and Redis "
+        "through their exporters, each with its query and a link"
     )
     needs: ClassVar[str] = (
         "the query API, and `/-/ready` where the server has it; a bearer token or basic authentication where it asks for one"
