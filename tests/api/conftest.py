@@ -9,7 +9,8 @@ import pytest
 
 from copilot import tokens
 from copilot.guard.tenancy import tenant_scope
-from copilot.models import IncidentCounter, Role
+from copilot.models import IncidentCounter, Role, Runbook
+from copilot.runbooks import library, origins
 from tests.flow.admin_world import World, furnish
 
 if TYPE_CHECKING:
@@ -74,6 +75,17 @@ def program(http: TestClient) -> Callable[..., Client]:
         return Client(http, tokens.make(tenant.id, name, role=role, scopes=scopes, actor="test", **keywords).text)
 
     return make
+
+
+def runbook_of(world: World) -> str:
+    """The id of a tenant's own runbook, uploaded where it is not there."""
+    word = world.tenant.slug
+    origin = origins.read_upload(
+        "pool.md", f"# Pool of {word}\n\nThe connection pool is full.\n\n1. Look at {word}.\n".encode()
+    )
+    library.bring_up_to_date(world.tenant.id, origin, by=word)
+    with tenant_scope(world.tenant.id):
+        return str(Runbook.objects.get(source="upload", path="pool.md").id)
 
 
 @pytest.fixture

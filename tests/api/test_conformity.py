@@ -14,7 +14,7 @@ from schemathesis.core.result import Ok
 from schemathesis.specs.openapi import checks
 
 from copilot.models import Role
-from tests.api.conftest import application
+from tests.api.conftest import application, runbook_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,6 +62,7 @@ def test_the_api_keeps_to_its_description(acme: World, program: Callable[..., Cl
         "hypothesis_id": str(acme.hypothesis.id),
         "change_id": acme.change.id,
         "name": acme.service.name,
+        "runbook_id": runbook_of(acme),
     }
     schema = schemathesis.openapi.from_asgi("/api/v1/openapi.json", application())
     seen: Counter[str] = Counter()
@@ -70,7 +71,9 @@ def test_the_api_keeps_to_its_description(acme: World, program: Callable[..., Cl
         answer = case.call(headers={"Authorization": f"Bearer {token}"})
         kind = answer.headers.get("content-type", [""])[0].partition(";")[0]
         assert (kind == "application/problem+json") == (answer.status_code >= 400), (answer.status_code, kind)
-        case.validate_response(answer, checks=CHECKS)
+        # schemathesis does not take 413 for a refusal, and makes up bodies of a megabyte.
+        refused = [checks.negative_data_rejection] if answer.status_code == 413 else []
+        case.validate_response(answer, checks=CHECKS, excluded_checks=refused)
         seen[f"{case.method} {case.path} {answer.status_code // 100}xx"] += 1
 
     operations = [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]
@@ -80,6 +83,8 @@ def test_the_api_keeps_to_its_description(acme: World, program: Callable[..., Cl
         if operation.path_parameters or operation.query or operation.body:
             exercised(operation, GenerationMode.NEGATIVE, send)
         if names:
+            # An operation before may have taken it out of use.
+            runbook_of(acme)
             fixed: dict[str, Any] = {"path_parameters": {name: known[name] for name in names}}
             if operation.path in TOLD:
                 fixed |= {"body": TOLD[operation.path], "media_type": "application/json"}

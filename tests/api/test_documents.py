@@ -17,7 +17,7 @@ import uvicorn
 
 from copilot.guard.tenancy import tenant_scope
 from copilot.models import Service
-from tests.api.conftest import Client, application
+from tests.api.conftest import Client, application, runbook_of
 
 if TYPE_CHECKING:
     from tests.flow.admin_world import World
@@ -58,6 +58,7 @@ def test_every_example_works_as_it_is_written(acme: World, program: Callable[...
         "INCIDENT": str(acme.incident.id),
         "INVESTIGATION": str(acme.run.id),
         "HYPOTHESIS": str(acme.hypothesis.id),
+        "RUNBOOK": runbook_of(acme),
         "no_proxy": "127.0.0.1",
     }
     assert len(COMMANDS) >= 15

@@ -240,6 +240,26 @@ def test_the_cause_is_a_hypothesis_or_words_and_can_be_taken_back(acme: World, p
         assert not Confirmation.objects.exists()
 
 
+# --- runbooks -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_runbook_is_uploaded_found_read_and_taken_out_of_use(portal: Client) -> None:
+    text = "---\nservices: [acme-payments]\n---\n# Pool exhausted\n\nWaits for connections.\n\n## Steps\n\n1. Raise the pool size.\n"
+    first = portal.post("/runbooks", json={"name": "pool.md", "text": text})
+    second = portal.post("/runbooks", json={"name": "pool.md", "text": text.replace("Raise", "Double")})
+    path = f"/runbooks/{first.json()['id']}"
+
+    assert (first.status_code, first.json()["title"], first.json()["version"]) == (201, "Pool exhausted", 1)
+    assert (second.json()["id"], second.json()["version"]) == (first.json()["id"], 2)
+    found = portal.get("/runbooks/search?q=connection+pool+exhausted").json()["items"]
+    assert [(one["title"], one["steps"]) for one in found] == [("Pool exhausted", ["Double the pool size."])]
+    assert portal.get(f"{path}/text.md").text == second.json()["text"]
+    assert [one["title"] for one in portal.get("/runbooks?service=acme-payments").json()["items"]] == ["Pool exhausted"]
+    assert portal.get("/runbooks?service=acme-checkout").json()["items"] == []
+    assert portal.delete(path).status_code == 204
+    assert portal.get(path).status_code == 404
+
+
 # --- bounds ---------------------------------------------------------------------------------------------------------------
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from copilot.guard.tenancy import tenant_scope
-from copilot.models import Confirmation, Feedback, Run, Service
+from copilot.models import Confirmation, Feedback, Run, Runbook, Service
 from copilot.web.api import application as rest
-from tests.api.conftest import Client
+from tests.api.conftest import Client, runbook_of
 
 if TYPE_CHECKING:
     from tests.flow.admin_world import World
@@ -24,6 +24,7 @@ BODIES: dict[str, Any] = {
     "putService": {"channel": "#taken"},
     "recordChange": {"service": "umbrella-checkout", "version": "1"},
     "reportProblem": {"service": "umbrella-checkout"},
+    "uploadRunbook": {"name": "taken.md", "text": "# Taken"},
 }
 # Told of by name, which two tenants may share: this makes or finds one's own.
 BY_NAME = {"putService", "recordChange"}
@@ -42,6 +43,7 @@ def ids_of(world: World) -> dict[str, str]:
         "hypothesis_id": str(world.hypothesis.id),
         "change_id": str(world.change.id),
         "name": world.service.name,
+        "runbook_id": runbook_of(world),
     }
 
 
@@ -55,7 +57,9 @@ def send(client: Client, method: str, path: str, operation: dict[str, Any]) -> A
 
 def state(world: World) -> Any:
     with tenant_scope(world.tenant.id):
-        return [list(model.objects.order_by("pk").values()) for model in (Feedback, Confirmation, Run, Service)]
+        return [
+            list(model.objects.order_by("pk").values()) for model in (Feedback, Confirmation, Run, Runbook, Service)
+        ]
 
 
 @pytest.fixture
@@ -93,6 +97,7 @@ def test_what_is_not_there_and_what_is_anothers_look_alike(umbrella: World, both
             "hypothesis_id": "00000000-0000-4000-8000-000000000000",
             "change_id": "999999",
             "name": "no-such-service",
+            "runbook_id": "00000000-0000-4000-8000-000000000000",
         },
     )
     for method, path, operation in operations():
