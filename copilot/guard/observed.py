@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from scoring.observations import Change, LogPattern, Note, State
+from scoring.observations import Change, Gap, LogPattern, Note, State
 
 if TYPE_CHECKING:
     from copilot.guard.redact import Redactor
@@ -24,4 +24,7 @@ def redacted(one: Observation, redactor: Redactor) -> Observation:
         return replace(
             one, title=redactor.text(one.title), detail=redactor.text(one.detail), diff=redactor.text(one.diff)
         )
+    if isinstance(one, Gap):
+        # A server's own words of refusal may repeat what it was sent.
+        return replace(one, reason=redactor.text(one.reason))
     return one

@@ -84,15 +84,15 @@ def gather(claim: Claim, progress: Progress) -> Outcome:
         external_url=incident.url,
         dedupe_key=incident.dedupe_key,
     )
-    answers = _ask(claim, sources, scope, window, progress)
     redactor = Redactor(vault.redaction_key(claim.tenant_id))
-    observations: list[Observation] = [*own, *broken]
+    answers = _ask(claim, sources, scope, window, progress, redactor)
+    observations: list[Observation] = [redacted(one, redactor) for one in (*own, *broken)]
     for source in sources:
         answer = answers[source.name]
         observations.extend(answer.observations)
         if answer.failure:
             observations.append(Gap(source.integration.slug, source.name, answer.failure))
-    detection = detect([redacted(one, redactor) for one in observations], window, subject=around.subject)
+    detection = detect(observations, window, subject=around.subject)
     asked = sorted({source.integration.slug for source in sources})
     output = {
         "window": plain(window),
@@ -189,7 +189,9 @@ def _own_observations(incident: Incident, around: Neighbourhood) -> list[Observa
     return [note, *around.dependencies, *changes]
 
 
-def _ask(claim: Claim, sources: list[_Source], scope: Scope, window: Window, progress: Progress) -> dict[str, _Answer]:
+def _ask(
+    claim: Claim, sources: list[_Source], scope: Scope, window: Window, progress: Progress, redactor: Redactor
+) -> dict[str, _Answer]:
     """Ask all sources at once; whoever has not answered at the deadline is left behind."""
     answers: dict[str, _Answer] = {}
     if not sources:
@@ -199,7 +201,8 @@ def _ask(claim: Claim, sources: list[_Source], scope: Scope, window: Window, pro
     pool = ThreadPoolExecutor(max_workers=len(sources), thread_name_prefix="source")
     try:
         asked: dict[Future[_Answer], _Source] = {
-            pool.submit(tracing.carried(_ask_one, source, scope, window, seconds)): source for source in sources
+            pool.submit(tracing.carried(_ask_one, source, scope, window, seconds, redactor)): source
+            for source in sources
         }
         last_progress = time.monotonic()
         while asked and (left := deadline - time.monotonic()) > 0:
@@ -221,8 +224,11 @@ def _ask(claim: Claim, sources: list[_Source], scope: Scope, window: Window, pro
     return answers
 
 
-def _ask_one(source: _Source, scope: Scope, window: Window, seconds: float) -> _Answer:
-    """Ask one source in a thread of its own; one that is asked directly touches no table. Every failure becomes words."""
+def _ask_one(source: _Source, scope: Scope, window: Window, seconds: float, redactor: Redactor) -> _Answer:
+    """Ask one source in a thread of its own; one that is asked directly touches no table.
+
+    Every failure becomes words, and whatever was said is redacted before anybody sees it.
+    """
     settings = config()
     door = HttpDoor(
         deadline_seconds=seconds,
@@ -253,7 +259,8 @@ def _ask_one(source: _Source, scope: Scope, window: Window, seconds: float) -> _
         traced.note({"copilot.observations": len(observations)})
         if failure:
             traced.failed("no answer")
-    return _Answer(observations, time.monotonic() - started, failure)
+    said = [redacted(one, redactor) for one in observations]
+    return _Answer(said, time.monotonic() - started, redactor.text(failure))
 
 
 def _note_answer(claim: Claim, source: _Source, answer: _Answer) -> None:
