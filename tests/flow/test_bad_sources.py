@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.usefixtures("hints")
 
-SECONDS = 5.0
+SECONDS = 10.0
 LARGE = 50 * 1024 * 1024
 MIB = 1024 * 1024
 # One process of its own, as a worker is: what the tests beside this one left in memory does not count.
