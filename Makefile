@@ -74,7 +74,7 @@ test-deps: ## Install the Debian packages that some tests need (as root), and a 
 test: lint ## Run the whole test suite
 	@if command -v npm >/dev/null; then npm ci --silent --ignore-scripts --prefix tests/servers --no-audit --no-fund; \
 		else echo "npm is absent: the tests against the Claude stand-in are skipped"; fi
-	@$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/pytest -n 3 --dist loadgroup $(ARGS)
 
 .PHONY: lint
 lint: install-dev ## ruff, mypy and the import contracts
