@@ -33,6 +33,7 @@ from copilot.models import (
     SourceStatus,
     Stage,
 )
+from scoring.evidence import Verdict
 from scoring.frozen import thaw_evidence, thaw_factor
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 MOST_RELATED = 1000
 MOST_SAME = 5
 # How many pieces of the lead's evidence are among the words that runbooks are looked for with.
-MOST_SAID = 4
+MOST_SAID = 6
 # Incidents that began further apart than this may share a cause, but hardly one fault.
 NEAR = timedelta(hours=4)
 
@@ -159,19 +160,21 @@ def _briefing(incident: Incident, run: Run | None) -> Briefing:
         confirmed_earlier=_confirmed_earlier(confirmation, hypotheses),
         related=_related(incident),
         same_lead=_same_lead(incident, hypotheses),
-        runbooks=_runbooks(incident, hypotheses, evidence),
+        runbooks=_runbooks(incident, hypotheses, evidence, ranking.verdict if ranking else ""),
     )
 
 
 def _runbooks(
-    incident: Incident, hypotheses: list[Hypothesis], evidence: tuple[Evidence, ...]
+    incident: Incident, hypotheses: list[Hypothesis], evidence: tuple[Evidence, ...], verdict: str
 ) -> tuple[RunbookQuote, ...]:
-    """Return the runbooks to follow; before there are hypotheses, nobody knows for what."""
+    """Return the runbooks to follow. Where nothing is suspected enough to act on, only those that name the service."""
     if not hypotheses:
         return ()
-    seen = [one.statement for one in evidence if one.id in hypotheses[0].supporting][:MOST_SAID]
+    by_id = {one.id: one.statement for one in evidence}
+    seen = [by_id[one] for one in hypotheses[0].supporting if one in by_id][:MOST_SAID]
     words = ". ".join(filter(None, (incident.title, incident.symptom, hypotheses[0].statement, *seen)))
-    suspected = [(one.service, one.cause_kind) for one in hypotheses]
+    may_act = verdict in {Verdict.LIKELY, Verdict.POSSIBLE}
+    suspected = [(one.service, one.cause_kind) for one in hypotheses] if may_act else []
     return runbook_matching.for_incident(
         incident.tenant_id, service=incident.display_service, words=words, suspected=suspected
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from copilot.knowledge import fusion
 from copilot.knowledge.briefing import RunbookQuote
 from copilot.knowledge.runbook_search import search
 
@@ -18,6 +17,10 @@ SHOWN: Final = 3
 # How many of the runbooks that fit the words are looked at, and how many hypotheses.
 LOOKED_AT: Final = 30
 HYPOTHESES: Final = 3
+# Of the runbooks that fit the words, so many may be shown for their kind of cause, and so many for the words alone: a suspected
+# kind is a guess, and what the incident says must bear it out.
+NEAR_THE_WORDS: Final = 5
+AT_THE_WORDS: Final = 1
 
 
 def for_incident(
@@ -25,8 +28,10 @@ def for_incident(
 ) -> tuple[RunbookQuote, ...]:
     """Return the runbooks to follow, the best first, with their steps word for word and why they are shown.
 
-    `suspected` are the hypotheses' (service, kind of cause), the first-ranked first. A runbook is shown where it is for one of
-    their kinds or names one of the services, and is for no other services; how well it fits the words decides among those.
+    `suspected` are the hypotheses' (service, kind of cause), the first-ranked first; none where nothing is suspected enough to
+    act on. A runbook is shown where it names one of the services, or where something is suspected and it is among the first that
+    fit the words: the very first, or one for a suspected kind. What is for other services alone is not shown. The services' own come
+    first; then the words decide.
     """
     services = {name.casefold() for name in (service, *(name for name, _ in suspected)) if name}
     kinds = list(dict.fromkeys(kind for _, kind in suspected[:HYPOTHESES]))
@@ -38,11 +43,11 @@ def for_incident(
     hits = {hit.id: hit for hit in meant}
     by_words = [hit.id for hit in meant]
     by_service = [hit.id for hit in meant if _named(hit, services)]
-    by_kind = [hit.id for kind in kinds for hit in meant if kind in hit.causes]
-    fitting = {*by_service, *by_kind}
-    fused = fusion.fuse([by_words, by_service, list(dict.fromkeys(by_kind))])
-    chosen = [hits[one] for one, _ in fused if one in fitting][:SHOWN]
-    return tuple(quote(hit, why=_why(hit, services, kinds)) for hit in chosen)
+    by_kind = [one for one in by_words[:NEAR_THE_WORDS] if set(hits[one].causes) & set(kinds)]
+    first = by_words[:AT_THE_WORDS] if kinds else []
+    general = sorted({*by_kind, *first}, key=by_words.index)
+    chosen = list(dict.fromkeys([*by_service, *general]))[:SHOWN]
+    return tuple(quote(hits[one], why=_why(hits[one], services, kinds)) for one in chosen)
 
 
 def quote(hit: Hit, *, why: str) -> RunbookQuote:

@@ -84,3 +84,28 @@ def test_without_a_suspect_and_without_runbooks_nothing_is_shown(tenant: Tenant)
     assert for_incident(tenant.id, service="checkout", words="OOMKilled", suspected=[("checkout", "crash loop")]) == ()
     starter.load(tenant.id, by="test")
     assert for_incident(tenant.id, service="checkout", words="OOMKilled", suspected=[]) == ()
+
+
+def test_what_the_incident_says_goes_before_the_kind_that_is_suspected(tenant: Tenant) -> None:
+    starter.load(tenant.id, by="test")
+    words = "High p95 latency. payments 2.14.0 deployed. connection pool in use 100 %. HikariPool: connection is not available"
+    found = for_incident(tenant.id, service="checkout", words=words, suspected=[("payments", "bad deploy")])
+    assert found[0].path == "connection-pool.md"
+    assert found[0].why == "it fits the incident's words"
+    assert all("it is about bad deploy" in one.why for one in found[1:])
+
+
+def test_a_kind_that_the_words_do_not_bear_out_brings_no_runbook_for_another_fault(tenant: Tenant) -> None:
+    starter.load(tenant.id, by="test")
+    found = for_incident(
+        tenant.id, service="ledger", words="Disk or volume is full on db1", suspected=[("checkout", "bad deploy")]
+    )
+    assert [one.path for one in found][:1] == ["volume-full.md"]
+    assert "no-endpoints.md" not in [one.path for one in found]
+
+
+def test_where_nothing_is_suspected_only_the_services_own_runbooks_are_shown(tenant: Tenant) -> None:
+    starter.load(tenant.id, by="test")
+    add(tenant, own=OWN)
+    found = for_incident(tenant.id, service="checkout", words="checkout: disk is full, database", suspected=[])
+    assert [one.path for one in found] == ["own.md"]
