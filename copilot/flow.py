@@ -219,8 +219,11 @@ def publish(tenant_id: UUID, incident_id: UUID) -> None:
     """
     with tenant_scope(tenant_id):
         wanted = Incident.objects.filter(id=incident_id).values_list("publish_wanted_at", flat=True).first()
+    # Whoever shows an incident goes on in its newest run's trace: the hint may have come to another process than the run's.
+    parent = "" if tracing.here() else _trace_of(tenant_id, incident_id)
     try:
-        publish_everywhere(tenant_id, incident_id)
+        with tracing.span("publish", parent=parent):
+            publish_everywhere(tenant_id, incident_id)
     except Exception:
         with tenant_scope(tenant_id):
             row = Incident.objects.filter(id=incident_id)
@@ -234,6 +237,17 @@ def publish(tenant_id: UUID, incident_id: UUID) -> None:
         Incident.objects.filter(id=incident_id, publish_wanted_at=wanted).update(
             publish_wanted_at=None, publish_attempts=0
         )
+
+
+def _trace_of(tenant_id: UUID, incident_id: UUID) -> str:
+    """Return where the trace of an incident's newest run stands; empty where nothing is traced."""
+    if not tracing.is_on():
+        return ""
+    with tenant_scope(tenant_id):
+        newest = (
+            Run.objects.filter(incident_id=incident_id).order_by("-sequence").values_list("plan", flat=True).first()
+        )
+    return tracing.kept(newest)
 
 
 def _try_publish(tenant_id: UUID, incident_id: UUID) -> None:

@@ -86,9 +86,14 @@ def span(
             raise
 
 
+def is_on() -> bool:
+    """Return whether a collector is named."""
+    return bool(config().otlp_url)
+
+
 def here() -> str:
     """Return the `traceparent` of the work that is being done, empty where it is not traced."""
-    if not config().otlp_url:
+    if not is_on():
         return ""
     from opentelemetry.propagate import inject
 

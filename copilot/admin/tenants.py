@@ -155,7 +155,7 @@ class TenantPages(TenantAdmin):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Return the fields."""
         del request
-        fields = ("slug", "name", "default_role", "digest_day", "digest_hour", "time_zone")
+        fields = ("slug", "name", "default_role", "digest_day", "digest_hour", "time_zone", "keep_days")
         return (*fields, "created_at") if obj else fields
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:

@@ -97,6 +97,7 @@ def test_no_label_names_a_tenant_or_an_incident() -> None:
         "direction",
         "method",
         "verdict",
+        "state",
         "le",
     }
 

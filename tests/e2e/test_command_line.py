@@ -156,7 +156,7 @@ def test_a_page_can_be_sent_and_shown(up: Up, customer: dict[str, Said], replay:
         (said,) = up.run(["incident", "show", "acme", 1, "--json"])
         return said.json if said.code == 0 and said.json["stage"] == "done" else None
 
-    shown: dict[str, Any] = until(done, seconds=60, what="the incident")
+    shown: dict[str, Any] = until(done, seconds=120, what="the incident")
     assert {"evidence", "hypotheses", "verdict", "stages", "sources", "sources_without_answer"} <= set(shown)
     assert shown["hypotheses"][0]["service"] == "payments"
     for factor in shown["hypotheses"][0]["factors"]:

@@ -75,7 +75,7 @@ def test_one_customers_verdict_teaches_the_other_nothing(
     customers: tuple[Customer, Customer], shown: tuple[str, str]
 ) -> None:
     first, second = customers
-    (root,) = first.messages()
+    (root,) = first.roots(1)
     block = next(one for one in root["blocks"] if str(one.get("block_id", "")).startswith("hypothesis:"))
     first.act(
         "click", person="alice", channel="incidents", ts=root["ts"], action_id="confirm", block_id=block["block_id"]

@@ -54,6 +54,14 @@ class Workspace:
         assert body.get("ok"), body
         return body
 
+    def refused(self, kind: str, person: str = "ada", **more: Any) -> dict[str, Any]:
+        """Do what a person does, and is told to do otherwise."""
+        body = {"team": self.team, "as": person, "type": kind, **more}
+        with httpx.Client(trust_env=False, timeout=30) as client:
+            answer: dict[str, Any] = client.post(f"{self.url}/local/act", json=body).json()
+        assert answer.get("ok") is False, answer
+        return answer
+
     def act(self, kind: str, person: str = "ada", **more: Any) -> dict[str, Any]:
         """Do what a person does."""
         return self._local("POST", "act", json={"team": self.team, "as": person, "type": kind, **more})

@@ -440,11 +440,16 @@ def test_a_deleted_service_leaves_its_name_with_its_incidents(acme: World, owner
     assert trail("delete service").target == "service acme-checkout"
 
 
+# When a tenant's digest comes, as its form has it.
+DIGEST = {"digest_day": "0", "digest_hour": "8", "time_zone": "UTC"}
+
+
 def people(*rows: dict[str, str], initial: int = 0) -> dict[str, str]:
     """A tenant's form with these people in it."""
     return {
         "name": "Acme",
         "default_role": "responder",
+        **DIGEST,
         "people-TOTAL_FORMS": str(len(rows)),
         "people-INITIAL_FORMS": str(initial),
         **{f"people-{place}-{key}": value for place, row in enumerate(rows) for key, value in row.items()},
@@ -512,11 +517,11 @@ def test_an_admin_cannot_take_an_owner_away(acme: World, browser: Callable[[Role
 
 
 def test_superusers_make_tenants_and_nobody_deletes_them(acme: World, root: Client) -> None:
-    answer = root.post(address(Tenant, "add"), {"slug": "wayne", "name": "Wayne", "default_role": "viewer"})
+    answer = root.post(address(Tenant, "add"), {"slug": "wayne", "name": "Wayne", "default_role": "viewer", **DIGEST})
 
     made = Tenant.objects.get(slug="wayne")
     assert answer.status_code == 302
-    assert AuditEntry.objects.get(tenant=made).action == "add tenant"
+    assert {one.action for one in AuditEntry.objects.filter(tenant=made)} >= {"add tenant"}
     assert root.post(address(Tenant, "delete", acme.tenant.pk), {"post": "yes"}).status_code == 403
 
 

@@ -180,7 +180,7 @@ def test_an_admin_says_when_it_comes_or_that_it_does_not(tenant: Tenant, workspa
 
     (window,) = workspace.act("slash", **asked)["views"]
     wrong = {"day": "4", "hour": "17", "zone": "Europe/Berlni"}
-    refused = workspace.act("submit", view_id=window["id"], values=wrong, wait=8)
+    refused = workspace.refused("submit", view_id=window["id"], values=wrong, wait=8)
     (told,) = workspace.act("submit", view_id=window["id"], values={**wrong, "zone": "Europe/Berlin"}, wait=8)["views"]
     now = Tenant.objects.get(id=tenant.id)
     workspace.act("close")
