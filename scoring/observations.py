@@ -216,5 +216,14 @@ class Gap:
     question: str
     reason: str
 
+    @property
+    def told(self) -> str:
+        """Return it in a sentence; a question that is named like its source means all of it."""
+        if not self.question:
+            return f"{self.source}: {self.reason}"
+        if self.question.casefold().startswith(self.source.casefold()):
+            return f"{self.question} did not answer: {self.reason}"
+        return f"{self.source} did not answer {self.question}: {self.reason}"
+
 
 Observation = Series | State | LogPattern | Change | Note | Dependency | Gap

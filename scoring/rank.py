@@ -113,10 +113,7 @@ def _verdict(scored: list[_Scored], case: Case, missing: tuple[str, ...], well: 
 
 
 def _missing(case: Case, inputs: RankInputs) -> tuple[str, ...]:
-    lines = [
-        f"{gap.source} did not answer {gap.question}: {gap.reason}" if gap.question else f"{gap.source}: {gap.reason}"
-        for gap in sorted(set(inputs.gaps))
-    ]
+    lines = [gap.told for gap in sorted(set(inputs.gaps))]
     if not any(item.is_symptom for item in inputs.evidence):
         lines.append(f"no data shows the symptom at {case.subject}")
     looked = {about(item) for item in inputs.evidence if item.kind is not EvidenceKind.CHANGE}

@@ -78,12 +78,18 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.needs_installation:
             find_installation(data)
-        return int(options.run(options) or 0)
+        code = int(options.run(options) or 0)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read along has seen enough (`| head`). Python flushes once more at its end: let that go nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except Problem as problem:
         print(f"copilot: {problem}", file=sys.stderr)
         return problem.code
     except KeyboardInterrupt:
         return 130
+    return code
 
 
 def _reach_ourselves_directly() -> None:

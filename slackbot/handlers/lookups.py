@@ -145,9 +145,14 @@ def runbook(who: Visitor, rest: str, _body: dict[str, Any]) -> Reply:
     """Answer `/sre runbook checkout latency`, or `/sre runbook 42`."""
     number, _ = grammar.number(rest)
     if number is None:
+        alerts = alert_runbooks(who.tenant_id, rest)
+        if not rest.strip() and not alerts:
+            raise Misunderstood(
+                "Say what to look for: `/sre runbook disk full`, or of which incident: `/sre runbook 42`."
+            )
         hits = search(who.tenant_id, rest, most=RUNBOOKS, memory=memory.configured())
         quoted = [runbook_matching.quote(hit, why="it fits the words") for hit in hits if hit.steps]
-        return runbooks_reply(rest, alert_runbooks(who.tenant_id, rest), quoted)
+        return runbooks_reply(rest, alerts, quoted)
     briefing = incident_reader.read(who.tenant_id, incident_reader.find(who.tenant_id, number))
     url = dict(briefing.labels).get(LABEL, "")
     if url:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -39,3 +41,17 @@ def test_a_wrong_call_is_told_what_there_is(capsys: pytest.CaptureFixture[str]) 
 
     assert ending.value.code == 2
     assert "tenant" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_seen_enough_is_no_trouble() -> None:
+    """`copilot … | head` closes the pipe while the command still speaks."""
+    program = """
+import sys
+from copilot import cli
+def closed(_):
+    raise BrokenPipeError
+cli.find_installation = closed
+sys.exit(cli.main(["tenant", "list"]))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (141, "", "")
