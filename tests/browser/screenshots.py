@@ -86,13 +86,13 @@ class Screens:
 
     def thread(self) -> None:
         """Photograph the incident's message beside its thread, light and dark, and a chart."""
-        with self.page(thread=self.root["ts"], width=1440, height=1240) as page:
+        with self.page(thread=self.root["ts"], width=1440, height=1330) as page:
             self._lay_out(page)
             self.keep("thread", page.screenshot())
             address = page.locator("#replies figure.picture img").first.get_attribute("src")
             with httpx.Client(trust_env=False, timeout=30) as client:
                 self.keep("chart", client.get(f"{self.slack}{address}").raise_for_status().content)
-        with self.page(thread=self.root["ts"], width=1440, height=1240, dark=True) as page:
+        with self.page(thread=self.root["ts"], width=1440, height=1330, dark=True) as page:
             self._lay_out(page)
             self.keep("dark", page.screenshot())
 
