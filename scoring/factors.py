@@ -316,7 +316,7 @@ def _validation(candidate: Candidate, acceptances: Iterable[Acceptance]) -> Fact
     low = high = mean
     for accepted, rejected in counts.values():
         mean, low, high = beta_interval(_BACK_OFF * mean + accepted, _BACK_OFF * (1 - mean) + rejected)
-    reason = "nobody has judged it yet"
+    reason = "nobody had judged such a cause before"
     for level, words in (
         ("service", f"this cause at {candidate.entity.service}"),
         ("kind", f"{candidate.cause_kind.value} anywhere"),

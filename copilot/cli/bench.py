@@ -8,6 +8,7 @@ from copilot.cli.session import Problem, print_json
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
 
 def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
@@ -15,73 +16,72 @@ def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
     bench = subparsers.add_parser("bench", help="measure what is promised").add_subparsers(
         required=True, metavar="WHAT"
     )
-    ingest = bench.add_parser(
+
+    def command(name: str, run: Callable[[argparse.Namespace], int], about: str, description: str) -> Any:
+        """Add one benchmark, its figures also as JSON."""
+        made = bench.add_parser(name, parents=[common], help=about, description=description)
+        made.add_argument("--json", action="store_true")
+        made.set_defaults(run=run, needs_installation=False)
+        return made
+
+    ingest = command(
         "ingest",
-        parents=[common],
-        help="signed webhooks made durable by one api process",
-        description="Start PostgreSQL, Valkey and one api process in a temporary folder and load it from this process.",
+        run_ingest,
+        "signed webhooks made durable by one api process",
+        "Start PostgreSQL, Valkey and one api process in a temporary folder and load it from this process.",
     )
     ingest.add_argument("--webhooks", type=int, default=6000, help="in each round (default 6000)")
     ingest.add_argument("--connections", type=int, default=32, help="kept-alive connections (default 32)")
     ingest.add_argument("--rounds", type=int, default=3)
     ingest.add_argument("--rate", type=float, default=200.0, help="of the steady load, a second (default 200)")
     ingest.add_argument("--seconds", type=float, default=15.0, help="of the steady load (default 15)")
-    ingest.add_argument("--json", action="store_true")
-    ingest.set_defaults(run=run_ingest, needs_installation=False)
-    slack = bench.add_parser(
+
+    slack = command(
         "slack",
-        parents=[common],
-        help="how soon Slack's interactions are acknowledged under load",
-        description="Start the whole stack in a temporary folder and send it signed commands, buttons and events.",
+        run_slack,
+        "how soon Slack's interactions are acknowledged under load",
+        "Start the whole stack in a temporary folder and send it signed commands, buttons and events.",
     )
     slack.add_argument("--rate", type=float, default=50.0, help="interactions a second (default 50)")
     slack.add_argument("--seconds", type=float, default=60.0, help="for how long (default 60)")
-    slack.add_argument("--json", action="store_true")
-    slack.set_defaults(run=run_slack, needs_installation=False)
-    e2e = bench.add_parser(
+
+    e2e = command(
         "e2e",
-        parents=[common],
-        help="webhook to first Slack message and to ranked hypotheses; memory and idle load",
-        description="Start the demo's stack with its recorded world and page it again and again.",
+        run_e2e,
+        "webhook to first Slack message and to ranked hypotheses; memory and idle load",
+        "Start the demo's stack with its recorded world and page it again and again.",
     )
     e2e.add_argument("--pages", type=int, default=30, help="incidents (default 30)")
     e2e.add_argument("--idle-seconds", type=float, default=30.0, help="how long the idle stack is watched (default 30)")
-    e2e.add_argument("--json", action="store_true")
-    e2e.set_defaults(run=run_e2e, needs_installation=False)
 
-    scoring = bench.add_parser(
+    scoring = command(
         "scoring",
-        parents=[common],
-        help="detection and ranking over very many series, on one core",
-        description="Detect, make candidates and rank over made-up series in one process bound to one core.",
+        run_scoring,
+        "detection and ranking over very many series, on one core",
+        "Detect, make candidates and rank over made-up series in one process bound to one core.",
     )
     scoring.add_argument("--series", type=int, default=10_000, help="how many (default 10000)")
     scoring.add_argument("--points", type=int, default=240, help="of each (default 240)")
     scoring.add_argument("--rounds", type=int, default=5)
-    scoring.add_argument("--json", action="store_true")
-    scoring.set_defaults(run=run_scoring, needs_installation=False)
-    agent = bench.add_parser(
+
+    agent = command(
         "agent",
-        parents=[common],
-        help="memory of the agent while it gathers from Prometheus and Kubernetes",
-        description="Start PostgreSQL, one api process, the demo's recorded sources and an agent, and gather again and again.",
+        run_agent,
+        "memory of the agent while it gathers from Prometheus and Kubernetes",
+        "Start PostgreSQL, one api process, the demo's recorded sources and an agent, and gather again and again.",
     )
     agent.add_argument("--rounds", type=int, default=20, help="gatherings of both sources at once (default 20)")
     agent.add_argument("--idle-seconds", type=float, default=20.0, help="how long it is watched idle (default 20)")
-    agent.add_argument("--json", action="store_true")
-    agent.set_defaults(run=run_agent, needs_installation=False)
 
-    retrieval = bench.add_parser(
+    retrieval = command(
         "retrieval",
-        parents=[common],
-        help="how well and how fast runbooks are found",
-        description="Start PostgreSQL in a temporary folder, load the starter set, ask it the 60 questions whose runbook is known,"
+        run_retrieval,
+        "how well and how fast runbooks are found",
+        "Start PostgreSQL in a temporary folder, load the starter set, ask it the 60 questions whose runbook is known,"
         " then search among very many sections.",
     )
     retrieval.add_argument("--sections", type=int, default=10_000, help="how many to search among (default 10000)")
     retrieval.add_argument("--rounds", type=int, default=5, help="times each question is asked (default 5)")
-    retrieval.add_argument("--json", action="store_true")
-    retrieval.set_defaults(run=run_retrieval, needs_installation=False)
 
 
 def run_retrieval(options: argparse.Namespace) -> int:

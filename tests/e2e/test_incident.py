@@ -370,7 +370,7 @@ def test_a_verdict_raises_human_validation_the_next_time(story: Story) -> None:
     before, after = (factor(one, "human validation") for one in (story.first, story.second))
 
     assert before["value"] == 0.5
-    assert before["reason"] == "nobody has judged it yet"
+    assert before["reason"] == "nobody had judged such a cause before"
     # One 👍 and one "this was it".
     assert after["reason"] == "people accepted this cause at payments 2 of 2 times"
     assert after["value"] > before["value"]

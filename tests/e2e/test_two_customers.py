@@ -93,7 +93,7 @@ def test_one_customers_verdict_teaches_the_other_nothing(
     assert all("INC-1" not in str(one["similar"]) or one["similar"][0]["cause"] == "" for one in [said.json])
     for hypothesis in said.json["hypotheses"]:
         reasons = {factor["name"]: factor["reason"] for factor in hypothesis["factors"]}
-        assert reasons["human validation"] == "nobody has judged it yet"
+        assert reasons["human validation"] == "nobody had judged such a cause before"
 
 
 @pytest.mark.parametrize("own_key", [True, False])

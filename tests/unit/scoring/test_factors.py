@@ -373,7 +373,7 @@ def test_a_thumbs_up_never_lowers_and_a_thumbs_down_never_raises(
 
 def test_nobody_asked_is_even() -> None:
     judged = factor(score(symptom(), sign(), candidate=suspect("E2")), "human validation")
-    assert (judged.value, judged.reason) == (0.5, "nobody has judged it yet")
+    assert (judged.value, judged.reason) == (0.5, "nobody had judged such a cause before")
     assert judged.low < 0.25
     assert judged.high > 0.75
 
