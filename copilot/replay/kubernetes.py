@@ -9,9 +9,9 @@ from copilot.replay.questions import KUBERNETES, REVIEWS, question_of
 from copilot.replay.times import line_time, moved
 
 if TYPE_CHECKING:
+    from copilot.replay.answers import Answer, Misses
     from copilot.replay.questions import Parameters
     from copilot.replay.recording import Recording
-    from copilot.replay.serving import Answer, Misses
 
 READING = frozenset({"get", "list", "watch"})
 

@@ -12,9 +12,9 @@ from copilot.replay.questions import PROMETHEUS, asked_of_prometheus, question_o
 from copilot.replay.times import unix
 
 if TYPE_CHECKING:
+    from copilot.replay.answers import Answer, Misses
     from copilot.replay.questions import Parameters
     from copilot.replay.recording import Recording
-    from copilot.replay.serving import Answer, Misses
 
 # Prometheus' own limit (web/api/v1: "exceeded maximum resolution of 11,000 points per timeseries").
 MAX_POINTS = 11_000

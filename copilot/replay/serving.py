@@ -4,74 +4,25 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
+from copilot.replay.answers import Misses
 from copilot.replay.kubernetes import KubernetesReplay
+from copilot.replay.plain import PlainReplay
 from copilot.replay.prometheus import PrometheusReplay
-from copilot.replay.questions import KUBERNETES, PROMETHEUS, question_of
-from copilot.replay.times import moved
+from copilot.replay.questions import KUBERNETES, PROMETHEUS
 
 if TYPE_CHECKING:
-    from copilot.replay.questions import Parameters
+    from copilot.replay.answers import Answer, Replay
     from copilot.replay.recording import Recording
 
 log = logging.getLogger(__name__)
 
-Answer = tuple[int, str, bytes]
 MAX_REQUEST = 1024 * 1024
 HEALTH, MISSES = "/health", "/replay/misses"
-
-
-class Misses:
-    """Remember questions that the recording has no answer to."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._seen: dict[str, int] = {}
-
-    def note(self, vendor: str, path: str, question: str) -> None:
-        """Count one question without an answer."""
-        text = f"{vendor} {path}{f'?{question}' if question else ''}"
-        with self._lock:
-            self._seen[text] = self._seen.get(text, 0) + 1
-        log.info("not in the recording: %s", text)
-
-    def seen(self) -> dict[str, int]:
-        """Return the questions and how often each was asked."""
-        with self._lock:
-            return dict(self._seen)
-
-
-class Replay(Protocol):
-    """Be one vendor's API over a recording."""
-
-    def answer(self, method: str, path: str, parameters: Parameters, body: bytes, *, now: float) -> Answer:
-        """Return status, content type and body; `now` is Unix seconds."""
-
-
-class PlainReplay:
-    """Answer just what was recorded of any other vendor's REST API, its times moved."""
-
-    def __init__(self, vendor: str, recording: Recording, *, shift: int, misses: Misses) -> None:
-        self.vendor = vendor
-        self.recording = recording
-        self.shift = shift
-        self.misses = misses
-
-    def answer(self, method: str, path: str, parameters: Parameters, body: bytes, *, now: float) -> Answer:
-        """Return status, content type and body."""
-        del now
-        question = question_of(self.vendor, parameters, body)
-        found = self.recording.find(self.vendor, method, path, question)
-        if found is None:
-            self.misses.note(self.vendor, f"{method} {path}", question)
-            return 404, "application/json", b'{"message":"Not Found","error":{"code":2100,"message":"Not Found"}}'
-        text = found.body if isinstance(found.body, str) else json.dumps(found.body)
-        return found.status, found.content_type, moved(text, self.shift).encode()
 
 
 class ReplayServer(ThreadingHTTPServer):

@@ -26,7 +26,7 @@ from tests.servers import prometheus
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from copilot.replay.serving import Answer
+    from copilot.replay.answers import Answer
     from tests.servers.control_plane import ControlPlane
     from tests.servers.kubelet import Kubelet
 
