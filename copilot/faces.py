@@ -77,6 +77,12 @@ class Face(Protocol):
         :raises Exception: where it cannot be shown now.
         """
 
+    def owed(self, tenant_id: UUID) -> Iterable[UUID]:
+        """Return answers that somebody was promised and that nobody is at; the sweeper has them given."""
+
+    def give(self, tenant_id: UUID, answer_id: UUID) -> None:
+        """Give an answer that is owed; one that is unknown, given, or in somebody's hands is left alone."""
+
     def tell_of_week(self, tenant_id: UUID) -> bool:
         """Post the digest of the last week if it is due and not there yet; safe to call at any time, twice, and side by side."""
 

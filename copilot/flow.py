@@ -292,14 +292,23 @@ def sweep() -> int:
                 .values_list("id", flat=True)[:200]
             )
         to_show.update(incident_id for face in faces() for incident_id in face.unfinished(tenant_id))
+        owed = [answer_id for face in faces() for answer_id in face.owed(tenant_id)]
         if open_delivery:
             hint(Work.TAKE_IN, tenant_id)
         for run_id in runs:
             hint(Work.ADVANCE, tenant_id, run_id)
         for incident_id in to_show:
             hint(Work.PUBLISH, tenant_id, incident_id)
-        found += bool(open_delivery) + len(runs) + len(to_show)
+        for answer_id in owed:
+            hint(Work.GIVE, tenant_id, answer_id)
+        found += bool(open_delivery) + len(runs) + len(to_show) + len(owed)
     return found
+
+
+def give(tenant_id: UUID, answer_id: UUID) -> None:
+    """Let the face that owes this answer give it."""
+    for face in faces():
+        face.give(tenant_id, answer_id)
 
 
 def audit_late_runs() -> int:

@@ -29,6 +29,7 @@ class Work(StrEnum):
     ADVANCE = "copilot.tasks.advance_run"
     PUBLISH = "copilot.tasks.publish_incident"
     ANSWER = "copilot.tasks.answer_question"
+    GIVE = "copilot.tasks.give_answer"
 
 
 def hint(work: Work, tenant_id: UUID, subject: UUID | None = None) -> None:

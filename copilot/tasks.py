@@ -35,6 +35,12 @@ def answer_question(tenant_id: str, question_id: str) -> None:
 
 
 @app.task
+def give_answer(tenant_id: str, answer_id: str) -> None:
+    """Give an answer that a face owes somebody."""
+    flow.give(UUID(tenant_id), UUID(answer_id))
+
+
+@app.task
 def sweep() -> None:
     """Find work that no worker holds."""
     flow.sweep()

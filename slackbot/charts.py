@@ -140,7 +140,7 @@ def draw(evidence: Evidence) -> Drawn:
     began = _known(plot.onset)
     if began is not None and points[0][0] <= began <= points[-1][0]:
         at = datetime.fromtimestamp(began, tz=UTC)
-        axes.axvline(began, color=ONSET, linewidth=1.6, linestyle=(0, (6, 2)), label=f"onset {at:%H:%M}", zorder=4)
+        axes.axvline(began, color=ONSET, linewidth=1.6, linestyle=(0, (6, 2)), label=f"onset {at:%H:%M} UTC", zorder=4)
     last = drawable(f"last {scale.words(values[-1])}")
     axes.annotate(
         last,

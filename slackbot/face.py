@@ -64,6 +64,18 @@ class SlackFace:
         """Return where the answer to a question is shown."""
         return tellings.telling(tenant_id, question_id, place)
 
+    def owed(self, tenant_id: UUID) -> Iterable[UUID]:
+        """Return the answers to commands that nobody is at."""
+        from slackbot.handlers import owed
+
+        return owed.overdue(tenant_id)
+
+    def give(self, tenant_id: UUID, answer_id: UUID) -> None:
+        """Answer a command whose process died."""
+        from slackbot.handlers import commands
+
+        commands.give(tenant_id, answer_id)
+
     def tell_of_week(self, tenant_id: UUID) -> bool:
         """Post the weekly digest where it is due."""
         return weekly.post_due(tenant_id)

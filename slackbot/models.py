@@ -161,6 +161,41 @@ class SlackDigest(TenantModel):
         return f"digest of {self.week}"
 
 
+class SlackReply(TenantModel):
+    """Be one answer that a person is owed: a command that was acknowledged, until its answer has arrived.
+
+    Whoever holds the lease answers; `attempt` fences those who are late. The address of the answer is sealed: whoever knows
+    it may write in the channel.
+    """
+
+    aged_by = "asked_at"
+    is_raw = True
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    connection = models.ForeignKey("copilot.Connection", on_delete=models.CASCADE, related_name="+")
+    person = models.CharField(max_length=32)
+    person_name = models.CharField(max_length=200, blank=True)
+    is_guest = models.BooleanField(default=False)
+    channel = models.CharField(max_length=32, blank=True)
+    sealed = models.BinaryField(help_text="The address that Slack takes the answer at.")
+    words = models.TextField(blank=True, help_text="What was typed after /sre.")
+    asked_at = models.DateTimeField(db_default=Now())
+    lease_until = models.DateTimeField(db_default=Now())
+    attempt = models.PositiveIntegerField(default=0, db_default=0)
+    begun_at = models.DateTimeField(
+        null=True, blank=True, help_text="When an answer to a whole channel was sent: it may have arrived since."
+    )
+
+    class Meta:
+        """Find what is overdue quickly; few rows live longer than a second."""
+
+        ordering = ("asked_at",)
+        indexes = (models.Index(fields=("tenant", "lease_until"), name="slack_reply_overdue"),)
+
+    def __str__(self) -> str:
+        return f"/sre {self.words}"[:80]
+
+
 class SeenRequest(TenantModel):
     """Be one request of Slack that was acted on; a second insert of the same key fails, and so the retry does nothing."""
 

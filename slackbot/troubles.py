@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import http.client
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from slack_sdk.errors import SlackApiError, SlackClientError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # Errors that end by themselves.
 _PASSING: Final = {
@@ -91,12 +94,21 @@ def understood(failure: Exception) -> Trouble | None:
     return None
 
 
+def busy(status: int, headers: Mapping[str, object]) -> Trouble | None:
+    """Return what an HTTP answer without a body of Slack's means, where it may be different later."""
+    if status == 429:
+        return Trouble("ratelimited", "Slack asks us to slow down", retryable=True, wait=_retry_after(headers))
+    if status >= 500:
+        return Trouble(f"http {status}", f"Slack had an error (http {status})", retryable=True)
+    return None
+
+
 def _answered(failure: SlackApiError) -> Trouble:
     response = failure.response
     status = int(getattr(response, "status_code", 0) or 0)
     code = str(response.get("error") or f"http {status}") if hasattr(response, "get") else "unknown"
     if status == 429 or code in {"ratelimited", "rate_limited"}:
-        return Trouble("ratelimited", "Slack asks us to slow down", retryable=True, wait=_retry_after(response))
+        return Trouble("ratelimited", "Slack asks us to slow down", retryable=True, wait=_waits(response))
     if code in _PASSING or status >= 500:
         return Trouble(code, f"{_PASSING.get(code, 'Slack had an error')} ({code})", retryable=True)
     if code in _REVOKED:
@@ -118,12 +130,15 @@ def _answered(failure: SlackApiError) -> Trouble:
     return Trouble(code, f"Slack answers {code}{said}"[:500])
 
 
-def _retry_after(response: object) -> float:
-    headers = getattr(response, "headers", None) or {}
+def _waits(response: object) -> float:
+    return _retry_after(getattr(response, "headers", None) or {})
+
+
+def _retry_after(headers: Mapping[str, object]) -> float:
     for name, value in headers.items():
         if str(name).lower() == "retry-after":
             try:
-                return max(1.0, float(value[0] if isinstance(value, list) else value))
+                return max(1.0, float(str(value[0] if isinstance(value, list) else value)))
             except (TypeError, ValueError):
                 break
     return 30.0

@@ -54,3 +54,8 @@ def listed(words: tuple[str, ...] | list[str], most: int) -> str:
     """Return the words with commas, the count of those left out at the end."""
     shown = ", ".join(words[:most])
     return shown if len(words) <= most else f"{shown} and {len(words) - most} more"
+
+
+def counted(count: int, noun: str, nouns: str = "") -> str:
+    """Return a number with its noun, e.g. `1 runbook`, `2 runbooks`; `nouns` where more is not said by an s."""
+    return f"{count} {noun if count == 1 else nouns or f'{noun}s'}"

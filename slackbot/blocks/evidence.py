@@ -23,7 +23,7 @@ from slackbot.blocks.parts import (
     text,
 )
 from slackbot.blocks.progress import MOST_SILENT, source_line
-from slackbot.wording import clip
+from slackbot.wording import clip, counted
 
 if TYPE_CHECKING:
     from copilot.knowledge.briefing import Briefing
@@ -79,7 +79,7 @@ def _message(briefing: Briefing, blocks: list[Block], shown: int) -> tuple[list[
     gaps = _gaps(briefing)
     if gaps:
         blocks.append(rich(line(text("Could not be seen", bold=True)), bullets(*gaps)))
-    return blocks, fallback(f"{words.name(briefing)}: {count} pieces of evidence")
+    return blocks, fallback(f"{words.name(briefing)}: {counted(count, 'piece of evidence', 'pieces of evidence')}")
 
 
 def _groups(briefing: Briefing) -> list[tuple[str, list[Evidence]]]:

@@ -26,7 +26,7 @@ from slackbot.blocks.parts import (
     text,
 )
 from slackbot.blocks.thread import similar_message
-from slackbot.wording import clip, duration
+from slackbot.wording import clip, counted, duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -72,7 +72,8 @@ def status_reply(open_incidents: Sequence[OpenIncident], total: int) -> tuple[li
         return [rich(line(text("No open incidents. ", bold=True), text("All quiet.")))], "No open incidents."
     mine = [one for one in open_incidents if one.is_mine]
     others = [one for one in open_incidents if not one.is_mine]
-    parts: list[Element] = [line(text(f"{total} open incident{'' if total == 1 else 's'}", bold=True))]
+    count = counted(total, "open incident")
+    parts: list[Element] = [line(text(count, bold=True))]
     for title, found in (("Yours", mine), ("Others" if mine else "", others)):
         if found:
             if title:
@@ -80,7 +81,7 @@ def status_reply(open_incidents: Sequence[OpenIncident], total: int) -> tuple[li
             parts.append(bullets(*(_open(one) for one in found)))
     if total > len(open_incidents):
         parts.append(line(text(f"and {total - len(open_incidents)} more")))
-    return [rich(*parts)], fallback(f"{total} open incidents")
+    return [rich(*parts)], fallback(count)
 
 
 def _open(one: OpenIncident) -> Element:
@@ -180,7 +181,7 @@ def changes_reply(service: str, span: timedelta, found: Sequence[ChangeLine]) ->
     over = duration(span.total_seconds())
     if not found:
         return said(f"Nothing is known to have changed at {clip(service, 80)} in the last {over}.")
-    count = f"{len(found)} change{'' if len(found) == 1 else 's'} at {clip(service, 80)} in the last {over}"
+    count = f"{counted(len(found), 'change')} at {clip(service, 80)} in the last {over}"
     parts: list[Element] = [line(text(count, bold=True)), bullets(*(_change(one) for one in found[:MOST_CHANGES]))]
     if len(found) > MOST_CHANGES:
         parts.append(line(text(f"and {len(found) - MOST_CHANGES} older ones")))

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from slackbot.blocks.parts import Block, Element, bullets, fallback, line, link, rich, text
-from slackbot.wording import clip
+from slackbot.wording import clip, counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,7 +63,7 @@ def runbooks_reply(
             for one in named
         ]
         blocks.append(rich(line(text("Runbooks that alerts named", bold=True)), bullets(*lines)))
-    return blocks, fallback(f"{len(named) + len(quoted)} runbooks")
+    return blocks, fallback(counted(len(named) + len(quoted), "runbook"))
 
 
 __all__ = ["runbooks_reply", "what_to_do"]

@@ -19,7 +19,7 @@ from slackbot.blocks.parts import (
     rich,
     text,
 )
-from slackbot.wording import clip, duration
+from slackbot.wording import clip, counted, duration
 
 if TYPE_CHECKING:
     from copilot.knowledge.briefing import Briefing, SimilarIncident
@@ -29,7 +29,7 @@ def similar_message(briefing: Briefing) -> tuple[list[Block], str]:
     """Return past incidents like this one, with what fixed them."""
     shown = [_similar(one) for one in briefing.similar[:5]]
     blocks = [rich(line(emoji("repeat"), text(" Seen before", bold=True)), bullets(*shown))]
-    return blocks, fallback(f"{words.name(briefing)}: {len(briefing.similar)} similar past incidents")
+    return blocks, fallback(f"{words.name(briefing)}: {counted(len(briefing.similar), 'similar past incident')}")
 
 
 def _similar(one: SimilarIncident) -> Element:

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from copilot import investigations
 from copilot.observe import logger
+from slackbot import troubles
 from slackbot.afterwards import afterwards
 from slackbot.blocks import replies
-from slackbot.handlers import deeds, grammar, lookups, setting_up
+from slackbot.handlers import deeds, grammar, lookups, owed, setting_up
 from slackbot.handlers.lookups import Misunderstood
 from slackbot.handlers.visitor import visitor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from uuid import UUID
 
     from slack_bolt import Ack, App, BoltContext
 
@@ -34,11 +36,13 @@ def register(app: App) -> None:
 
 def _sre(ack: Ack, body: dict[str, Any], context: BoltContext) -> None:
     who = visitor(body, context)
-    asked = grammar.understand(str(body.get("text") or ""))
-    following = partial(_answer, who, asked, body)
+    text = str(body.get("text") or "")
+    asked = grammar.understand(text)
+    # Written down before Slack is told that we have it: a process that dies then loses neither deed nor question.
     if asked.word in DEEDS:
-        # Written down before Slack is told that we have it: a process that dies then loses our words, and no deed.
         following = partial(_tell, who, asked, _done(who, asked, body))
+    else:
+        following = partial(_answer, who, asked, body, owed.owe(who, text))
     ack()
     afterwards(following)
 
@@ -55,27 +59,67 @@ def _raise(problem: Exception) -> Reply | None:
     raise problem
 
 
-def _answer(who: Visitor, asked: grammar.Asked, body: dict[str, Any]) -> None:
-    _tell(who, asked, lambda: _looked_up(who, asked, body))
-
-
 def _tell(who: Visitor, asked: grammar.Asked, following: Following) -> None:
     """Answer the person, or everyone where they share it; what cannot be done is told to them alone."""
-    try:
-        reply = following()
-    except (Misunderstood, LookupError, investigations.Refused) as problem:
-        blocks, text = replies.said(str(problem.args[0]) if problem.args else "That was not understood.")
-        who.tell(text, blocks)
-        return
-    except Exception:
-        log.exception("slash command failed", command=asked.word)
-        blocks, text = replies.said("Something went wrong on our side; it is in the log. Please try again.")
-        who.tell(text, blocks)
-        return
-    # What opened a window needs no words.
+    reply, to_all = _made(asked, following)
     if reply is not None:
         blocks, text = reply
-        who.tell(text, blocks, to_all=asked.share)
+        who.tell(text, blocks, to_all=to_all)
+
+
+def _answer(who: Visitor, asked: grammar.Asked, body: dict[str, Any], debt: owed.Owed) -> None:
+    """Answer what this process took in, unless a worker took it over while it waited its turn."""
+    mine = owed.begin(debt)
+    if mine is not None:
+        _give(who, asked, body, mine)
+
+
+def give(tenant_id: UUID, reply_id: UUID) -> None:
+    """Answer a command in place of a process that died, or that Slack did not listen to."""
+    taken = owed.take_over(tenant_id, reply_id)
+    if taken is None:
+        return
+    who, mine = taken
+    asked = grammar.understand(mine.words)
+    if mine.may_have_arrived:
+        log.warning("slack answer to a channel may have arrived; it is not sent twice", command=asked.word)
+        owed.settle(mine)
+        return
+    _give(who, asked, {"text": mine.words}, mine)
+
+
+def _give(who: Visitor, asked: grammar.Asked, body: dict[str, Any], mine: owed.Owed) -> None:
+    """Make the answer and send it; it is owed until Slack has taken it."""
+    reply, to_all = _made(asked, lambda: _looked_up(who, asked, body))
+    if reply is not None:
+        blocks, text = reply
+        if to_all:
+            owed.note_sending(mine)
+        try:
+            who.deliver(text, blocks, to_all=to_all)
+        except Exception as failure:
+            trouble = troubles.understood(failure)
+            # Whether a channel was told cannot be known where Slack said nothing.
+            if trouble is not None and trouble.retryable and not (to_all and trouble.code == "unreachable"):
+                log.warning("slack answer put off", error=trouble.code, command=asked.word)
+                owed.put_off(mine, trouble)
+                return
+            log.warning("slack answer not delivered", error=f"{type(failure).__name__}: {failure}"[:200])
+            if trouble is None:
+                owed.settle(mine)
+                raise
+    owed.settle(mine)
+
+
+def _made(asked: grammar.Asked, following: Following) -> tuple[Reply | None, bool]:
+    """Return the answer, and whether all may see it; nothing where a window said it all."""
+    try:
+        return following(), asked.share
+    except (Misunderstood, LookupError, investigations.Refused) as problem:
+        return replies.said(str(problem.args[0]) if problem.args else "That was not understood."), False
+    except Exception:
+        log.exception("slash command failed", command=asked.word)
+        return replies.said("Something went wrong on our side; it is in the log. Please try again."), False
 
 
 def _looked_up(who: Visitor, asked: grammar.Asked, body: dict[str, Any]) -> Reply | None:

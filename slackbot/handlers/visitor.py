@@ -16,7 +16,9 @@ from copilot.guard.tenancy import tenant_scope
 from copilot.models import Membership, Role, Tenant
 from copilot.observe import logger
 from copilot.web.db import give_back
+from slackbot import troubles
 from slackbot.blocks.parts import escape
+from slackbot.troubles import Trouble
 from slackbot.wording import clip
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 log = logger(__name__)
 ANSWER_SECONDS = 10
+OK = 200
 REFUSAL = "You can look, but this needs the role {role} in {tenant}. An admin can give it to you."
 
 
@@ -83,23 +86,54 @@ class Visitor:
         return REFUSAL.format(role=needed.value, tenant=tenant.name or tenant.slug)
 
     def tell(self, words: str, blocks: list[Block] | None = None, *, to_all: bool = False) -> None:
-        """Answer the person alone, or where they ask for it everyone in the channel."""
-        text = escape(clip(words, 2500))
-        give_back()
+        """Answer the person alone, or where they ask for it everyone in the channel; an answer that fails is only logged."""
         try:
-            if self.response_url and self.installation.takes_answers_at(self.response_url):
-                WebhookClient(self.response_url, timeout=ANSWER_SECONDS).send(
-                    text=text,
-                    blocks=blocks,
-                    response_type="in_channel" if to_all else "ephemeral",
-                    replace_original=False,
-                    unfurl_links=False,
-                )
-            elif self.channel:
-                self.client.chat_postEphemeral(channel=self.channel, user=self.person, text=text, blocks=blocks)
-        except (SlackClientError, OSError) as failure:
+            self.deliver(words, blocks, to_all=to_all)
+        except (SlackClientError, OSError, Trouble) as failure:
             # The deed is done and recorded; only the words did not arrive.
             log.warning("slack answer not delivered", error=f"{type(failure).__name__}: {failure}"[:200])
+
+    def deliver(self, words: str, blocks: list[Block] | None = None, *, to_all: bool = False) -> None:
+        """Answer as `tell` does: at the address that Slack gave, where that is closed in the channel, else to the person alone.
+
+        :raises Trouble: where Slack asks for patience, or has trouble of its own.
+        :raises SlackApiError: where Slack does not take it at all.
+        :raises OSError: where Slack does not answer.
+        """
+        text = escape(clip(words, 2500))
+        give_back()
+        if self.response_url and self.installation.takes_answers_at(self.response_url):
+            answer = WebhookClient(self.response_url, timeout=ANSWER_SECONDS).send(
+                text=text,
+                blocks=blocks,
+                response_type="in_channel" if to_all else "ephemeral",
+                replace_original=False,
+                unfurl_links=False,
+            )
+            if answer.status_code == OK:
+                return
+            busy = troubles.busy(answer.status_code, answer.headers)
+            if busy is not None:
+                raise busy
+            # It is taken five times within thirty minutes.
+            log.info("slack takes no answer here any more", status=answer.status_code, said=answer.body[:60])
+        self._post(text, blocks, to_all=to_all)
+
+    def _post(self, text: str, blocks: list[Block] | None, *, to_all: bool) -> None:
+        if self.channel:
+            try:
+                if to_all:
+                    self.client.chat_postMessage(channel=self.channel, text=text, blocks=blocks, unfurl_links=False)
+                else:
+                    self.client.chat_postEphemeral(channel=self.channel, user=self.person, text=text, blocks=blocks)
+            except SlackApiError as failure:
+                trouble = troubles.understood(failure)
+                if trouble is None or not (trouble.is_channel or trouble.code == "user_not_in_channel"):
+                    raise
+            else:
+                return
+        # Commands may be typed where the bot is not; the app's own conversation with the person is always there.
+        self.client.chat_postMessage(channel=self.person, text=text, blocks=blocks, unfurl_links=False)
 
     def show(self, view: Block) -> None:
         """Open a window; told in words where its three seconds are over."""
@@ -107,7 +141,7 @@ class Visitor:
             self.client.views_open(trigger_id=self.trigger_id, view=view)
         except SlackApiError as failure:
             log.warning("slack view not opened", error=str(failure.response.get("error")))
-            self.tell("Slack did not open the window in time; please press again.")
+            self.tell("Slack did not open the window in time; please try again.")
 
     def replace(self, view: Mapping[str, Any], made: Block) -> None:
         """Put another content into a window that the person has open."""

@@ -51,6 +51,9 @@ class Witness:
     def unfinished(self, tenant_id: UUID) -> list[UUID]:
         return []
 
+    def owed(self, tenant_id: UUID) -> list[UUID]:
+        return []
+
 
 @pytest.fixture
 def witness(monkeypatch: pytest.MonkeyPatch) -> Witness:

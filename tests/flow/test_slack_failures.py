@@ -173,7 +173,7 @@ def test_a_window_whose_trigger_expired_is_told_in_words(tenant: Tenant, workspa
     seen = press(workspace, "why")
 
     words = "\n".join(message_text(one) for one in seen["messages"])
-    assert "Slack did not open the window in time; please press again." in words
+    assert "Slack did not open the window in time; please try again." in words
     assert seen["views"] == []
 
 

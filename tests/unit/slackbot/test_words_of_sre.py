@@ -11,7 +11,7 @@ from slack_sdk.web import SlackResponse
 
 from slackbot.handlers.grammar import Asked, channel, number, span, understand
 from slackbot.troubles import backoff, understood
-from slackbot.wording import clip, duration
+from slackbot.wording import clip, counted, duration
 
 
 @pytest.mark.parametrize(
@@ -146,3 +146,16 @@ def test_lengths_of_time(seconds: float, said: str) -> None:
 def test_what_is_clipped_is_one_line_without_marks_that_deceive() -> None:
     assert clip("a\n\tb \u202ec\x00d") == "a b cd"
     assert clip("abcdef", 4) == "abc…"
+
+
+@pytest.mark.parametrize(
+    ("count", "noun", "nouns", "said"),
+    [
+        (0, "runbook", "", "0 runbooks"),
+        (1, "runbook", "", "1 runbook"),
+        (1, "piece of evidence", "pieces of evidence", "1 piece of evidence"),
+        (3, "piece of evidence", "pieces of evidence", "3 pieces of evidence"),
+    ],
+)
+def test_what_is_counted_agrees_with_its_number(count: int, noun: str, nouns: str, said: str) -> None:
+    assert counted(count, noun, nouns) == said
