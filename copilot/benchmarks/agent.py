@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from copilot import embedded
-from copilot.benchmarks.ingest import free_port, serving
+from copilot.benchmarks.installation import free_port, installation, serving
 from copilot.benchmarks.machine import machine, processor_seconds, spread
 from copilot.supervisor import answers
 
@@ -40,35 +38,19 @@ def measure(*, rounds: int, idle_seconds: float) -> dict[str, Any]:
     :raises RuntimeError: where a process does not come up, or an answer does not come.
     """
     figures: dict[str, Any] = {"machine": machine(), "rounds": rounds, "idle_seconds": idle_seconds}
-    with tempfile.TemporaryDirectory(prefix="copilot-bench-") as folder:
-        data = Path(folder)
-        # The embedded PostgreSQL runs as a user of its own when we are root.
-        data.chmod(0o755)
-        with embedded.servers(data) as servers:
-            port = free_port()
-            environment = {
-                "COPILOT_DATA": str(data),
-                "COPILOT_SECRET_KEYS": embedded.master_secret(data),
-                "DATABASE_URL": servers.database_url(embedded.APP),
-                "REDIS_URL": servers.redis_url,
-                "COPILOT_PUBLIC_URL": f"http://127.0.0.1:{port}",
-                "COPILOT_LOG_LEVEL": "ERROR",
-            }
-            owner = {**environment, "DATABASE_URL": servers.database_url(embedded.OWNER)}
-            django = [sys.executable, "-m", "django", "migrate", "--verbosity", "0"]
-            subprocess.run(  # noqa: S603 - our own command
-                django, env={**os.environ, **owner, "DJANGO_SETTINGS_MODULE": "copilot.settings"}, check=True
-            )
-            os.environ.update(environment)
-            from copilot.cli.session import set_up_django
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    with installation(COPILOT_PUBLIC_URL=address, COPILOT_LOG_LEVEL="ERROR") as installed:
+        os.environ.update(installed.environment)
+        from copilot.cli.session import set_up_django
 
-            set_up_django()
-            ready = answers(f"http://127.0.0.1:{port}/health/ready")
-            with serving("copilot.asgi:api", {**environment, "COPILOT_DATABASE_POOL": "4"}, port, ready):
-                figures |= _measured(data, f"http://127.0.0.1:{port}", rounds=rounds, idle_seconds=idle_seconds)
-            from django.db import connections
+        set_up_django()
+        environment = {**installed.environment, "COPILOT_DATABASE_POOL": "4"}
+        with serving("copilot.asgi:api", environment, port, answers(f"{address}/health/ready")):
+            figures |= _measured(installed.data, address, rounds=rounds, idle_seconds=idle_seconds)
+        from django.db import connections
 
-            connections["default"].close()
+        connections["default"].close()
     return figures
 
 

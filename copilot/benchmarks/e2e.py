@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from copilot.benchmarks.ingest import free_port
+from copilot.benchmarks.installation import free_port
 from copilot.benchmarks.machine import machine, processor_seconds, resident, spread
 
 if TYPE_CHECKING:

@@ -2,122 +2,59 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import subprocess
-import sys
-import tempfile
-import time
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 
 from copilot import embedded
 from copilot.benchmarks import load
+from copilot.benchmarks.installation import free_port, installation, serving
 from copilot.benchmarks.machine import machine, resident, spread
 from copilot.supervisor import answers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from copilot.benchmarks.installation import Installation
 
 SECRET = "benchmark-webhook-secret"  # noqa: S105 - signs what this benchmark itself sends
 PEERS = "a bare FastAPI endpoint with one psycopg insert: 2,000-2,300/s; Keep: 86/s, its backlog in memory"
 
 
-def free_port() -> int:
-    """Return a port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextmanager
-def serving(application: str, environment: dict[str, str], port: int, ready: Callable[[], bool]) -> Iterator[int]:
-    """Serve an application by one uvicorn process until the block ends; yield its pid."""
-    process = subprocess.Popen(  # noqa: S603 - our own command
-        [
-            sys.executable,
-            "-m",
-            "uvicorn",
-            "--port",
-            str(port),
-            "--log-level",
-            "warning",
-            "--no-access-log",
-            application,
-        ],
-        env={**os.environ, **environment},
-    )
-    try:
-        deadline = time.monotonic() + 30
-        while not ready():
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"{application} did not come up")
-            time.sleep(0.1)
-        yield process.pid
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def _connected(environment: dict[str, str]) -> str:
+def _connected(installed: Installation) -> str:
     """Make a tenant with a connected PagerDuty and return its webhook address."""
-    script = (
+    return installed.run(
+        "-c",
         "import django; django.setup()\n"
         "from copilot import connections\nfrom copilot.models import Tenant\n"
         "tenant = Tenant.objects.create(slug='benchmark')\n"
         f"opened = connections.connect(tenant.id, 'pagerduty', {{'webhook_secret': {SECRET!r}}}, actor='benchmark')\n"
-        "print(opened.webhook_url)"
-    )
-    done = subprocess.run(  # noqa: S603 - our own command
-        [sys.executable, "-c", script], env={**os.environ, **environment}, check=True, capture_output=True, text=True
-    )
-    return done.stdout.split()[-1]
+        "print(opened.webhook_url)",
+    ).split()[-1]
 
 
 def measure(*, webhooks: int, connections: int, rounds: int, rate: float, seconds_at_rate: float) -> dict[str, Any]:
     """Return the figures: the best and median rate of some rounds, the spread at a steady rate, and the yardstick's rate."""
     figures: dict[str, Any] = {"machine": machine(), "peers": PEERS}
-    with tempfile.TemporaryDirectory(prefix="copilot-bench-") as folder:
-        data = Path(folder)
-        # The embedded PostgreSQL runs as a user of its own when we are root.
-        data.chmod(0o755)
-        with embedded.servers(data) as servers:
-            port = free_port()
-            environment = {
-                "COPILOT_DATA": str(data),
-                "COPILOT_SECRET_KEYS": embedded.master_secret(data),
-                "DATABASE_URL": servers.database_url(embedded.APP),
-                "REDIS_URL": servers.redis_url,
-                "COPILOT_PUBLIC_URL": f"http://127.0.0.1:{port}",
-                "COPILOT_DATABASE_POOL": "8",
-                "DJANGO_SETTINGS_MODULE": "copilot.settings",
-            }
-            owner = {**environment, "DATABASE_URL": servers.database_url(embedded.OWNER), "COPILOT_DATABASE_POOL": "0"}
-            subprocess.run(
-                [sys.executable, "-m", "django", "migrate", "--verbosity", "0"], env={**os.environ, **owner}, check=True
+    port = free_port()
+    with installation(COPILOT_PUBLIC_URL=f"http://127.0.0.1:{port}") as installed:
+        url = _connected(installed)
+        body = load.page(incident="PGR0VU2", service="PF9KMXH", title="A little bump in the road")
+        ready = answers(f"http://127.0.0.1:{port}/health/ready")
+        environment = {**installed.environment, "COPILOT_DATABASE_POOL": "8"}
+        with serving("copilot.asgi:api", environment, port, ready) as pid:
+            load.send(url, SECRET, body=body, count=500, connections=connections)
+            outcomes = [
+                load.send(url, SECRET, body=body, count=webhooks, connections=connections) for _ in range(rounds)
+            ]
+            steady = load.send(
+                url, SECRET, body=body, count=int(rate * seconds_at_rate), connections=connections, rate=rate
             )
-            url = _connected(environment)
-            body = load.page(incident="PGR0VU2", service="PF9KMXH", title="A little bump in the road")
-            ready = answers(f"http://127.0.0.1:{port}/health/ready")
-            with serving("copilot.asgi:api", environment, port, ready) as pid:
-                load.send(url, SECRET, body=body, count=500, connections=connections)
-                outcomes = [
-                    load.send(url, SECRET, body=body, count=webhooks, connections=connections) for _ in range(rounds)
-                ]
-                steady = load.send(
-                    url, SECRET, body=body, count=int(rate * seconds_at_rate), connections=connections, rate=rate
-                )
-                figures["api_mib"] = round(resident([pid]), 1)
-            sent = 500 + rounds * webhooks + len(steady.latencies)
-            figures["statuses"] = dict(
-                sum((one.statuses for one in (*outcomes, steady)), start=type(steady.statuses)())
-            )
-            figures["durable"] = _count(servers, "copilot_delivery")
-            figures["sent"] = sent
-            figures["bare_per_second"] = round(_bare(servers, body, webhooks=webhooks, connections=connections))
+            figures["api_mib"] = round(resident([pid]), 1)
+        sent = 500 + rounds * webhooks + len(steady.latencies)
+        figures["statuses"] = dict(sum((one.statuses for one in (*outcomes, steady)), start=type(steady.statuses)()))
+        figures["durable"] = _count(installed.servers, "copilot_delivery")
+        figures["sent"] = sent
+        figures["bare_per_second"] = round(_bare(installed.servers, body, webhooks=webhooks, connections=connections))
     rates = sorted(one.rate for one in outcomes)
     figures["per_second"] = [round(rate) for rate in rates]
     figures["median_per_second"] = round(rates[len(rates) // 2])

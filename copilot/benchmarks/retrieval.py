@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from copilot import embedded
+from copilot.benchmarks.installation import installation
 from copilot.benchmarks.machine import machine, spread
 from copilot.runbooks.origins import Found, Origin
 
@@ -162,33 +159,8 @@ def measure(*, sections: int, rounds: int) -> dict[str, Any]:
     :raises RuntimeError: where that process failed; the text is what it said.
     """
     on = machine()
-    with tempfile.TemporaryDirectory(prefix="copilot-bench-") as folder:
-        data = Path(folder)
-        # The embedded PostgreSQL runs as a user of its own when we are root.
-        data.chmod(0o755)
-        with embedded.servers(data) as servers:
-            environment = {
-                **os.environ,
-                "COPILOT_DATA": str(data),
-                "COPILOT_SECRET_KEYS": embedded.master_secret(data),
-                "REDIS_URL": servers.redis_url,
-                "DJANGO_SETTINGS_MODULE": "copilot.settings",
-                "COPILOT_LOG_LEVEL": "WARNING",
-            }
-            for words, role in (
-                (["-m", "django", "migrate", "--verbosity", "0"], embedded.OWNER),
-                (["-m", __name__, str(sections), str(rounds)], embedded.APP),
-            ):
-                done = subprocess.run(  # noqa: S603 - our own commands
-                    [sys.executable, *words],
-                    env={**environment, "DATABASE_URL": servers.database_url(role)},
-                    capture_output=True,
-                    text=True,
-                    check=False,
-                )
-                if done.returncode:
-                    raise RuntimeError(f"the measuring process failed: {done.stderr.strip()[-800:]}")
-    found: dict[str, Any] = json.loads(done.stdout)
+    with installation(COPILOT_LOG_LEVEL="WARNING") as installed:
+        found: dict[str, Any] = json.loads(installed.run("-m", __name__, str(sections), str(rounds)))
     return {"machine": on, "method": METHOD, **found}
 
 

@@ -22,7 +22,7 @@ from typing import Any
 
 import httpx
 
-from copilot.benchmarks.ingest import free_port
+from copilot.benchmarks.installation import free_port
 from copilot.benchmarks.machine import machine, resident, spread
 from copilot.supervisor import Ports, running
 
