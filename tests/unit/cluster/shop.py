@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from integrations.cluster import Cluster, find
 from scoring.observations import Dependency, State
+from tests.integrations.kubernetes_schema import packaged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 Object = dict[str, Any]
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC).timestamp()
 NAMESPACE = "shop"
+VERSION = "1.37"
 
 
 def ago(seconds: float) -> str:
@@ -324,7 +326,10 @@ class Shop:
         return one
 
     def cluster(self, **given: Any) -> Cluster:
-        return Cluster.of(self.objects, at=NOW, unread=self.unread, **given)
+        # A field that Kubernetes does not have fails the test, be it a fixture that holds or an analyser that reads it.
+        schema = packaged(VERSION)
+        watched = {kind: [schema.watched(kind, one) for one in items] for kind, items in self.objects.items()}
+        return Cluster.of(watched, at=NOW, unread=self.unread, **given)
 
     def states(self, **given: Any) -> list[State]:
         return [one for one in find(self.cluster(**given)) if isinstance(one, State)]
