@@ -94,8 +94,8 @@ class Schema:
     def _watched(self, value: Any, own: list[Node], alike: list[Node], path: str, is_whole: bool) -> Any:
         own, alike = [*self._resolved(own)], [*self._resolved(alike)]
         if isinstance(value, list):
-            items = [[one["items"] for one in nodes if "items" in one] for nodes in (own, alike)]
-            return [self._watched(item, *items, f"{path}[]", is_whole) for item in value]
+            inner, likewise = ([one["items"] for one in nodes if "items" in one] for nodes in (own, alike))
+            return [self._watched(item, inner, likewise, f"{path}[]", is_whole) for item in value]
         if not isinstance(value, dict) or not own:
             return value
         known = frozenset(name for one in own for name in one.get("properties", ()))
@@ -109,11 +109,8 @@ class Schema:
             raise NoSuchField(f"{path} has no {', '.join(sorted(strange))}")
         made = Watched(path, known | also | {name for one in alike for name in one.get("properties", ())})
         for name, item in value.items():
-            inner = [
-                [one["properties"][name] for one in nodes if name in one.get("properties", ())]
-                for nodes in (own, alike)
-            ]
-            dict.__setitem__(made, name, self._watched(item, *inner, f"{path}.{name}", is_whole))
+            inner, likewise = _field(own, name), _field(alike, name)
+            dict.__setitem__(made, name, self._watched(item, inner, likewise, f"{path}.{name}", is_whole))
         return made
 
     def _resolved(self, nodes: list[Node]) -> Iterator[Node]:
@@ -137,7 +134,7 @@ class Watched(dict[str, Any]):
         if name not in self.known:
             raise NoSuchField(f"{self.path} has no {name}")
 
-    def get(self, name: str, default: Any = None) -> Any:  # type: ignore[override]
+    def get(self, name: str, default: Any = None) -> Any:
         self._ask(name)
         return super().get(name, default)
 
@@ -148,6 +145,10 @@ class Watched(dict[str, Any]):
     def __contains__(self, name: object) -> bool:
         self._ask(name)
         return super().__contains__(name)
+
+
+def _field(nodes: list[Node], name: str) -> list[Node]:
+    return [one["properties"][name] for one in nodes if name in one.get("properties", ())]
 
 
 def _without_null(schema: Any) -> None:

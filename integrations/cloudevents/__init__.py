@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from integrations import mapping
 from integrations.base import BadPayload, Credentials, Event, EventKind, Inbound, Integration, NotGenuine
+from integrations.cloudevents import cdevents
 from integrations.genuine import plain, require_header
 from integrations.payload import clean, decode_value, required_text, seconds, shown, text
 
@@ -71,13 +72,14 @@ class CloudEventsCredentials(Credentials):
 
 
 class CloudEvents(Integration):
-    """Take CloudEvents 1.0 in that tell of alerts: structured and batched JSON, and binary mode with the attributes as headers."""
+    """Take CloudEvents 1.0 in that tell of alerts, and CDEvents that tell of changes: structured, batched and binary mode."""
 
     slug: ClassVar[str] = "cloudevents"
     title: ClassVar[str] = "CloudEvents"
     Credentials: ClassVar[type[Credentials]] = CloudEventsCredentials
     gives: ClassVar[str] = (
-        "events that begin or end an alert as incidents; what tells no status is ignored, with the reason kept"
+        "events that begin or end an alert as incidents; CDEvents of deployments, pipelines that deploy and merges as changes; what "
+        "tells neither is ignored, with the reason kept"
     )
     needs: ClassVar[str] = "a source or broker that posts CloudEvents 1.0 with the token as a header"
     limits: ClassVar[str] = "data must be JSON; 200 events a batch; the XML, Avro and Protobuf formats are refused"
@@ -104,6 +106,24 @@ class CloudEvents(Integration):
         service: subject
         dedupe_key: join('/', [source, subject])
         ```
+
+        ### CDEvents
+
+        Events of types `dev.cdevents.…` ([CDEvents](https://cdevents.dev), versions 0.1 to 0.6, as Tekton, Jenkins and Keptn send them)
+        are read by their own specification, whatever the mapping says:
+
+        | event | becomes |
+        |---|---|
+        | `service.deployed`, `upgraded`, `rolledback`, `removed`, `published` | a change of the service at `artifactId`'s version |
+        | `deployment.queued`, `started`, `finished` | one change of the artifact that moves on, with its `outcome` |
+        | `pipelinerun.queued`, `started`, `finished` | the same, for a pipeline that is named for deploying |
+        | `change.merged` | a change of the repository, which runs once it is deployed |
+        | `incident.detected`, `reported`, `resolved` | an incident of the service that `content.service` names |
+
+        A service is named by the end of the subject's id, its version by the tag or else the version of the package URL. A pipeline such as
+        `deploy-checkout` or `checkout release` tells by its name that it deploys, and what.
+        `content.environment` is kept: what is deployed to staging is no lead in production. The other CDEvents are ignored. What other
+        sources tell of the same deployment, by its version or at its time, is one change with this.
     """
     receives: ClassVar[bool] = True
     generated: ClassVar[tuple[str, ...]] = ("token",)
@@ -157,6 +177,9 @@ class CloudEvents(Integration):
     def _events(self, inbound: Inbound, wanted: mapping.Mapping) -> tuple[Event, ...]:
         found: list[Event] = []
         for envelope in envelopes(inbound):
+            if cdevents.is_cdevent(envelope):
+                found.append(cdevents.read(envelope, source=self.slug, received_at=inbound.received_at))
+                continue
             try:
                 found += wanted.events(envelope, source=self.slug, received_at=inbound.received_at)
             except mapping.NoStatus as unknown:
