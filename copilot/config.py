@@ -99,7 +99,22 @@ class Config(BaseSettings):
     keep_raw_days: int = Field(
         default=30,
         ge=0,
-        description="Webhooks as they came, and what tells repeated requests, go after so many days; 0: never.",
+        description="Webhooks as they came, and what tells repeated requests, go after so many days; 0: never. A tenant may say otherwise.",
+    )
+    runs_per_hour: int = Field(
+        default=300,
+        ge=0,
+        description="Runs of a tenant above this are made by rules alone, of few sources; 0: no limit. A tenant may say otherwise.",
+    )
+    webhooks_per_minute: int = Field(
+        default=3000,
+        ge=0,
+        description="Webhooks of a tenant above this are kept and taken in a minute later; 0: no limit. A tenant may say otherwise.",
+    )
+    evidence_megabytes: int = Field(
+        default=200,
+        ge=0,
+        description="What one run reads of all sources together; 0: no limit. A tenant may say otherwise.",
     )
     ready_file: Path | None = Field(default=None, description="Written by a worker when it takes work.")
     worker_concurrency: int = Field(default=2, ge=1, le=64)
@@ -111,7 +126,11 @@ class Config(BaseSettings):
     model_seconds: float = Field(default=45.0, gt=0, le=300)
     model_max_tokens: int = Field(default=4096, ge=256)
     model_dollars_per_incident: float = Field(default=0.50, ge=0)
-    model_dollars_per_day: float = Field(default=20.0, ge=0, description="Per tenant.")
+    model_dollars_per_day: float = Field(
+        default=20.0,
+        ge=0,
+        description="Of a tenant, by UTC day; 0: the model is not asked. A tenant may say otherwise.",
+    )
     answer_seconds: float = Field(
         default=60.0, gt=0, le=240, description="Time for one answer in a conversation, look-ups included."
     )

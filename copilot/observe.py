@@ -54,6 +54,7 @@ agent_requests = Counter(
     "copilot_agent_requests_total", "Requests to agents by what was asked and how they ended.", ("kind", "state")
 )
 runs_finished = Counter("copilot_runs_finished_total", "Runs by how they ended.", ("outcome",))
+limits_reached = Counter("copilot_limits_reached_total", "Times that a tenant came to the end of a limit.", ("limit",))
 feedback_given = Counter("copilot_feedback_total", "Verdicts by value.", ("value",))
 model_tokens = Counter("copilot_model_tokens_total", "Tokens by model and direction.", ("model", "direction"))
 model_dollars = Counter("copilot_model_dollars_total", "US dollars spent on the model.", ("model",))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Sum
 
+from copilot.limits import said_by
 from copilot.models import (
     Confirmation,
     EvidenceRecord,
@@ -102,6 +103,7 @@ class RunView:
     stages: tuple[StageResult, ...]
     gaps: tuple[str, ...]
     calls: tuple[ModelCall, ...]
+    limited: tuple[str, ...]
 
     @property
     def seconds(self) -> float | None:
@@ -172,6 +174,7 @@ def _run(run: Run, confirmation: Confirmation | None) -> RunView:
         stages=stages,
         gaps=tuple(str(line) for line in gathered.get("gap_lines", ())),
         calls=tuple(ModelCall.objects.filter(run=run).order_by("created_at", "pk")),
+        limited=said_by(run.plan, gathered),
     )
 
 

@@ -17,6 +17,7 @@ from copilot.models import (
     FeedbackValue,
     Incident,
     IncidentStatus,
+    LimitReached,
     ModelCall,
     RankingRecord,
     Stage,
@@ -58,6 +59,7 @@ class TenantView:
     median_seconds: float | None = None
     dollars_today: Decimal = Decimal(0)
     dollars: Decimal = Decimal(0)
+    limits_reached: list[LimitReached] = field(default_factory=list)
 
     @property
     def feedback_rate(self) -> float | None:
@@ -89,6 +91,8 @@ def read(tenants: Iterable[Tenant]) -> list[TenantView]:
     mine = Q(tenant__in=list(views))
     for connection in Connection.objects.filter(mine).defer("sealed").order_by("kind", "name"):
         views[connection.tenant_id].connections.append(connection)
+    for reached in LimitReached.objects.filter(mine, day=timezone.now().date()):
+        views[reached.tenant_id].limits_reached.append(reached)
     _add_incidents(views, mine)
     _add_costs(views, mine)
     return list(views.values())

@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 
+from copilot import usage
 from copilot.admin import overview, reliability
 from copilot.admin.base import InlineFormSet, ModelForm, TenantAdmin, TenantInline
 from copilot.admin.roles import roles_of
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
     from copilot.admin.roles import Roles
+
+LIMITS = ("keep_raw_days", "dollars_per_day", "runs_per_hour", "webhooks_per_minute", "evidence_megabytes")
 
 
 class MembershipForm(ModelForm):
@@ -155,13 +158,14 @@ class TenantPages(TenantAdmin):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Return the fields."""
         del request
-        fields = ("slug", "name", "default_role", "digest_day", "digest_hour", "time_zone", "keep_days")
+        fields = ("slug", "name", "default_role", "digest_day", "digest_hour", "time_zone", "keep_days", *LIMITS)
         return (*fields, "created_at") if obj else fields
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Keep the slug, which commands and addresses use, as it is."""
-        del request
-        return ("slug", "created_at") if obj else ()
+        """Keep the slug, which commands and addresses use, as it is; what a tenant may use, the deployment's own people say."""
+        if obj is None:
+            return ()
+        return ("slug", "created_at") if request.user.is_superuser else ("slug", "created_at", *LIMITS)
 
     def save_model(self, request: HttpRequest, obj: Tenant, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's own signature
         """Give a new tenant the starter set of runbooks."""
@@ -176,5 +180,5 @@ class TenantPages(TenantAdmin):
         row = self.get_object(request, object_id)
         if row is None or not self.has_view_permission(request, row):
             return super().change_view(request, object_id, form_url, extra_context)
-        shown = {"tenants": overview.read([row]), "reliability": reliability.read(row)}
+        shown = {"tenants": overview.read([row]), "reliability": reliability.read(row), "usage": usage.read(row)}
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **shown})

@@ -158,6 +158,8 @@ def show_incident(options: argparse.Namespace) -> int:
         console.print(Text(f"{source.name}: {source.status} in {source.seconds:.2f} s {source.detail}"))
     if briefing.model_note:
         console.print(Text(f"rules only: {briefing.model_note}"))
+    for said in briefing.limited:
+        console.print(Text(f"limited: {said}"))
     return 0
 
 

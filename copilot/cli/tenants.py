@@ -8,6 +8,7 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from copilot.cli import limits
 from copilot.cli.session import Problem, actor, find_tenant, print_json
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
     listing.add_argument("--json", action="store_true")
     listing.set_defaults(run=list_tenants, needs_installation=True)
 
+    limits.add(tenant, common)
     export = tenant.add_parser(
         "export",
         parents=[common],

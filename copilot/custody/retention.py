@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 
 from copilot import observe
-from copilot.config import config
 from copilot.custody.tables import tables
 from copilot.guard.tenancy import TenantModel, tenant_scope
+from copilot.limits import limits_of
 from copilot.models import Tenant
 
 if TYPE_CHECKING:
@@ -38,22 +38,17 @@ def forget_old() -> int:
 def forget_of(tenant: Tenant) -> Counter[str]:
     """Delete what one tenant no longer wants to keep; return how many rows of each table went."""
     now = timezone.now()
-    days, raw_days = kept_days(tenant), config().keep_raw_days
+    kept = limits_of(tenant)
     gone: Counter[str] = Counter()
     for model in tables():
         if not issubclass(model, TenantModel) or not model.aged_by:
             continue
-        limit = raw_days if model.is_raw else days
+        limit = kept.keep_raw_days if model.is_raw else kept.keep_days
         if limit:
             count = _forget(tenant.id, model, now - timedelta(days=limit))
             if count:
                 gone[model.__name__] = count
     return gone
-
-
-def kept_days(tenant: Tenant) -> int:
-    """Return for how many days a tenant's incidents are kept, 0 for ever."""
-    return config().keep_days if tenant.keep_days is None else tenant.keep_days
 
 
 def _forget(tenant_id: UUID, model: type[TenantModel], before: datetime) -> int:

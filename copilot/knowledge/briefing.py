@@ -141,6 +141,7 @@ class Briefing:
     `ranked_at` is its time; stage, sources and `asked_by` are always the newest run's. `since_last` says in lines what a
     later look found that the one before it did not. `confirmed_earlier` is the confirmed cause where it is a hypothesis of
     another look than the one that is shown. `same_lead` holds the numbers of other open incidents with the same lead.
+    `limited` says which limits of the tenant the newest look came to, and what it did without.
     """
 
     tenant_id: UUID
@@ -195,6 +196,7 @@ class Briefing:
     related: tuple[RelatedLine, ...] = ()
     same_lead: tuple[int, ...] = ()
     runbooks: tuple[RunbookQuote, ...] = ()
+    limited: tuple[str, ...] = ()
 
     @property
     def is_looking_again(self) -> bool:

@@ -20,6 +20,7 @@ from copilot.knowledge.briefing import (
     TimelineLine,
     Verdicts,
 )
+from copilot.limits import said_by
 from copilot.models import (
     Confirmation,
     Feedback,
@@ -161,7 +162,16 @@ def _briefing(incident: Incident, run: Run | None) -> Briefing:
         related=_related(incident),
         same_lead=_same_lead(incident, hypotheses),
         runbooks=_runbooks(incident, hypotheses, evidence, ranking.verdict if ranking else ""),
+        limited=_limited(run),
     )
+
+
+def _limited(run: Run | None) -> tuple[str, ...]:
+    """Return which limits of the tenant a run came to, in sentences."""
+    if run is None:
+        return ()
+    gathered = run.results.filter(stage=Stage.GATHER).first()
+    return said_by(run.plan, gathered.output if gathered else {})
 
 
 def _runbooks(

@@ -12,7 +12,8 @@ from django.db.models import Sum
 
 from copilot.config import config
 from copilot.guard.tenancy import tenant_scope
-from copilot.models import ModelCall, Run
+from copilot.limits import limits_for, reached
+from copilot.models import Limit, ModelCall, Run
 from copilot.observe import model_dollars, model_tokens
 
 if TYPE_CHECKING:
@@ -42,6 +43,10 @@ class Tokens:
 
 class BudgetError(Exception):
     """Say why no money may be spent on a call; the text is for people."""
+
+
+class DayError(BudgetError):
+    """Say that what the tenant may spend today does not cover a call."""
 
 
 def estimate(text: str) -> int:
@@ -95,6 +100,20 @@ def reserve(
     asked = estimate(prompt)
     dearest = price if price.cache_write <= price.input else price.model_copy(update={"input": price.cache_write})
     most = cost(dearest, Tokens(input=asked, output=max_tokens))
+    asks = {"prompt_version": prompt_version, "purpose": purpose, "model": model}
+    try:
+        return _reserve(tenant_id, run_id, question_id, most, asks)
+    except DayError as error:
+        # Of its own transaction: that of the reservation was undone with the error.
+        with tenant_scope(tenant_id):
+            reached(Limit.DOLLARS, str(error))
+        raise
+
+
+def _reserve(
+    tenant_id: UUID, run_id: UUID | None, question_id: UUID | None, most: Decimal, asks: dict[str, str]
+) -> int:
+    limits = limits_for(tenant_id)
     with tenant_scope(tenant_id):
         with connection.cursor() as cursor:
             cursor.execute(
@@ -108,16 +127,9 @@ def reserve(
             calls = ModelCall.objects.filter(question_id=question_id)
             _cover(calls, most, config().model_dollars_per_answer, "this answer")
         midnight = datetime.combine(datetime.now(UTC).date(), time.min, UTC)
-        _cover(ModelCall.objects.filter(created_at__gte=midnight), most, config().model_dollars_per_day, "today")
-        row = ModelCall.objects.create(
-            run_id=run_id,
-            question_id=question_id,
-            purpose=purpose,
-            model=model,
-            prompt_version=prompt_version,
-            outcome=ASKED,
-            dollars=most,
-        )
+        today = ModelCall.objects.filter(created_at__gte=midnight)
+        _cover(today, most, limits.dollars_per_day, "today", DayError)
+        row = ModelCall.objects.create(run_id=run_id, question_id=question_id, outcome=ASKED, dollars=most, **asks)
     return row.pk
 
 
@@ -148,7 +160,9 @@ def settle(
     return dollars
 
 
-def _cover(calls: QuerySet[ModelCall], most: Decimal, limit: float, name: str) -> None:
+def _cover(
+    calls: QuerySet[ModelCall], most: Decimal, limit: float, name: str, error: type[BudgetError] = BudgetError
+) -> None:
     spent = calls.aggregate(spent=Sum("dollars"))["spent"] or Decimal(0)
     if spent + most > Decimal(str(limit)):
-        raise BudgetError(f"the model's budget for {name} is used up (${spent:.2f} of ${limit:.2f})")
+        raise error(f"the model's budget for {name} is used up (${spent:.2f} of ${limit:.2f})")

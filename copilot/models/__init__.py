@@ -9,6 +9,7 @@ from copilot.models.evidence import EvidenceRecord
 from copilot.models.feedback import Confirmation, Feedback, FeedbackValue, Reason
 from copilot.models.hypothesis import Hypothesis, RankingRecord
 from copilot.models.incident import Incident, IncidentCounter, IncidentStatus
+from copilot.models.limit import Limit, LimitReached, LimitUse
 from copilot.models.question import AnsweredBy, AnswerFeedback, Question, QuestionStatus
 from copilot.models.related import RelatedAlert
 from copilot.models.run import Run, SourceCall, SourceStatus, Stage, StageResult
@@ -42,6 +43,9 @@ __all__ = [
     "IncidentCounter",
     "IncidentStatus",
     "KeptAnswer",
+    "Limit",
+    "LimitReached",
+    "LimitUse",
     "Membership",
     "ModelCall",
     "Question",

@@ -99,6 +99,32 @@ class Tenant(models.Model):
         blank=True,
         help_text="Incidents and what belongs to them go after so many days; 0: never; empty: as the deployment is set.",
     )
+    keep_raw_days = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="Webhooks as they came go after so many days; 0: never; empty: as the deployment is set.",
+    )
+    dollars_per_day = models.FloatField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text="What the model may cost in a UTC day; 0: it is not asked; empty: as the deployment is set.",
+    )
+    runs_per_hour = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="Investigations above this are made by rules alone, of few sources; 0: no limit; empty: as the deployment is set.",
+    )
+    webhooks_per_minute = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="Webhooks above this are kept and taken in a minute later; 0: no limit; empty: as the deployment is set.",
+    )
+    evidence_megabytes = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="What one investigation reads of all sources together; 0: no limit; empty: as the deployment is set.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

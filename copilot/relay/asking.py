@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from copilot.agent.protocol import Request
+    from copilot.guard.http import Meter
     from copilot.models import Connection
     from integrations.base import Scope
     from scoring.observations import Observation, Window
@@ -62,13 +63,15 @@ def via(connection: Connection) -> Via | None:
     return Via(connection.tenant_id, connection.agent_id, connection.pk, connection.kind, connection.name)
 
 
-def gather(way: Via, scope: Scope, window: Window, *, seconds: float) -> tuple[list[Observation], SourceError | None]:
-    """Return what the source said, and why it did not say all of it.
+def gather(
+    way: Via, scope: Scope, window: Window, *, seconds: float, meter: Meter | None = None
+) -> tuple[list[Observation], SourceError | None]:
+    """Return what the source said, and why it did not say all of it; `meter` counts the bytes of the answer.
 
     :raises SourceError: where it said nothing.
     """
     asked = Gather(kind=way.kind, name=way.name, scope=asked_scope(scope), window=asked_window(window))
-    answer = _answer(way, asked, seconds=seconds)
+    answer = _answer(way, asked, seconds=seconds, meter=meter)
     if not isinstance(answer, Observed):
         raise _unexpected(way)
     failure = answer.failure.error() if answer.failure else None
@@ -105,7 +108,7 @@ def check(way: Via, *, seconds: float) -> Health:
     return Health(answer.works, f"through the agent: {answer.detail}")
 
 
-def _answer(way: Via, request: Request, *, seconds: float) -> Answer:
+def _answer(way: Via, request: Request, *, seconds: float, meter: Meter | None = None) -> Answer:
     """Return the agent's answer.
 
     :raises SourceError: what the agent answered instead, or why it did not.
@@ -137,6 +140,8 @@ def _answer(way: Via, request: Request, *, seconds: float) -> Answer:
         queue.close(way.tenant_id, request_id)
     if found.answer is None:
         raise SourceError(f"agent {agent.name}: {found.reason or 'no answer before the deadline'}")
+    if meter is not None:
+        meter.take(len(found.answer))
     answer = _ANSWER.validate_python(vault.unseal(way.tenant_id, found.answer))
     if isinstance(answer, Failed):
         raise answer.failure.error()

@@ -12,6 +12,7 @@ from django.utils import timezone
 from copilot.config import config
 from copilot.guard.tenancy import ScopeError, current_tenant
 from copilot.models import EventRecord, Incident, IncidentCounter, IncidentStatus, RelatedAlert, Run
+from copilot.stages.economy import count_run
 from copilot.stages.plan import new_plan
 from copilot.stages.relate import Relation, related_to
 from copilot.stages.services import match_service, reference_name
@@ -226,7 +227,8 @@ def split(alert_id: UUID, *, by: str) -> Moved:
 def start_run(incident: Incident, *, asked_by: str, until: datetime | None = None) -> Run:
     """Insert the incident's next run, which looks at nothing after `until`; the caller hints the workers after commit."""
     last = incident.runs.order_by("-sequence").values_list("sequence", flat=True).first() or 0
-    return Run.objects.create(incident=incident, sequence=last + 1, asked_by=asked_by, plan=new_plan(until=until))
+    plan = new_plan(until=until, limited=count_run(incident.tenant_id))
+    return Run.objects.create(incident=incident, sequence=last + 1, asked_by=asked_by, plan=plan)
 
 
 def move(incident: Incident, event: Event) -> Moved:

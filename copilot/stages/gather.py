@@ -13,22 +13,25 @@ from django.utils import timezone
 from copilot import observe, tracing
 from copilot.config import config
 from copilot.guard import vault
-from copilot.guard.http import HttpDoor
+from copilot.guard.http import HttpDoor, Meter
 from copilot.guard.http.errors import recognised
 from copilot.guard.observed import redacted
 from copilot.guard.redact import Redactor
 from copilot.guard.tenancy import tenant_scope
+from copilot.limits import MEGABYTE, limits_for, reached
 from copilot.models import (
     Connection,
     ConnectionHealth,
     EvidenceRecord,
     Incident,
+    Limit,
     SourceCall,
     SourceStatus,
 )
 from copilot.relay import asking
 from copilot.stages.changes import changes_between
 from copilot.stages.claim import Claim, Outcome, Progress
+from copilot.stages.economy import most_telling
 from copilot.stages.neighbourhood import Neighbourhood, neighbourhood
 from integrations import registry
 from integrations.base import Scope, SourceError
@@ -74,6 +77,8 @@ def gather(claim: Claim, progress: Progress) -> Outcome:
         incident = Incident.objects.select_related("service").get(id=claim.incident_id)
         around = neighbourhood(incident)
         sources, broken = _sources(claim)
+        if claim.plan.get("economy"):
+            sources, broken = _few(claim, sources, broken)
         own = _own_observations(incident, around)
     window = _window(incident, claim)
     scope = Scope(
@@ -85,7 +90,8 @@ def gather(claim: Claim, progress: Progress) -> Outcome:
         dedupe_key=incident.dedupe_key,
     )
     redactor = Redactor(vault.redaction_key(claim.tenant_id))
-    answers = _ask(claim, sources, scope, window, progress, redactor)
+    meter = Meter(limits_for(claim.tenant_id).evidence_bytes)
+    answers = _ask(claim, sources, scope, window, progress, redactor, meter)
     observations: list[Observation] = [redacted(one, redactor) for one in (*own, *broken)]
     for source in sources:
         answer = answers[source.name]
@@ -104,6 +110,7 @@ def gather(claim: Claim, progress: Progress) -> Outcome:
         "looked_at": detection.looked_at,
         "sources_asked": asked,
         "observations": len(observations),
+        "limited": _spent(claim, meter),
     }
     return Outcome(output=output, write=lambda: _write(claim, detection))
 
@@ -169,6 +176,30 @@ def _sources(claim: Claim) -> tuple[list[_Source], list[Gap]]:
     return found, gaps
 
 
+def _few(claim: Claim, sources: list[_Source], gaps: list[Gap]) -> tuple[list[_Source], list[Gap]]:
+    """Return the most telling sources, and a gap for each that is not asked; runs inside the tenant's scope."""
+    chosen = {
+        one.id for one in most_telling(list(Connection.objects.filter(id__in=[one.connection_id for one in sources])))
+    }
+    left_out = [one for one in sources if one.connection_id not in chosen]
+    why = f"not asked: {claim.plan['economy']}"
+    SourceCall.objects.filter(run_id=claim.run_id, name__in=[one.name for one in left_out]).update(
+        status=SourceStatus.FAILED, detail=why
+    )
+    kept = [one for one in sources if one.connection_id in chosen]
+    return kept, [*gaps, *(Gap(one.integration.slug, one.name, why) for one in left_out)]
+
+
+def _spent(claim: Claim, meter: Meter) -> list[str]:
+    """Return in words that the run read as much as it may, and record it; empty where it did not."""
+    if not meter.is_spent:
+        return []
+    said = f"the sources gave the {meter.max_bytes // MEGABYTE:,} MB that one run may read, and more was not read"
+    with tenant_scope(claim.tenant_id):
+        reached(Limit.EVIDENCE, said)
+    return [said]
+
+
 def _own_observations(incident: Incident, around: Neighbourhood) -> list[Observation]:
     """Return what we know ourselves: the alert's words, the declared dependencies, and changes that were reported to us."""
     note = Note(
@@ -190,7 +221,13 @@ def _own_observations(incident: Incident, around: Neighbourhood) -> list[Observa
 
 
 def _ask(
-    claim: Claim, sources: list[_Source], scope: Scope, window: Window, progress: Progress, redactor: Redactor
+    claim: Claim,
+    sources: list[_Source],
+    scope: Scope,
+    window: Window,
+    progress: Progress,
+    redactor: Redactor,
+    meter: Meter,
 ) -> dict[str, _Answer]:
     """Ask all sources at once; whoever has not answered at the deadline is left behind."""
     answers: dict[str, _Answer] = {}
@@ -201,7 +238,7 @@ def _ask(
     pool = ThreadPoolExecutor(max_workers=len(sources), thread_name_prefix="source")
     try:
         asked: dict[Future[_Answer], _Source] = {
-            pool.submit(tracing.carried(_ask_one, source, scope, window, seconds, redactor)): source
+            pool.submit(tracing.carried(_ask_one, source, scope, window, seconds, redactor, meter)): source
             for source in sources
         }
         last_progress = time.monotonic()
@@ -224,7 +261,9 @@ def _ask(
     return answers
 
 
-def _ask_one(source: _Source, scope: Scope, window: Window, seconds: float, redactor: Redactor) -> _Answer:
+def _ask_one(
+    source: _Source, scope: Scope, window: Window, seconds: float, redactor: Redactor, meter: Meter | None = None
+) -> _Answer:
     """Ask one source in a thread of its own; one that is asked directly touches no table.
 
     Every failure becomes words, and whatever was said is redacted before anybody sees it.
@@ -234,6 +273,7 @@ def _ask_one(source: _Source, scope: Scope, window: Window, seconds: float, reda
         deadline_seconds=seconds,
         max_bytes=settings.max_source_bytes,
         allowed_private=settings.allowed_private_networks,
+        meter=meter,
     )
     started = time.monotonic()
     observations: list[Observation] = []
@@ -241,7 +281,7 @@ def _ask_one(source: _Source, scope: Scope, window: Window, seconds: float, reda
     with tracing.span(f"source {source.integration.slug}", kind="client") as traced:
         try:
             if source.way is not None:
-                observations, stopped = asking.gather(source.way, scope, window, seconds=seconds)
+                observations, stopped = asking.gather(source.way, scope, window, seconds=seconds, meter=meter)
                 failure = stopped.reason if stopped else ""
             else:
                 # One by one, so that what a source said before it failed is kept.

@@ -16,6 +16,7 @@ from copilot.models import Delivery, EventRecord
 from copilot.observe import logger
 from copilot.stages.changes import record_change
 from copilot.stages.correlate import Moved, correlate, lock_tenant
+from copilot.stages.pace import may_take_in, note_delay
 from integrations import registry
 from integrations.base import BadPayload, Event, EventKind, Inbound
 
@@ -59,10 +60,14 @@ def _ingest_next(tenant_id: UUID, done: Ingested) -> bool:
         )
         if delivery is None:
             return False
+        if not may_take_in(delivery):
+            return True
         try:
             about = {"copilot.integration": delivery.connection.kind}
             with tracing.span("ingest", about, parent=tracing.kept(delivery.headers)), transaction.atomic():
                 moved = [_apply(delivery, event) for event in _events(delivery)]
+                for run_id in {one.run_id for one in moved if one.run_id}:
+                    note_delay(delivery, run_id)
         except BadPayload as error:
             # Kept, shown in the admin, and not tried again: the same bytes will not read better later.
             log.warning("delivery not understood", delivery=str(delivery.id), reason=str(error))

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 STAGES = (Stage.OPEN, Stage.GATHER, Stage.PROPOSE, Stage.RANK, Stage.POST)
 
 
-def new_plan(*, until: datetime | None = None) -> dict[str, Any]:
-    """Return the plan of a run that starts now, and looks at nothing after `until`."""
+def new_plan(*, until: datetime | None = None, limited: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return the plan of a run that starts now, and looks at nothing after `until`; `limited` is what limits say of it."""
     settings = config()
     traceparent = tracing.here()
     return {
@@ -25,6 +25,9 @@ def new_plan(*, until: datetime | None = None) -> dict[str, Any]:
         "gather_seconds": settings.gather_seconds,
         "look_back_minutes": settings.look_back_minutes,
         "model": settings.model if settings.anthropic_api_key else "",
+        "economy": "",
+        "limited": [],
+        **(limited or {}),
         "until": until.timestamp() if until else None,
         **({tracing.TRACEPARENT: traceparent} if traceparent else {}),
     }

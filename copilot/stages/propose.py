@@ -49,15 +49,20 @@ def propose(claim: Claim, progress: Progress) -> Outcome:
         history = precedents(incident, signature(detection.evidence))
         accepted = acceptances(incident)
     by_rules = candidates(detection, window=window, subject=subject, precedents=history)
-    proposed = llm.propose(
-        claim.tenant_id,
-        claim.run_id,
-        subject=subject,
-        title=incident.title,
-        evidence=detection.evidence,
-        rule_candidates=by_rules,
-        dependencies=detection.dependencies,
-        gaps=detection.gaps,
+    economy = str(claim.plan.get("economy", ""))
+    proposed = (
+        llm.Proposals(note=economy)
+        if economy
+        else llm.propose(
+            claim.tenant_id,
+            claim.run_id,
+            subject=subject,
+            title=incident.title,
+            evidence=detection.evidence,
+            rule_candidates=by_rules,
+            dependencies=detection.dependencies,
+            gaps=detection.gaps,
+        )
     )
     admitted = admit((*by_rules, *proposed.candidates), detection.evidence)
     return Outcome(

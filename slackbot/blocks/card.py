@@ -245,10 +245,13 @@ def _footer(briefing: Briefing) -> Block:
         if silent:
             facts.append(f"did not answer: {listed(silent, MOST_SILENT)}")
     if words.has_ranking(briefing):
-        if briefing.model_note:
+        if any(briefing.model_note and briefing.model_note in one for one in briefing.limited):
+            facts.append("rules only")
+        elif briefing.model_note:
             facts.append(f"rules only: {clip(briefing.model_note, 120)}")
         elif briefing.model:
             facts.append(f"{clip(briefing.model, 40)} ${briefing.dollars:.3f}")
+    facts.extend(f"limited: {clip(one, 160)}" for one in briefing.limited)
     if briefing.run_sequence > 1:
         asked = f", asked by {clip(briefing.asked_by, 40)}" if briefing.asked_by else ""
         facts.append(f"look {briefing.run_sequence}{asked}")

@@ -99,6 +99,7 @@ def test_no_label_names_a_tenant_or_an_incident() -> None:
         "verdict",
         "state",
         "le",
+        "limit",
     }
 
 

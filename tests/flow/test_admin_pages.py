@@ -150,7 +150,7 @@ def test_the_overview_asks_as_often_for_many_tenants_as_for_one(acme: World) -> 
         furnish(other, f"t{number}")
         many.append(other)
 
-    assert queries(many) == one == 6
+    assert queries(many) == one == 7
 
 
 def test_the_lists_ask_as_often_for_many_rows_as_for_one(acme: World, owner: Client) -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 # What a tenant set up, and what goes with its owner: these have no age.
 STAYS = {
-    "Agent", "AgentRequest", "ApiToken", "Connection", "IncidentCounter", "Membership", "Service", "ServiceDependency", "SlackInstallation",
+    "Agent", "AgentRequest", "ApiToken", "Connection", "IncidentCounter", "LimitUse", "Membership", "Service", "ServiceDependency", "SlackInstallation",
     "Runbook", "RunbookTerm", "RunbookVector",
 }  # fmt: skip
 # Append-only: nobody but the tables' owner may delete them.
@@ -129,7 +129,7 @@ def test_nothing_goes_where_the_deployment_keeps_all(
 ) -> None:
     incident(tenant, 1, days=4000)
     everything = config().model_copy(update={"keep_days": 0, "keep_raw_days": 0})
-    monkeypatch.setattr("copilot.custody.retention.config", lambda: everything)
+    monkeypatch.setattr("copilot.limits.config", lambda: everything)
     assert forget_of(tenant) == Counter()
 
 

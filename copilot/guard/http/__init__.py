@@ -3,5 +3,6 @@
 from copilot.guard.http.addresses import Network
 from copilot.guard.http.door import MAX_BYTES, USER_AGENT, HttpDoor
 from copilot.guard.http.errors import recognised, speaking_of, translate
+from copilot.guard.http.meter import Meter
 
-__all__ = ["MAX_BYTES", "USER_AGENT", "HttpDoor", "Network", "recognised", "speaking_of", "translate"]
+__all__ = ["MAX_BYTES", "USER_AGENT", "HttpDoor", "Meter", "Network", "recognised", "speaking_of", "translate"]

@@ -16,6 +16,8 @@ from integrations.base import TimedOut, Unreachable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from copilot.guard.http.meter import Meter
+
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 Connected = TypeVar("Connected")
@@ -83,8 +85,9 @@ class Gate:
     answers differently the second time (rebinding) gains nothing. The name stays in the Host header and in TLS.
     """
 
-    def __init__(self, *, deadline: Deadline, allowed_private: Sequence[Network]) -> None:
+    def __init__(self, *, deadline: Deadline, allowed_private: Sequence[Network], meter: Meter | None = None) -> None:
         self.deadline = deadline
+        self.meter = meter
         self.allowed_private = tuple(allowed_private)
 
     def permits(self, address: Address) -> bool:

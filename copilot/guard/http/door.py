@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import requests
     import urllib3
 
+    from copilot.guard.http.meter import Meter
+
 MAX_BYTES = 8 * 1024 * 1024
 USER_AGENT = "sre-copilot"
 
@@ -23,7 +25,8 @@ USER_AGENT = "sre-copilot"
 class HttpDoor:
     """Hand out clients that reach allowed addresses only, follow no redirect, use no proxy, keep deadline and size cap.
 
-    One door serves one errand (a source in a run, a connection test): its deadline starts when it is made. What goes
+    One door serves one errand (a source in a run, a connection test): its deadline starts when it is made; a `meter` that
+    several doors share bounds what they read together. What goes
     wrong is raised as `SourceError`, also from inside the libraries. They are imported when first asked for, so that a
     process pays only for those it uses.
     """
@@ -35,11 +38,12 @@ class HttpDoor:
         max_bytes: int = MAX_BYTES,
         allowed_private: Sequence[Network] = (),
         user_agent: str = USER_AGENT,
+        meter: Meter | None = None,
     ) -> None:
         self.max_bytes = max_bytes
         self._user_agent = user_agent
         self._deadline = Deadline(deadline_seconds)
-        self._gate = Gate(deadline=self._deadline, allowed_private=allowed_private)
+        self._gate = Gate(deadline=self._deadline, allowed_private=allowed_private, meter=meter)
 
     def remaining(self) -> float:
         """Return the seconds left until the deadline, never below zero."""

@@ -120,7 +120,10 @@ def transport_class(stack: ModuleType, core: ModuleType) -> Any:  # noqa: C901 -
 
         def __iter__(self) -> Iterator[bytes]:
             try:
-                yield from self._pieces
+                for piece in self._pieces:
+                    if self._gate.meter is not None:
+                        self._gate.meter.take(len(piece))
+                    yield piece
             except Exception as error:
                 raise spoken(error, self._gate, self._where) from error
 

@@ -158,6 +158,8 @@ class GuardedConnection(urllib3.connection.HTTPConnection):
             body += piece
             if len(body) > self.max_bytes:
                 raise bodies.too_large(self.where, self.max_bytes)
+            if self.gate.meter is not None:
+                self.gate.meter.take(len(piece))
         if "content-encoding" in headers:
             headers.discard("content-encoding")
             headers.discard("content-length")

@@ -172,6 +172,7 @@ class ReportBody(BaseModel):
     confirmed_cause: str
     confirmed_by: str
     model_note: str = Field(description="Why the language model did not contribute; empty where it did.")
+    limited: list[str] = Field(description="Which limits of the tenant the look came to, and what it did without.")
     scoring_version: str
 
 
@@ -263,6 +264,7 @@ def report_body(row: Incident, run: Run | None, briefing: Briefing) -> ReportBod
         confirmed_cause=_confirmed(briefing),
         confirmed_by=briefing.confirmed_by,
         model_note=briefing.model_note,
+        limited=list(briefing.limited),
         scoring_version=briefing.scoring_version,
     )
 

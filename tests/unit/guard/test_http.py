@@ -20,7 +20,7 @@ import pytest
 import requests
 from prometheus_api_client import PrometheusConnect
 
-from copilot.guard.http import HttpDoor
+from copilot.guard.http import HttpDoor, Meter
 from integrations.base import Door, Rejected, SourceError, TimedOut, TooLarge, Unreachable
 from tests.unit.guard.servers import STACKS, answer, certificate, door, serving
 
@@ -440,3 +440,22 @@ def test_a_ca_may_be_given_as_text(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         assert STACKS["requests"](door(), url, text) == (200, b"sealed")
     with pytest.raises(Rejected, match="CA certificate"):
         door().client("https://api.example", verify="/nowhere.pem")
+
+
+def test_doors_that_share_a_meter_read_no_more_together_than_it_allows(ask: Ask) -> None:
+    meter = Meter(2_500)
+    with serving(answer(body=b"x" * 1_000)) as server:
+        url = f"http://127.0.0.1:{server.port}/"
+        for _ in range(2):
+            assert ask(door(meter=meter), url)[0] == 200
+        assert (meter.used, meter.is_spent) == (2_000, False)
+        with pytest.raises(TooLarge, match=r"not read on: all sources together gave 2\.44 KiB, the limit"):
+            ask(door(meter=meter), url)
+        assert meter.is_spent
+
+
+def test_a_meter_without_a_limit_only_counts(ask: Ask) -> None:
+    meter = Meter(0)
+    with serving(answer(body=gzip.compress(b"x" * 9_000), Content_Encoding="gzip")) as server:
+        ask(door(meter=meter), f"http://127.0.0.1:{server.port}/")
+    assert (meter.used, meter.is_spent) == (9_000, False)
