@@ -83,6 +83,10 @@ lint: install-dev ## ruff, mypy and the import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 
+.PHONY: upgrade
+upgrade: install-dev ## Run the main path's tests of the version of before on the tables of now
+	@$(BIN)/python -m tests.deploy.upgrade $(ARGS)
+
 # Checkov pins half of what the product pins, differently: it has an environment of its own.
 .PHONY: policies
 policies: install-dev ## Hold Terraform, the image, the workflows and the rendered chart against checkov's policies
