@@ -102,6 +102,7 @@ bench: install ## Measure what is promised (see docs/benchmarks.md)
 	@$(BIN)/copilot bench e2e $(ARGS)
 	@$(BIN)/copilot bench slack $(ARGS)
 	@$(BIN)/copilot bench scoring $(ARGS)
+	@$(BIN)/copilot bench sweep $(ARGS)
 	@$(BIN)/copilot bench agent $(ARGS)
 
 .PHONY: format

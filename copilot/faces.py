@@ -68,6 +68,9 @@ class Face(Protocol):
     def check(self, tenant_id: UUID, connection_id: UUID) -> tuple[bool, str]:
         """Test the connection; return whether it works and what was seen."""
 
+    def with_work(self) -> Iterable[UUID]:
+        """Return the tenants that have something unfinished or owed, as far as one question to all of them tells."""
+
     def unfinished(self, tenant_id: UUID) -> Iterable[UUID]:
         """Return incidents whose published state lags behind; the sweeper publishes them again."""
 

@@ -13,7 +13,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from copilot import observe, tracing
+from copilot import backlog, observe, rounds, tracing
 from copilot.config import config
 from copilot.faces import faces, publish_everywhere
 from copilot.guard.tenancy import tenant_scope
@@ -277,7 +277,7 @@ def take_in(tenant_id: UUID) -> None:
 def sweep() -> int:
     """Find work that no worker holds and hint it again; return how much was found."""
     found = 0
-    for tenant_id in Tenant.objects.values_list("id", flat=True):
+    for tenant_id in rounds.tenants():
         with tenant_scope(tenant_id):
             open_delivery = Delivery.objects.filter(handled_at__isnull=True, not_before__lte=Now()).exists()
             runs = list(
@@ -314,6 +314,8 @@ def give(tenant_id: UUID, answer_id: UUID) -> None:
 def audit_late_runs() -> int:
     """Count the runs that are unfinished for longer than they should be, and log them."""
     late = 0
+    if not backlog.waiting().late_runs:
+        return late
     limit = timezone.now() - timedelta(seconds=config().run_late_seconds)
     for tenant_id in Tenant.objects.values_list("id", flat=True):
         with tenant_scope(tenant_id):

@@ -56,6 +56,10 @@ class SlackFace:
             return False, str(ended)
         return installs.check(tenant_id, connection_id)
 
+    def with_work(self) -> Iterable[UUID]:
+        """Return the tenants whose threads lag behind, and those that are owed an answer."""
+        return behind.tenants()
+
     def unfinished(self, tenant_id: UUID) -> Iterable[UUID]:
         """Return incidents whose message lags behind their rows."""
         return behind.unfinished(tenant_id)

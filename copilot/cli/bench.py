@@ -83,6 +83,16 @@ def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
     retrieval.add_argument("--sections", type=int, default=10_000, help="how many to search among (default 10000)")
     retrieval.add_argument("--rounds", type=int, default=5, help="times each question is asked (default 5)")
 
+    sweep = command(
+        "sweep",
+        run_sweep,
+        "how long looking for work that nobody holds takes, over very many tenants",
+        "Start PostgreSQL in a temporary folder, make tenants, and sweep: first with none of them at work, then with some.",
+    )
+    sweep.add_argument("--tenants", type=int, default=1000, help="how many there are (default 1000)")
+    sweep.add_argument("--busy", type=int, default=10, help="how many of them get work (default 10)")
+    sweep.add_argument("--rounds", type=int, default=20, help="sweeps of either sort (default 20)")
+
 
 def run_retrieval(options: argparse.Namespace) -> int:
     """Measure retrieval; exits 1 where fewer than 85 % of the questions found their runbook among the first three."""
@@ -106,6 +116,22 @@ def run_retrieval(options: argparse.Namespace) -> int:
         f" p99 {took['p99_ms']} ms, longest {took['max_ms']} ms"
     )
     return 0 if is_enough else 1
+
+
+def run_sweep(options: argparse.Namespace) -> int:
+    """Measure sweeps."""
+    from copilot.benchmarks.sweep import measure
+
+    figures = measure(tenants=options.tenants, busy=options.busy, rounds=options.rounds)
+    if options.json:
+        print_json(figures)
+        return 0
+    rest, work = figures["at_rest"], figures["with_work"]
+    print(f"machine   {figures['machine']}")
+    print(f"method    {figures['rounds']} sweeps of {figures['tenants']} tenants; {figures['method']}")
+    print(f"ours      nobody has work: p50 {rest['p50_ms']} ms, longest {rest['max_ms']} ms")
+    print(f"          {figures['busy']} have work: p50 {work['p50_ms']} ms, longest {work['max_ms']} ms")
+    return 0
 
 
 def run_ingest(options: argparse.Namespace) -> int:

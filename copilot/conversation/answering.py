@@ -14,7 +14,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from copilot import observe
+from copilot import observe, rounds
 from copilot.answers import Answer, Line, source_of, stored
 from copilot.config import config
 from copilot.conversation import facts, looking, rules
@@ -25,7 +25,7 @@ from copilot.guard.tenancy import tenant_scope
 from copilot.hints import Work, hint
 from copilot.knowledge import incident_reader
 from copilot.llm import dialogue
-from copilot.models import AnsweredBy, Incident, IncidentStatus, Question, QuestionStatus, Tenant
+from copilot.models import AnsweredBy, Incident, IncidentStatus, Question, QuestionStatus
 from scoring.observations import Entity, EntityKind
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def answer_soon(tenant_id: UUID, question_id: UUID) -> None:
 def sweep() -> int:
     """Hint the questions that nobody answers; return how many there are."""
     found = 0
-    for tenant_id in Tenant.objects.values_list("id", flat=True):
+    for tenant_id in rounds.with_work():
         with tenant_scope(tenant_id):
             waiting = Question.objects.filter(status=QuestionStatus.WAITING, lease_until__lte=Now() - GRACE)
             ids = list(waiting.values_list("id", flat=True)[:50])

@@ -12,7 +12,7 @@ from django.db.migrations.operations.base import Operation
 from copilot.config import config
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -157,6 +157,74 @@ class RowSecurity(Operation):
     def migration_name_fragment(self) -> str:
         """Return a name for an automatic migration file."""
         return f"row_security_{self.model_name.lower()}"
+
+
+class AcrossTenants(Operation):
+    """Let one question be asked of all tenants at once: a function that answers with what `returns` says, and shows no row.
+
+    The function runs as its owner, who may read the named tables while it runs and at no other time: the policy asks for a
+    setting that the function makes and takes back. The app role and the staff role may call it; what they can read stays as
+    it is. https://www.postgresql.org/docs/current/sql-createfunction.html#SQL-CREATEFUNCTION-SECURITY says why the search
+    path is fixed. Columns of `query` are named with their table, since names of arguments and results may be alike.
+    """
+
+    reversible = True
+    reduces_to_sql = True
+
+    def __init__(
+        self, function: str, query: str, *, tables: Sequence[str], arguments: str = "", returns: str = "SETOF uuid"
+    ) -> None:
+        self.function = function
+        self.query = query
+        self.tables = tables
+        self.arguments = arguments
+        self.returns = returns
+
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        """Leave Django's view of the models as it is."""
+
+    def database_forwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        """Create the policies and the function."""
+        del app_label, from_state, to_state
+        for table in self.tables:
+            schema_editor.execute(
+                f'CREATE POLICY {self.function} ON "{table}" FOR SELECT TO CURRENT_USER'
+                f" USING ((select current_setting('app.across', true)) = '{self.function}')"
+            )
+        with schema_editor.connection.cursor() as cursor:
+            cursor.execute("SELECT quote_ident(current_schema())")
+            (schema,) = cursor.fetchone()
+        schema_editor.execute(
+            f"CREATE FUNCTION {self.function}({self.arguments}) RETURNS {self.returns} LANGUAGE plpgsql SECURITY DEFINER"
+            f" SET search_path = {schema}, pg_temp AS $body$\n#variable_conflict use_column\nBEGIN\n"
+            f"  PERFORM set_config('app.across', '{self.function}', true);\n"
+            f"  RETURN QUERY {self.query};\n"
+            "  PERFORM set_config('app.across', '', true);\n"
+            "END $body$"
+        )
+        schema_editor.execute(f"REVOKE ALL ON FUNCTION {self.function} FROM PUBLIC")
+        for role in (config().app_role, config().staff_role):
+            schema_editor.execute(_if_role(role, f"GRANT EXECUTE ON FUNCTION {self.function} TO {role}"))
+
+    def database_backwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        """Take the function and the policies away."""
+        del app_label, from_state, to_state
+        schema_editor.execute(f"DROP FUNCTION IF EXISTS {self.function}")
+        for table in self.tables:
+            schema_editor.execute(f'DROP POLICY IF EXISTS {self.function} ON "{table}"')
+
+    def describe(self) -> str:
+        """Return what `migrate` prints."""
+        return f"Let {self.function} be asked of all tenants"
+
+    @property
+    def migration_name_fragment(self) -> str:
+        """Return a name for an automatic migration file."""
+        return self.function
 
 
 def _if_role(role: str, statement: str) -> str:

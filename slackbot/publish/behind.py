@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from django.db import connection
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -25,6 +26,13 @@ SEEN_DAYS = 2
 MOST = 200
 # A row's own time is taken a moment before its commit: what was read in between did not see it yet.
 MARGIN = timedelta(seconds=5)
+
+
+def tenants() -> list[UUID]:
+    """Return the tenants with a wish that is due and unheld, or an answer that nobody is at."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM slackbot_tenants_with_work()")
+        return [row[0] for row in cursor.fetchall()]
 
 
 def unfinished(tenant_id: UUID) -> list[UUID]:

@@ -48,6 +48,9 @@ class Witness:
     def tell_of_week(self, tenant_id: UUID) -> bool:
         return False
 
+    def with_work(self) -> list[UUID]:
+        return []
+
     def unfinished(self, tenant_id: UUID) -> list[UUID]:
         return []
 

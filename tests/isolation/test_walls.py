@@ -25,6 +25,15 @@ def models_with_a_tenant_column() -> Iterable[type[models.Model]]:
     return [m for m in apps.get_models() if any(f.name == "tenant" for f in m._meta.get_fields() if f.concrete)]
 
 
+# The questions that are asked of all tenants at once, by the tables that they read.
+ACROSS = {
+    "copilot_delivery": {"copilot_tenants_with_work", "copilot_backlog"},
+    "copilot_run": {"copilot_tenants_with_work", "copilot_backlog"},
+    "copilot_incident": {"copilot_tenants_with_work"},
+    "copilot_question": {"copilot_tenants_with_work"},
+    "slackbot_slackpost": {"slackbot_tenants_with_work"},
+    "slackbot_slackreply": {"slackbot_tenants_with_work"},
+}
 THIN = {"AgentToken", "Endpoint", "SlackGrant", "SlackWorkspace"}
 
 
@@ -57,7 +66,10 @@ def test_every_tenant_table_has_forced_row_security_and_its_policy(model: type[m
         policies = {name: (roles, using, check) for name, roles, using, check in cursor.fetchall()}
 
     assert flags == (True, True)
-    assert set(policies) == {"tenant_wall", "staff_sees_all"}
+    assert set(policies) == {"tenant_wall", "staff_sees_all"} | ACROSS.get(model._meta.db_table, set())
+    for name in ACROSS.get(model._meta.db_table, set()):
+        assert policies[name][0] == "{copilot_owner}"
+        assert f"= '{name}'::text" in policies[name][1]
     assert policies["staff_sees_all"][0] == "{copilot_staff}"
     for clause in policies["tenant_wall"][1:]:
         assert "tenant_id" in clause
