@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from copilot.config import config
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 log = logger(__name__)
 
 # Where another model may do better: this one will not, cannot, or has no room at the moment.
-ASK_ANOTHER = frozenset({Outcome.REFUSED, Outcome.OVERLOADED, Outcome.RATE_LIMITED, Outcome.UNKNOWN_MODEL})
+ASK_ANOTHER = frozenset(
+    {Outcome.REFUSED, Outcome.OVERLOADED, Outcome.RATE_LIMITED, Outcome.UNKNOWN_MODEL, Outcome.MALFORMED}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +34,14 @@ class Proposals:
     """Hold what the model contributed.
 
     `candidates` cite only evidence that was given. `note` is empty where the model contributed, and otherwise says for
-    people why it did not. `dropped` counts hypotheses that named an entity or evidence that was not given, or none.
+    people why it did not. `dropped` says of each hypothesis that fell why it did: another form than was agreed, an entity or
+    evidence that was not given, or none.
     """
 
     candidates: tuple[Candidate, ...] = ()
     note: str = ""
     model: str = ""
-    dropped: int = 0
+    dropped: tuple[str, ...] = ()
 
 
 def propose(
@@ -79,11 +82,16 @@ def propose(
     note = ""
     for model in dict.fromkeys(filter(None, (settings.model, settings.fallback_model))):
         try:
-            reply = _ask(through, tenant_id, run_id, model=model, brief=brief, deadline=deadline)
+            reply, call = _ask(through, tenant_id, run_id, model=model, brief=brief, deadline=deadline)
         except budget.BudgetError as refusal:
             return Proposals(note=note or str(refusal), model=model)
         if reply.outcome is Outcome.ANSWERED:
-            return _read(reply, model=model, brief=brief, redactor=redactor)
+            try:
+                return _read(reply, model=model, brief=brief, redactor=redactor)
+            except answer.AnswerError as error:
+                log.warning("model_answer_malformed", model=model, request_id=reply.request_id, reason=str(error))
+                reply = replace(reply, outcome=Outcome.MALFORMED)
+                budget.relabel(tenant_id, call, reply.outcome.value)
         note = note or in_words(reply)
         if reply.outcome not in ASK_ANOTHER or deadline.remaining() <= 0:
             break
@@ -106,14 +114,15 @@ def in_words(reply: Reply) -> str:
         Outcome.UNKNOWN_MODEL: "the model is not known to the API: check COPILOT_MODEL",
         Outcome.REJECTED: f"the model's API refused the request{detail}",
         Outcome.BROKEN: "the model's answer made no sense",
+        Outcome.MALFORMED: "the model's answer was not in the agreed form",
         Outcome.STOPPED: f"the model stopped without an answer{detail}",
     }.get(reply.outcome, "the model did not answer")
 
 
 def _ask(
     through: Anthropic, tenant_id: UUID, run_id: UUID, *, model: str, brief: prompt.Brief, deadline: Deadline
-) -> Reply:
-    """Reserve, ask, settle: the bill is in a row before anyone looks at the answer.
+) -> tuple[Reply, int]:
+    """Reserve, ask, settle: the bill is in a row, whose id is returned too, before anyone looks at the answer.
 
     :raises copilot.llm.budget.BudgetError: where there is no money for it.
     """
@@ -145,15 +154,15 @@ def _ask(
         request_id=reply.request_id,
         seconds=reply.seconds,
     )
-    return reply
+    return reply, call
 
 
 def _read(reply: Reply, *, model: str, brief: prompt.Brief, redactor: Redactor) -> Proposals:
-    try:
-        believed = answer.read(reply.text, brief=brief, redactor=redactor)
-    except answer.AnswerError as error:
-        log.warning("model_answer_malformed", model=model, request_id=reply.request_id, reason=str(error))
-        return Proposals(note="the model's answer was not in the agreed form", model=model)
+    """Return what is believed of an answer.
+
+    :raises copilot.llm.answer.AnswerError: where it is not in the agreed form.
+    """
+    believed = answer.read(reply.text, brief=brief, redactor=redactor)
     if believed.dropped:
         log.warning("model_hypotheses_dropped", model=model, request_id=reply.request_id, dropped=believed.dropped)
     note = ""

@@ -48,12 +48,24 @@ class Answer(BaseModel):
     hypotheses: list[ProposedCause]
 
 
+class _Listed(BaseModel):
+    """The answer with its hypotheses as yet unread: one that is wrong must not spoil the others."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    hypotheses: list[Any]
+
+
+class _Unfounded(ValueError):
+    """Say why a hypothesis does not stand on what was given."""
+
+
 @dataclass(frozen=True, slots=True)
 class Believed:
-    """Hold the candidates that stand on evidence that was given, and how many hypotheses did not."""
+    """Hold the candidates that stand on evidence that was given, and of each other hypothesis its place and why it fell."""
 
     candidates: tuple[Candidate, ...]
-    dropped: int
+    dropped: tuple[str, ...]
 
 
 @cache
@@ -71,37 +83,58 @@ def schema() -> dict[str, Any]:
 def read(text: str, *, brief: Brief, redactor: Redactor) -> Believed:
     """Return what is believed of the model's answer.
 
-    A hypothesis falls where it names an entity or an evidence id that was not in the brief, or no evidence for itself.
+    A hypothesis falls where it does not follow the schema, where it names an entity or an evidence id that was not in the
+    brief, or no evidence for itself; the others stand.
 
-    :raises AnswerError: where the answer does not follow the schema.
+    :raises AnswerError: where the answer as a whole does not follow the schema, or none of its hypotheses does.
     """
     try:
-        answer = Answer.model_validate_json(text)
+        listed = _Listed.model_validate_json(text).hypotheses[:HYPOTHESES]
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the whole"
-        raise AnswerError(f"{where}: {first['msg']}") from None
+        raise AnswerError(_first(error, "")) from None
     hosts = {entity.name for entity in brief.entities.values()}
     found: dict[tuple[str, CauseKind], Candidate] = {}
-    dropped = 0
-    for proposed in answer.hypotheses[:HYPOTHESES]:
-        candidate = _believed(proposed, brief, redactor, hosts)
-        if candidate is None:
-            dropped += 1
+    dropped: list[str] = []
+    malformed: list[str] = []
+    for place, item in enumerate(listed):
+        where = f"hypotheses.{place}"
+        try:
+            candidate = _believed(ProposedCause.model_validate(item), brief, redactor, hosts)
+        except ValidationError as error:
+            malformed.append(_first(error, where))
+            # Of what the model wrote only our own names go into a log.
+            field = next((str(part) for part in error.errors(include_input=False)[0]["loc"]), "it")
+            dropped.append(f"{where}: {field} is not as agreed")
+        except _Unfounded as fault:
+            dropped.append(f"{where}: {fault}")
         else:
             found.setdefault((candidate.entity.key, candidate.cause_kind), candidate)
-    return Believed(tuple(found.values()), dropped)
+    if listed and len(malformed) == len(listed):
+        raise AnswerError(malformed[0])
+    return Believed(tuple(found.values()), tuple(dropped))
 
 
-def _believed(proposed: ProposedCause, brief: Brief, redactor: Redactor, hosts: set[str]) -> Candidate | None:
+def _first(error: ValidationError, prefix: str) -> str:
+    first = error.errors(include_input=False, include_url=False)[0]
+    where = ".".join(filter(None, (prefix, *(str(part) for part in first["loc"])))) or "the whole"
+    return f"{where}: {first['msg']}"
+
+
+def _believed(proposed: ProposedCause, brief: Brief, redactor: Redactor, hosts: set[str]) -> Candidate:
+    """Return a hypothesis as a candidate.
+
+    :raises _Unfounded: where it does not stand on what was given.
+    """
     entity = brief.entities.get(proposed.entity)
     named_for, named_against = set(proposed.evidence_for), set(proposed.evidence_against)
-    if entity is None or not (named_for | named_against) <= brief.evidence:
-        return None
+    if entity is None:
+        raise _Unfounded("it names an entity that was not given")
+    if not (named_for | named_against) <= brief.evidence:
+        raise _Unfounded("it names evidence that was not given")
     # An observation on both sides says nothing.
     supporting, contradicting = named_for - named_against, named_against - named_for
     if not supporting:
-        return None
+        raise _Unfounded("it names no evidence for itself")
     return Candidate(
         entity=entity,
         cause_kind=proposed.cause_kind,

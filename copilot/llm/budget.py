@@ -160,6 +160,12 @@ def settle(
     return dollars
 
 
+def relabel(tenant_id: UUID, call_id: int, outcome: str) -> None:
+    """Write how a settled call ended once its answer was read: the bill is in the row before anyone looks at it."""
+    with tenant_scope(tenant_id):
+        ModelCall.objects.filter(pk=call_id).update(outcome=outcome[:60])
+
+
 def _cover(
     calls: QuerySet[ModelCall], most: Decimal, limit: float, name: str, error: type[BudgetError] = BudgetError
 ) -> None:

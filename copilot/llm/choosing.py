@@ -79,17 +79,24 @@ def choose(tenant_id: UUID, *, words: str, names: Sequence[str]) -> str:
         request_id=reply.request_id,
         seconds=reply.seconds,
     )
-    return _chosen(reply.text, names) if reply.outcome is Outcome.ANSWERED else ""
+    if reply.outcome is not Outcome.ANSWERED:
+        log.warning("model_did_not_choose", model=settings.model, outcome=reply.outcome.value)
+        return ""
+    chosen = _chosen(reply.text, names)
+    if chosen is None:
+        log.warning("model_answer_malformed", model=settings.model, request_id=reply.request_id)
+        budget.relabel(tenant_id, call, Outcome.MALFORMED.value)
+    return "" if chosen in {None, NONE} else str(chosen)
 
 
-def _chosen(text: str, names: Sequence[str]) -> str:
-    """Return the name in the answer where it is one that was offered."""
+def _chosen(text: str, names: Sequence[str]) -> str | None:
+    """Return the name in the answer, or `NONE`; None where it is not one that was offered."""
     try:
         said = json.loads(text)
     except ValueError:
-        return ""
+        return None
     name = said.get("service") if isinstance(said, dict) else None
-    return name if isinstance(name, str) and name in names else ""
+    return name if isinstance(name, str) and name in {*names, NONE} else None
 
 
 __all__ = ["choose"]

@@ -54,6 +54,8 @@ class Outcome(StrEnum):
     UNKNOWN_MODEL = "unknown model"
     REJECTED = "rejected"
     BROKEN = "broken answer"
+    # It ended as it should, and is not what was asked for.
+    MALFORMED = "malformed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,6 @@ def propose(claim: Claim, progress: Progress) -> Outcome:
             "model": proposed.model,
             "model_note": proposed.note,
             "model_candidates": len(proposed.candidates),
-            "model_dropped": proposed.dropped,
+            "model_dropped": list(proposed.dropped),
         }
     )

@@ -71,7 +71,7 @@ def test_whatever_the_model_answers_only_given_ids_entities_and_plain_words_get_
     proposals = ask(evidence=(*evidence(), log_line(shown(case))))
 
     assert HONEST in proposals.candidates
-    assert len(proposals.candidates) + proposals.dropped == 2
+    assert len(proposals.candidates) + len(proposals.dropped) == 2
     for candidate in proposals.candidates:
         assert candidate.origin is Origin.MODEL
         assert candidate.entity in {checkout, payments, pod}

@@ -48,7 +48,7 @@ def test_it_takes_a_structured_answer(claude: Callable[..., AiMock], ask: Asked)
             next_check="Compare the pool size of v41 and v42",
         ),
     )
-    assert (proposals.note, proposals.model, proposals.dropped) == ("", MAIN, 0)
+    assert (proposals.note, proposals.model, proposals.dropped) == ("", MAIN, ())
 
 
 def test_it_writes_down_what_an_answer_cost(claude: Callable[..., AiMock], ask: Asked) -> None:
@@ -90,7 +90,20 @@ def test_it_drops_a_hypothesis_that_cites_evidence_which_was_not_given(
     proposals = ask()
 
     assert [one.cause_kind for one in proposals.candidates] == [CauseKind.BAD_DEPLOY]
-    assert (proposals.note, proposals.dropped) == ("", 1)
+    assert proposals.note == ""
+    assert proposals.dropped == ("hypotheses.0: it names evidence that was not given",)
+
+
+def test_it_keeps_what_is_right_beside_a_hypothesis_of_a_kind_that_we_do_not_know(
+    claude: Callable[..., AiMock], ask: Asked
+) -> None:
+    claude(answers({"hypotheses": [hypothesis(cause_kind="sabotage"), hypothesis()]}))
+
+    proposals = ask()
+
+    assert [one.cause_kind for one in proposals.candidates] == [CauseKind.CONNECTION_SATURATION]
+    assert (proposals.note, proposals.dropped) == ("", ("hypotheses.0: cause_kind is not as agreed",))
+    assert [call.outcome for call in ask.calls()] == ["end_turn"]
 
 
 def test_it_says_so_when_nothing_that_the_model_says_stands_on_evidence(
@@ -101,7 +114,11 @@ def test_it_says_so_when_nothing_that_the_model_says_stands_on_evidence(
     proposals = ask()
 
     assert proposals.candidates == ()
-    assert (proposals.note, proposals.dropped) == ("the model cited evidence that it was not given", 2)
+    assert proposals.note == "the model cited evidence that it was not given"
+    assert proposals.dropped == (
+        "hypotheses.0: it names no evidence for itself",
+        "hypotheses.1: it names an entity that was not given",
+    )
 
 
 def test_it_says_so_when_the_model_has_nothing_to_add(claude: Callable[..., AiMock], ask: Asked) -> None:
@@ -185,6 +202,8 @@ def test_it_keeps_the_bill_of_an_answer_that_is_cut_off(claude: Callable[..., Ai
         '{"hypotheses": [',
         "I think that it was the deploy.",
         '{"causes": []}',
+        "[]",
+        '{"hypotheses": {"1": "the deploy"}}',
         '{"hypotheses": [{"entity": "service/shop/payments"}]}',
         '{"hypotheses": [' + json.dumps(hypothesis(cause_kind="sabotage")) + "]}",
         " ",
@@ -198,7 +217,22 @@ def test_it_takes_nothing_from_an_answer_that_is_not_in_the_agreed_form(
     proposals = ask()
 
     assert (proposals.candidates, proposals.note) == ((), "the model's answer was not in the agreed form")
-    assert [call.outcome for call in ask.calls()] == ["end_turn"]
+    assert [(call.model, call.outcome) for call in ask.calls()] == [(MAIN, "malformed"), (FALLBACK, "malformed")]
+
+
+def test_it_asks_the_other_model_when_the_first_answers_in_another_form(
+    claude: Callable[..., AiMock], ask: Asked
+) -> None:
+    claude(answers('{"causes": []}', model=MAIN), answers({"hypotheses": [hypothesis()]}, model=FALLBACK))
+
+    proposals = ask()
+
+    assert len(proposals.candidates) == 1
+    assert (proposals.note, proposals.model) == ("", FALLBACK)
+    assert [(call.model, call.outcome, call.dollars > 0) for call in ask.calls()] == [
+        (MAIN, "malformed", True),
+        (FALLBACK, "end_turn", True),
+    ]
 
 
 @pytest.mark.parametrize(
