@@ -18,7 +18,6 @@ from copilot import observe, rounds
 from copilot.answers import Answer, Line, source_of, stored
 from copilot.config import config
 from copilot.conversation import facts, looking, rules
-from copilot.conversation.matching import match
 from copilot.faces import face as face_of
 from copilot.guard.http.deadline import Deadline
 from copilot.guard.tenancy import tenant_scope
@@ -136,7 +135,7 @@ def _made(question: Question, telling: Telling) -> Answer:
             dollars=conversed.dollars,
             is_stopped=conversed.is_stopped,
         )
-    by_rules = replace(rules.answer(match(question.text), briefing), note=conversed.note, dollars=conversed.dollars)
+    by_rules = replace(rules.reply(question.text, briefing), note=conversed.note, dollars=conversed.dollars)
     return _told(by_rules, telling)
 
 

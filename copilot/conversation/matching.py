@@ -22,6 +22,7 @@ class Topic(StrEnum):
     RUNBOOK = "runbook"
     SYMPTOMS = "symptoms"
     NEXT = "next check"
+    ROLLBACK = "roll back"
     GAPS = "what is missing"
     TIMELINE = "timeline"
     HELP = "help"
@@ -30,6 +31,10 @@ class Topic(StrEnum):
 # Whole phrases first: "what changed" holds a word of "what is wrong".
 _PHRASES: Mapping[Topic, tuple[str, ...]] = {
     Topic.HELP: ("what can you", "who are you", "what do you do", "how do you work"),
+    Topic.ROLLBACK: (
+        "roll back", "roll it back", "roll this back", "roll that back", "rolled back", "rolling back", "go back to", "undo", "revert",
+        "back out",
+    ),
     Topic.SIMILAR: (
         "seen this before", "happened before", "happen before", "last time", "had this before", "before now", "ever seen",
     ),
@@ -60,7 +65,8 @@ _WORDS: Mapping[str, Topic] = {
         ),
         Topic.CHANGES,
     ),
-    **dict.fromkeys(("next", "check", "verify", "fix", "mitigate", "rollback"), Topic.NEXT),
+    **dict.fromkeys(("rollback", "rollbacks", "reverting", "reverted"), Topic.ROLLBACK),
+    **dict.fromkeys(("next", "check", "verify", "fix", "mitigate"), Topic.NEXT),
     **dict.fromkeys(
         ("why", "cause", "causes", "caused", "reason", "hypotheses", "hypothesis", "explain", "culprit", "confidence"),
         Topic.WHY,
@@ -75,9 +81,13 @@ _WORDS: Mapping[str, Topic] = {
 }  # fmt: skip
 # Where several are meant, the more particular one.
 _ORDER = (
-    Topic.RUNBOOK, Topic.SIMILAR, Topic.TIMELINE, Topic.GAPS, Topic.CHANGES, Topic.WHY, Topic.NEXT, Topic.SYMPTOMS,
+    Topic.ROLLBACK, Topic.RUNBOOK, Topic.SIMILAR, Topic.TIMELINE, Topic.GAPS, Topic.CHANGES, Topic.WHY, Topic.NEXT, Topic.SYMPTOMS,
     Topic.STATUS, Topic.HELP,
 )  # fmt: skip
+# More parts than this are no question but a list.
+MOST = 3
+# Where one part of a question ends: "what changed, and should we roll back?"
+_PARTS = re.compile(r"[?;,.!]+\s|\s+(?:and|or|then|also|plus)\s+")
 TYPO = 84
 SHORTEST = 5
 _WORD = re.compile(r"[a-z][a-z'-]+")
@@ -94,6 +104,18 @@ def match(question: str) -> Topic | None:
     if not found:
         found = {near for word in words if (near := _mistyped(word))}
     return next((one for one in _ORDER if one in found), None)
+
+
+def topics(question: str) -> tuple[Topic, ...]:
+    """Return what each part of a question asks, in its order; empty where no part names anything that rules can answer."""
+    parts = _PARTS.split(" ".join(question[:2000].lower().split()))
+    found = tuple(dict.fromkeys(topic for part in parts if (topic := match(part)) is not None))
+    if not found:
+        # What only the whole of it says.
+        whole = match(question)
+        return (whole,) if whole is not None else ()
+    # A greeting before a question is no question.
+    return tuple(one for one in found if one is not Topic.HELP)[:MOST] or found
 
 
 def _mistyped(word: str) -> Topic | None:

@@ -6,8 +6,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from copilot.answers import Answer, Line, Source, source_of
-from copilot.conversation.matching import Topic
+from copilot.conversation import rollback
+from copilot.conversation.matching import Topic, topics
+from scoring.changes import parts
 from scoring.evidence import Direction
+from scoring.units import format_onset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,11 +21,25 @@ if TYPE_CHECKING:
 MOST = 6
 HYPOTHESES = 3
 TEXT = 300
-CAN = "I answer: why, what changed, what is wrong, similar incidents, what to check next, status, timeline, runbook, what is missing."
+CAN = (
+    "I answer: why, what changed, whether to roll back, what is wrong, similar incidents, what to check next, status, timeline,"
+    " runbook, what is missing."
+)
 
 
-def answer(topic: Topic | None, briefing: Briefing) -> Answer:
-    """Return what the incident's rows say on the topic; for a question that was not matched, what could be asked instead."""
+def reply(question: str, briefing: Briefing) -> Answer:
+    """Return what the incident's rows say on each part of a question, in its order; each line and source is told once."""
+    answers = [answer(topic, briefing, question) for topic in topics(question) or (None,)]
+    lines = dict.fromkeys(line for one in answers for line in one.lines)
+    sources = {source.id: source for one in answers for source in one.sources}
+    return Answer(lines=tuple(lines), sources=tuple(sources.values()))
+
+
+def answer(topic: Topic | None, briefing: Briefing, question: str = "") -> Answer:
+    """Return what the incident's rows say on the topic; for a question that was not matched, what could be asked instead.
+
+    The question's own words decide which change is meant where the topic is a rollback.
+    """
     if topic is None:
         return Answer(
             lines=(
@@ -34,7 +51,10 @@ def answer(topic: Topic | None, briefing: Briefing) -> Answer:
                 Line(CAN),
             )
         )
-    lines, sources = _SAYING[topic](briefing)
+    if topic is Topic.ROLLBACK:
+        lines, sources = rollback.answer(question, briefing), _sources(briefing)
+    else:
+        lines, sources = _SAYING[topic](briefing)
     return Answer(lines=tuple(_short(line) for line in lines), sources=sources)
 
 
@@ -79,11 +99,13 @@ def _not_yet(briefing: Briefing) -> str:
 
 
 def _why(briefing: Briefing) -> _Said:
-    if not briefing.hypotheses:
+    if not briefing.verdict:
         return [Line(_not_yet(briefing), (), "unknown")], ()
-    lines = []
-    if briefing.explanation:
-        lines.append(Line(f"{briefing.verdict.capitalize()}: {briefing.explanation}", ()))
+    lines = [Line(f"{briefing.verdict.capitalize()}: {briefing.explanation}".rstrip(": "), ())]
+    if not briefing.hypotheses:
+        lines.extend(Line(f"Missing: {one}", (), "bullet") for one in briefing.missing[:HYPOTHESES])
+        lines.extend([Line(f"Next check: {briefing.next_check}")] if briefing.next_check else [])
+        return lines, ()
     lines.extend(_hypothesis(one) for one in briefing.hypotheses[:HYPOTHESES])
     first = briefing.hypotheses[0]
     known = {one.id: one for one in briefing.evidence}
@@ -112,28 +134,25 @@ def _changes(briefing: Briefing) -> _Said:
             Line("I see no change before the onset.", ()),
             Line(f"I can't see changes that nobody reports to me; asked were: {asked}.", (), "unknown"),
         ], ()
-    begun = min(
-        (one.onset for one in briefing.symptoms if one.onset is not None), default=briefing.started_at.timestamp()
-    )
     told: dict[str, Evidence] = {}
-    for one in sorted(briefing.changes, key=lambda one: abs(begun - (one.onset if one.onset is not None else begun))):
+    for one in sorted(briefing.changes, key=lambda one: abs(briefing.lead(one) or 0.0)):
         told.setdefault(one.change_key or one.id, one)
     lines = [
-        Line(f"{len(told)} change{'' if len(told) == 1 else 's'} around the onset at {_at(begun)}, the nearest first:")
+        Line(
+            f"{len(told)} change{'' if len(told) == 1 else 's'} around the onset at {_at(briefing.begun)}, the nearest first:"
+        )
     ]
-    for one in list(told.values())[:MOST]:
-        by = f", by {one.author}" if one.author else ""
-        when = f" {_distance(begun - one.onset)}" if one.onset is not None else ""
-        lines.append(Line(f"{one.statement}{by}{when}", (one.id,), "bullet"))
+    lines.extend(Line(_change(one, briefing), (one.id,), "bullet") for one in list(told.values())[:MOST])
     return lines, _sources(briefing)
 
 
-def _distance(seconds: float) -> str:
-    if abs(seconds) < 30:
-        return "(at onset)"
-    minutes = max(1, round(abs(seconds) / 60))
-    length = f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"
-    return f"({length} {'before' if seconds > 0 else 'after'} onset)"
+def _change(one: Evidence, briefing: Briefing) -> str:
+    """Return a change in a line: when, counted from the onset, what, by whom, and why it fits or does not."""
+    what, why = parts(one.statement)
+    lead = briefing.lead(one)
+    when = f"{format_onset(lead)}: " if lead is not None else ""
+    by = f", by {one.author}" if one.author else ""
+    return f"{when}{what}{by}{f' ({why})' if why else ''}"
 
 
 def _similar(briefing: Briefing) -> _Said:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from copilot.knowledge.way_back import altered, changes_behind, command
 from slackbot.blocks import words
 from slackbot.blocks.changes import named
 from slackbot.blocks.parts import (
@@ -21,7 +22,6 @@ from slackbot.blocks.parts import (
     safe_link,
     text,
 )
-from slackbot.blocks.way_back import altered, changes_behind, command
 from slackbot.wording import clip
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from copilot.conversation.matching import Topic, match
+from copilot.conversation.matching import Topic, match, topics
 
 
 @pytest.mark.parametrize(
@@ -32,10 +32,32 @@ from copilot.conversation.matching import Topic, match
         ("timeline please", Topic.TIMELINE),
         ("help", Topic.HELP),
         ("what can you do?", Topic.HELP),
+        ("should I roll back payments?", Topic.ROLLBACK),
+        ("is it safe to revert v3.2.0", Topic.ROLLBACK),
+        ("how do we undo the deploy", Topic.ROLLBACK),
+        ("rollback?", Topic.ROLLBACK),
     ],
 )
 def test_it_knows_what_is_asked(question: str, topic: Topic) -> None:
     assert match(question) is topic
+
+
+@pytest.mark.parametrize(
+    ("question", "asked"),
+    [
+        ("what changed and should we roll back?", (Topic.CHANGES, Topic.ROLLBACK)),
+        ("Should I roll back catalog? Or what should I check next?", (Topic.ROLLBACK, Topic.NEXT)),
+        ("have we seen this before, and is there a runbook", (Topic.SIMILAR, Topic.RUNBOOK)),
+        ("why, what changed, who is on it, and what is missing?", (Topic.WHY, Topic.CHANGES, Topic.STATUS)),
+        ("what is wrong with cart and checkout?", (Topic.SYMPTOMS,)),
+        ("what changed and what was deployed", (Topic.CHANGES,)),
+        ("why is checkout slow after the deploy", (Topic.CHANGES,)),
+        ("hello, what changed?", (Topic.CHANGES,)),
+        ("paint me a horse and sing", ()),
+    ],
+)
+def test_each_part_of_a_question_is_heard_in_its_order(question: str, asked: tuple[Topic, ...]) -> None:
+    assert topics(question) == asked
 
 
 @pytest.mark.parametrize("question", ["", "paint me a horse", "42", "🔥🔥🔥", "\u202eyhw", "lunch at twelve?"])

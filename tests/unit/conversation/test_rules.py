@@ -48,7 +48,90 @@ def test_changes_tell_who_and_how_long_before_the_onset() -> None:
 
     told = [line for line in made.lines if line.kind == "bullet"]
     assert told
-    assert all("onset)" in line.text and len(line.cites) == 1 for line in told)
+    assert [line.text for line in told] == [
+        "3 min before the onset: catalog v5.1.0 rolled out (was v5.0.9), by tom",
+        "4 min before the onset: payments v2.14.0 rolled out (was v2.13.2): “Right-size the DB pool”, by mira",
+    ]
+    assert [line.cites for line in told] == [("E6",), ("E4",)]
+
+
+def test_a_question_with_two_parts_gets_both_answered() -> None:
+    made = rules.reply("what changed and have we seen this before?", briefings.LIKELY)
+    said = [line.text for line in made.lines]
+
+    assert said[0] == "2 changes around the onset at 14:00 UTC, the nearest first:"
+    assert "Seen before:" in said
+    assert [source.id for source in made.cited()] == ["E6", "E4"]
+
+
+def test_rolling_back_what_the_first_cause_blames_is_answered_from_it() -> None:
+    rollout = replace(briefings.ROLLOUT, indicator="payments v2.14.0 deployed", detail="DB_POOL_SIZE 20 → 5")
+    known = tuple(rollout if one.id == rollout.id else one for one in briefings.LIKELY.evidence)
+    made = rules.reply("should I roll back payments?", replace(briefings.LIKELY, evidence=known))
+
+    assert [(line.text, line.cites) for line in made.lines] == [
+        (
+            (
+                "Yes, that is the likely cause: 1. The rollout of payments v2.14.0 shrank its connection pool; checkout waits for"
+                " payments (0.65–0.82)"
+            ),
+            ("E3", "E4", "E7"),
+        ),
+        ("What it changed: DB_POOL_SIZE 20 → 5", ("E4",)),
+        ("Way back: kubectl -n shop rollout undo deployment/payments", ("E4",)),
+    ]
+
+
+def test_rolling_back_what_was_found_light_is_advised_against_with_the_reason() -> None:
+    light = ("catalog v5.1.0 deployed 3 min before the onset, but nothing at catalog left its baseline",)
+    briefing = replace(briefings.LIKELY, hypotheses=briefings.LIKELY.hypotheses[:2], weighed_light=light)
+    made = rules.reply("should I roll back catalog?", briefing)
+
+    assert [(line.text, line.cites) for line in made.lines] == [
+        (
+            (
+                "Nothing that was seen speaks for rolling catalog back. It was weighed and found light: catalog v5.1.0 deployed"
+                " 3 min before the onset, but nothing at catalog left its baseline."
+            ),
+            ("E6",),
+        ),
+        (
+            (
+                "What is suspected instead: 1. The rollout of payments v2.14.0 shrank its connection pool; checkout waits for payments"
+                " (0.65–0.82)"
+            ),
+            ("E3", "E4", "E7"),
+        ),
+    ]
+
+
+def test_rolling_back_a_version_means_its_service() -> None:
+    made = rules.reply("revert v5.1.0?", replace(briefings.LIKELY, hypotheses=briefings.LIKELY.hypotheses[:2]))
+
+    assert made.lines[0].text.startswith("Nothing that was seen speaks for rolling catalog back.")
+
+
+def test_rolling_back_what_did_not_change_is_told_as_that() -> None:
+    made = rules.reply("should we roll back checkout", briefings.LIKELY)
+
+    assert made.lines[0].text == "I see no change at checkout that could be rolled back."
+
+
+def test_a_rollback_of_nothing_in_particular_is_answered_for_what_is_suspected() -> None:
+    made = rules.reply("should we roll back?", briefings.LIKELY)
+    nothing = rules.reply("should we roll back?", replace(briefings.NO_FAULT, evidence=()))
+
+    assert made.lines[0].text.startswith("Yes, that is the likely cause: 1. The rollout of payments")
+    assert nothing.lines[0].text == "No change is suspected, so nothing that was seen speaks for a rollback."
+
+
+def test_a_cause_that_is_only_possible_is_no_yes() -> None:
+    made = rules.reply("roll back payments?", briefings.POSSIBLE)
+
+    assert made.lines[0].text.startswith(
+        "Perhaps: it is a possible cause, and none is clearly ahead: 1. The rollout of payments"
+    )
+    assert made.lines[-1].text == f"Check first: {briefings.POSSIBLE.hypotheses[0].next_check}"
 
 
 def test_the_alerts_runbook_is_linked_and_an_absent_one_is_told() -> None:
