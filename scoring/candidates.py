@@ -11,7 +11,7 @@ from scoring.evidence import Candidate, CauseKind, Direction, Evidence, Evidence
 from scoring.indicators import describe, is_inherited
 from scoring.observations import Entity, EntityKind
 from scoring.relevance import FITS, UNKNOWN
-from scoring.units import format_duration, format_lead
+from scoring.units import format_duration, format_onset
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -141,7 +141,7 @@ def _from_changes(service: str, entity: Entity, case: Case) -> Iterable[Candidat
         candidate = _candidate(
             entity,
             kind,
-            f"{change[0].indicator} {_when(began(change), case)}{detail} was followed {when} by {_phrase(headline)}",
+            f"{change[0].indicator} {format_onset(case.onset - began(change))}{detail} was followed {when} by {_phrase(headline)}",
             (*change, *sorted(effects, key=_exactness)),
             case,
         )
@@ -205,8 +205,7 @@ def _hint_statement(kind: CauseKind, service: str, telling: list[Evidence], case
     )
     text = f"{fault}: {_phrase(headline)}"
     if headline.onset is not None:
-        lead = format_lead(case.onset - headline.onset)
-        text += ", since the symptom began" if lead == "at" else f", since {lead} the symptom"
+        text += f", since {format_onset(case.onset - headline.onset).removeprefix('at ')}"
     return text
 
 
@@ -236,7 +235,9 @@ def _leads(case: Case) -> Iterable[Candidate]:
     made.sort(key=lambda change: (-began(change), change[0].id))
     for change in made[:_MOST_LEADS]:
         entity = _entity_of(change[0].entity.service, case)
-        text = f"{change[0].indicator} {_when(began(change), case)}; nothing seen there went wrong after it"
+        text = (
+            f"{change[0].indicator} {format_onset(case.onset - began(change))}; nothing seen there went wrong after it"
+        )
         yield _candidate(entity, change[0].cause_kinds[0], text, change, case)
 
 
@@ -299,11 +300,6 @@ def _entity_of(service: str, case: Case) -> Entity:
 
 def _phrase(item: Evidence) -> str:
     return item.statement.removeprefix(str(item.entity)).lstrip(" :") or item.statement
-
-
-def _when(at: float, case: Case) -> str:
-    lead = format_lead(case.window.alert_at - at)
-    return "as the alert fired" if lead == "at" else f"{lead} the alert"
 
 
 def _cause(candidate: Candidate) -> tuple[str, CauseKind]:

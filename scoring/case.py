@@ -132,6 +132,27 @@ class Case:
         """Return by how many seconds a service takes longer, None where its latencies did not move."""
         return max((added for item in self.disturbances(service) if (added := _added(item)) is not None), default=None)
 
+    def needs(self, service: str) -> bool:
+        """Say whether what fired is a service itself, or calls it, directly or not."""
+        return service == self.subject or self.graph.depends(self.subject, service)
+
+    def connects(self, service: str) -> bool:
+        """Say whether a service is connected with the one that fired, by calls either way or by something ill that both need.
+
+        Where one of them is in no call that is known, nobody can say that it is not.
+        """
+        if service not in self.graph or self.subject not in self.graph:
+            return True
+        if self.needs(service) or self.graph.depends(service, self.subject):
+            return True
+        shared = self.graph.reach(self.subject).keys() & self.graph.reach(service).keys()
+        return any(self.disturbances(one) for one in shared)
+
+    def steady(self, service: str) -> Evidence | None:
+        """Return what says that a service was looked at and nothing of it got worse."""
+        said = (item for item in self.evidence if item.entity.service == service and item.indicator == "steady")
+        return next(said, None)
+
     def symptomatic(self) -> dict[str, float]:
         """Return the services whose users feel something, with how much; the one that fired counts double."""
         weights = {

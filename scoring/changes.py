@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from scoring import diffs, sightings
-from scoring.evidence import CauseKind
+from scoring.evidence import CauseKind, EvidenceKind
 from scoring.observations import ChangeKind
+from scoring.units import format_onset
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,6 +52,8 @@ _LONGEST: Final = 80
 # What parts a change from why it fits or does not.
 REASON: Final = " · "
 _MOST_ALTERED: Final = 2
+# How a line ends that says when: counted from the onset, or in what was written before version 5, from the alert.
+_WHEN: Final = re.compile(r", (?:(?:at|(?:[\d.]+ \w+ ){1,2}(?:before|after)) the (?:onset|alert)|as the alert fired)$")
 
 
 def join(changes: Iterable[Change]) -> tuple[tuple[Change, str], ...]:
@@ -92,12 +96,39 @@ def statement(change: Change) -> str:
     title = " ".join((change.detail or change.title).split())
     if title and title not in text:
         text += f": {title[:157] + '…' if len(title) > 158 else title}"
-    return text
+    # What parts the words from why the change fits is kept for that.
+    return text.replace(REASON, ", ")
+
+
+def dated(evidence: Iterable[Evidence], onset: float) -> tuple[Evidence, ...]:
+    """Return the evidence with the time of changes in their lines: counted from the onset, one for all sightings of one."""
+    evidence = tuple(evidence)
+    earliest: dict[str, float] = {}
+    for item in evidence:
+        if item.kind is EvidenceKind.CHANGE and item.onset is not None:
+            earliest[item.change_key] = min(earliest.get(item.change_key, math.inf), item.onset)
+    return tuple(
+        replace(item, statement=_dated(item.statement, onset - earliest[item.change_key]))
+        if item.kind is EvidenceKind.CHANGE and item.onset is not None
+        else item
+        for item in evidence
+    )
+
+
+def parts(statement: str) -> tuple[str, str]:
+    """Return a change's line in two: what was done, without when, and why it fits or does not (empty where nobody knows)."""
+    told, _, why = statement.partition(REASON)
+    return _WHEN.sub("", told), why
+
+
+def _dated(statement: str, lead: float) -> str:
+    told, mark, why = statement.partition(REASON)
+    return f"{told}, {format_onset(lead)}{mark}{why}"
 
 
 def reason(sightings: Iterable[Evidence]) -> str:
     """Return why a change fits or does not, in a phrase, as its evidence says it; empty where nobody knows what it altered."""
-    return next((told for item in sightings if (told := item.statement.rpartition(REASON)[2]) != item.statement), "")
+    return next((told for item in sightings if (told := item.statement.partition(REASON)[2])), "")
 
 
 def altered(change: Change) -> str:

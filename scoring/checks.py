@@ -49,11 +49,23 @@ _CHECKS: Final[dict[CauseKind, str]] = {
 }
 
 
+def own_logs(entity: Entity) -> str:
+    """Return the command that reads what a thing says of itself."""
+    kubectl, name = _quoted(entity)
+    if entity.kind is EntityKind.NODE:
+        return f"kubectl describe node {name}"
+    return f"{kubectl} logs deployment/{name} --since=30m"
+
+
+def _quoted(entity: Entity) -> tuple[str, str]:
+    """Return `kubectl` with the namespace, and the name; both quoted, as they come from outside and are pasted into a shell."""
+    kubectl = f"kubectl -n {shlex.quote(entity.namespace)}" if entity.namespace else "kubectl"
+    return kubectl, shlex.quote(entity.name if entity.kind is EntityKind.NODE else entity.service)
+
+
 def next_check(kind: CauseKind, entity: Entity, evidence: Iterable[Evidence]) -> str:
     """Return a command for the cause kind, and the query of the most telling series where one is known."""
-    # Names come from outside, and a person will paste this into a shell.
-    kubectl = f"kubectl -n {shlex.quote(entity.namespace)}" if entity.namespace else "kubectl"
-    name = shlex.quote(entity.name if entity.kind is EntityKind.NODE else entity.service)
+    kubectl, name = _quoted(entity)
     text = _CHECKS[kind].format(kubectl=kubectl, name=name)
     query = next((item.query for item in evidence if item.kind is EvidenceKind.METRIC and item.query), "")
     # A longer one is read better behind the evidence's own link.

@@ -26,7 +26,6 @@ from scoring.observations import (
     Series,
     State,
 )
-from scoring.units import format_lead
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -139,11 +138,12 @@ def detect(
         replace(one.evidence, id=f"E{number}", plot=None if one.shift is None else plot(one.shift, one.evidence.unit))
         for number, one in enumerate(kept, start=1)
     )
+    onset = symptoms.onset(evidence, window)
     return Detection(
-        evidence=evidence,
+        evidence=changes.dated(evidence, onset),
         dependencies=tuple(sorted(dependencies)),
         gaps=tuple(sorted(gaps)),
-        onset=symptoms.onset(evidence, window),
+        onset=onset,
         looked_at=len(series),
     )
 
@@ -300,8 +300,7 @@ def _from_changes(
             kind=EvidenceKind.CHANGE,
             entity=change.entity,
             indicator=changes.name(change),
-            statement=f"{changes.statement(change)}, {_before_alert(change.at, window)}"
-            + (f"{changes.REASON}{fits[key].words}" if fits[key].words else ""),
+            statement=changes.statement(change) + (f"{changes.REASON}{fits[key].words}" if fits[key].words else ""),
             severity=min(changes.severity(change), 1.0) if fits[key].value == relevance.UNKNOWN else fits[key].value,
             direction=Direction.CONTEXT,
             source=change.source,
@@ -424,8 +423,3 @@ def _order(one: Found) -> tuple[object, ...]:
         item.change_key,
         item.peer.key if item.peer is not None else "",
     )
-
-
-def _before_alert(at: float, window: Window) -> str:
-    lead = format_lead(window.alert_at - at)
-    return "as the alert fired" if lead == "at" else f"{lead} the alert"

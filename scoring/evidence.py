@@ -151,13 +151,17 @@ class Factor:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Hold a candidate with its five factors and their weighted sum, `confidence` in [`low`, `high`]."""
+    """Hold a candidate with its five factors and their weighted sum, `confidence` in [`low`, `high`].
+
+    `is_lead` says that something connects it with what fired: only then may it be suggested to people.
+    """
 
     candidate: Candidate
     factors: tuple[Factor, ...]
     confidence: float
     low: float
     high: float
+    is_lead: bool = True
 
 
 class Verdict(StrEnum):

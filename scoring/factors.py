@@ -10,7 +10,7 @@ from scoring.confidence import WEIGHTS, beta_interval, rounded
 from scoring.evidence import CauseKind, Evidence, EvidenceKind, Factor
 from scoring.relevance import UNKNOWN
 from scoring.standing import deeper, fit
-from scoring.units import format_duration, format_lead
+from scoring.units import format_duration, format_onset
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -127,7 +127,7 @@ def _temporal(standing: Standing, case: Case) -> Factor:
     if standing.changes and not standing.own:
         at = began(standing.changes[-1])
         value, low, high = _curve(case.onset - at)
-        reason = f"changed {_lead_words(case.onset - at)}, but nothing seen there went wrong after it"
+        reason = f"changed {format_onset(case.onset - at)}, but nothing seen there went wrong after it"
         return _factor(name, value * _NO_EFFECT, low * _NO_EFFECT, high * _NO_EFFECT, reason)
     if standing.effects:
         # The latest change that is not too late; the earliest where all are.
@@ -141,7 +141,7 @@ def _temporal(standing: Standing, case: Case) -> Factor:
             value, low, high = min(value, late[0]), min(low, late[1]), min(high, late[2])
         gap = effect - at
         after = f"{format_duration(gap)} after the change" if gap > 0.5 else "with the change"
-        return _factor(name, value, low, high, f"changed {_lead_words(case.onset - at)}; {after} it went wrong")
+        return _factor(name, value, low, high, f"changed {format_onset(case.onset - at)}; {after} it went wrong")
     known = [item for item in standing.own if item.onset is not None]
     # A weak sign that came early may be chance: it does not date what is loud.
     loudest = max((item.severity for item in known), default=0.0)
@@ -157,8 +157,10 @@ def _temporal(standing: Standing, case: Case) -> Factor:
     if sooner := sorted({about(item) for item in deeper(standing.candidate, case)}):
         # A victim moves early too: what it suffers from moved no later.
         low, value, high = (min(one, _SYMPTOM_ITSELF) for one in (low, value, high))
-        return _factor(name, value, low, high, f"began {_lead_words(lead)}, but no sooner than {', '.join(sooner[:2])}")
-    return _factor(name, value, low, high, f"began {_lead_words(lead)}")
+        return _factor(
+            name, value, low, high, f"began {format_onset(lead)}, but no sooner than {', '.join(sooner[:2])}"
+        )
+    return _factor(name, value, low, high, f"began {format_onset(lead)}")
 
 
 def _curve(lead: float) -> tuple[float, float, float]:
@@ -177,11 +179,6 @@ def _at(lead: float) -> float:
     if lead >= -TOLERANCE:
         return 1.0 + (1.0 - _AT_TOLERANCE) * lead / TOLERANCE
     return _LATE * math.pow(0.5, min(-lead - TOLERANCE, 100 * _LATE_HALF_LIFE) / _LATE_HALF_LIFE)
-
-
-def _lead_words(lead: float) -> str:
-    words = format_lead(lead)
-    return "with the symptom" if words == "at" else f"{words} the symptom"
 
 
 def _precedent(candidate: Candidate, precedents: Iterable[Precedent]) -> Factor:

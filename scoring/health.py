@@ -108,7 +108,7 @@ def _is_told(item: Evidence, case: Case) -> bool:
         if item.entity.kind is EntityKind.EXTERNAL:
             # What a vendor says of itself need not reach anybody here.
             return item in case.standing
-        near = about(item) == case.subject or case.graph.depends(case.subject, about(item))
+        near = case.needs(about(item))
         return item in case.standing or (near and item.severity >= _BAD_STATE)
     return False
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 from scoring.case import TOLERANCE, Case, about, began
 from scoring.changes import reason
+from scoring.checks import own_logs
 from scoring.confidence import total
 from scoring.evidence import Evidence, EvidenceKind, Ranking, RankInputs, Score, Verdict
 from scoring.factors import factors
 from scoring.health import all_clear
 from scoring.relevance import UNKNOWN
-from scoring.standing import stand
-from scoring.units import format_lead
+from scoring.standing import is_lead, stand
+from scoring.units import format_onset
 from scoring.version import VERSION
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def rank(inputs: RankInputs) -> Ranking:
     scored = sorted((_score(candidate, case, inputs) for candidate in dict.fromkeys(inputs.candidates)), key=_order)
     missing = _missing(case, inputs)
     well = all_clear(case, looked_at=inputs.looked_at, complete=not inputs.gaps)
-    verdict, explanation = _verdict(scored, case, missing, well)
+    leads = [one for one in scored if one.score.is_lead]
+    verdict, explanation = _verdict(leads, case, well)
     return Ranking(
         version=VERSION,
         verdict=verdict,
@@ -55,7 +57,7 @@ def rank(inputs: RankInputs) -> Ranking:
         onset=case.onset,
         explanation=explanation,
         missing=missing,
-        next_check=_next_check(scored, verdict, missing),
+        next_check=_next_check(leads, verdict, inputs),
         weighed_light=_weighed_light(scored, case),
     )
 
@@ -64,7 +66,7 @@ def _score(candidate: Candidate, case: Case, inputs: RankInputs) -> _Scored:
     standing = stand(candidate, case)
     made = factors(standing, case, inputs)
     confidence, low, high = total(made)
-    return _Scored(Score(candidate, made, confidence, low, high), standing)
+    return _Scored(Score(candidate, made, confidence, low, high, is_lead(standing, case)), standing)
 
 
 def _order(one: _Scored) -> tuple[object, ...]:
@@ -83,18 +85,17 @@ def _order(one: _Scored) -> tuple[object, ...]:
     )
 
 
-def _verdict(scored: list[_Scored], case: Case, missing: tuple[str, ...], well: str | None) -> tuple[Verdict, str]:
+def _verdict(leads: list[_Scored], case: Case, well: str | None) -> tuple[Verdict, str]:
     if well is not None:
         return Verdict.NO_FAULT, well
-    if not scored:
-        lacking = f" Missing: {missing[0]}." if missing else ""
-        return Verdict.INCONCLUSIVE, f"Nothing that was seen points to a cause.{lacking}"
-    first = scored[0]
+    if not leads:
+        return Verdict.INCONCLUSIVE, "Nothing that was seen points to a cause."
+    first = leads[0]
     value = {factor.name: factor.value for factor in first.score.factors}
     name = _name(first)
     if first.score.confidence < _POSSIBLE or value["signal strength"] < _POSSIBLE_SIGNAL:
-        return Verdict.INCONCLUSIVE, f"The strongest lead is {name}, but {_weakest(first.score.factors)}."
-    rival = next((one for one in scored[1:] if _service(one) != _service(first)), None)
+        return Verdict.INCONCLUSIVE, f"The strongest lead is {name}, but {_weak(first, case)}."
+    rival = next((one for one in leads[1:] if _service(one) != _service(first)), None)
     clear = rival is None or first.score.confidence - rival.score.confidence >= _CLEAR
     sound = all(value[factor] >= least for factor, least in _LIKELY_FACTORS.items() if factor in value)
     if first.score.confidence >= _LIKELY and clear and sound and not (case.standing or case.disturbances(case.subject)):
@@ -109,7 +110,7 @@ def _verdict(scored: list[_Scored], case: Case, missing: tuple[str, ...], well: 
         return Verdict.LIKELY, f"{name} stands clear of all others{ahead}: {_temporal_reason(first)}."
     if not clear and rival is not None:
         return Verdict.POSSIBLE, f"{name} and {_name(rival)} are too close to tell apart."
-    return Verdict.POSSIBLE, f"{name} leads, but {_weakest(first.score.factors)}."
+    return Verdict.POSSIBLE, f"{name} leads, but {_weak(first, case)}."
 
 
 def _missing(case: Case, inputs: RankInputs) -> tuple[str, ...]:
@@ -123,12 +124,16 @@ def _missing(case: Case, inputs: RankInputs) -> tuple[str, ...]:
     return tuple(lines[:_MOST_MISSING])
 
 
-def _next_check(scored: list[_Scored], verdict: Verdict, missing: tuple[str, ...]) -> str:
+def _next_check(leads: list[_Scored], verdict: Verdict, inputs: RankInputs) -> str:
     if verdict is Verdict.NO_FAULT:
         return "Compare the alert's expression and threshold with the chart."
-    if scored:
-        return scored[0].score.candidate.next_check
-    return f"Connect or repair what is missing: {missing[0]}" if missing else "Look at the alert's own chart."
+    if leads:
+        return leads[0].score.candidate.next_check
+    look = f"open the alert's own chart, and read the logs of {inputs.subject.service}: {own_logs(inputs.subject)}"
+    silent = sorted({gap.source for gap in inputs.gaps})
+    if silent:
+        return f"Investigate again when {' and '.join(silent[:2])} {'answers' if len(silent) == 1 else 'answer'}; until then {look}"
+    return look[0].upper() + look[1:]
 
 
 def _weighed_light(scored: list[_Scored], case: Case) -> tuple[str, ...]:
@@ -136,7 +141,7 @@ def _weighed_light(scored: list[_Scored], case: Case) -> tuple[str, ...]:
     cited = {
         item.id
         for one in scored
-        if one.standing.effects and not case.deeper(_service(one))
+        if one.score.is_lead and one.standing.effects and not case.deeper(_service(one))
         for change in one.standing.changes
         for item in change
     }
@@ -145,7 +150,7 @@ def _weighed_light(scored: list[_Scored], case: Case) -> tuple[str, ...]:
         for change in case.changes(service):
             lead = case.onset - began(change)
             if cited.isdisjoint(item.id for item in change) and lead <= _RECENT:
-                sentence = f"{change[0].indicator} {_lead_words(lead)}, but {_why_light(change, case)}"
+                sentence = f"{change[0].indicator} {format_onset(lead)}, but {_why_light(change, case)}"
                 lines.append((service != case.subject, abs(lead), sentence))
     return tuple(dict.fromkeys(sentence for _, _, sentence in sorted(lines)))[:_MOST_LIGHT]
 
@@ -159,12 +164,28 @@ def _why_light(change: tuple[Evidence, ...], case: Case) -> str:
     if told and max(item.severity for item in change) < UNKNOWN:
         return told
     if not disturbed:
-        said = [item for item in case.evidence if item.entity.service == service and item.indicator == "steady"]
-        return said[0].statement.partition(" (")[0] if said else f"no data shows that anything at {service} went wrong"
+        return _unseen(service, case)
     if deeper := sorted({about(item) for item in case.deeper(service)}):
         return f"what went wrong at {service} is explained by {', '.join(deeper[:2])}"
+    return _why_not(change, case)
+
+
+def _unseen(service: str, case: Case) -> str:
+    """Return why a change counts little at a service of which nothing is seen to be wrong."""
+    if (steady := case.steady(service)) is not None:
+        return steady.statement.partition(" (")[0]
+    unseen = f"no data shows that anything at {service} went wrong"
+    return unseen if case.needs(service) else f"{unseen}, and {case.subject} is not known to need it"
+
+
+def _why_not(change: tuple[Evidence, ...], case: Case) -> str:
+    """Return why what went wrong at a change's service is not taken for what it did."""
+    service = change[0].entity.service
+    disturbed = case.disturbances(service)
     if case.effects(change):
-        return "other causes explain more"
+        return (
+            "other causes explain more" if case.connects(service) else f"{case.subject} is not known to need {service}"
+        )
     if all(item.until is not None for item in disturbed):
         return f"what moved at {service} was over while the symptom lasted"
     if all(item.onset is not None and item.onset < began(change) - TOLERANCE for item in disturbed):
@@ -178,12 +199,15 @@ def _weakest(made: tuple[Factor, ...]) -> str:
     return min(weighed, key=lambda factor: (factor.weight * (factor.value - 1.0), factor.name)).reason
 
 
+def _weak(one: _Scored, case: Case) -> str:
+    """Return what speaks most against a lead; of one that nothing was measured of, that."""
+    if not one.standing.own and case.steady(_service(one)) is None:
+        return "no data shows whether anything went wrong there"
+    return _weakest(one.score.factors)
+
+
 def _temporal_reason(one: _Scored) -> str:
     return next(factor.reason for factor in one.score.factors if factor.name == "temporal correlation")
-
-
-def _lead_words(lead: float) -> str:
-    return f"{format_lead(lead)} onset"
 
 
 def _name(one: _Scored) -> str:

@@ -59,6 +59,18 @@ def stand(candidate: Candidate, case: Case) -> Standing:
     )
 
 
+def is_lead(standing: Standing, case: Case) -> bool:
+    """Say whether anything connects a candidate with what fired, so that it may be suggested.
+
+    Signs of its own do, but for those that followed a change at a service which is known to be unconnected. A change after
+    which nothing was seen to go wrong does at the service that fired and below it, unless that is known to be well.
+    """
+    service = standing.candidate.entity.service
+    if standing.own:
+        return not standing.effects or case.connects(service)
+    return case.needs(service) and case.steady(service) is None
+
+
 def fit(standing: Standing) -> float:
     """Return how well the changes that a candidate rests on fit what went wrong, by what they touch; 0 where there are none."""
     return max((item.severity for change in standing.changes for item in change), default=0.0)

@@ -64,6 +64,14 @@ def format_lead(seconds: float) -> str:
     return f"{format_duration(seconds)} {'before' if seconds > 0 else 'after'}"
 
 
+def format_onset(lead: float) -> str:
+    """Return how long before (positive) or after (negative) the incident's onset something happened, in words.
+
+    The onset is the one clock that people are told of: a page comes minutes later, and how many is the alert's own affair.
+    """
+    return f"{format_lead(lead)} the onset"
+
+
 def _seconds(value: float) -> str:
     size = abs(value)
     if size == 0:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 from copilot.evaluation import solving, vocabulary
 from integrations import recorded
 from scoring.evidence import Direction, Verdict
-from scoring.units import format_lead
+from scoring.units import format_onset
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -72,7 +71,7 @@ def show(
         console.print(Text.assemble(("next: ", "bold"), ranking.next_check))
     if detection.evidence:
         console.print()
-        console.print(_evidence(case, detection.evidence))
+        console.print(_evidence(detection))
 
 
 def _show_score(console: Console, case: RecordedCase, score: Score, by_id: dict[str, Evidence], number: int) -> None:
@@ -89,6 +88,8 @@ def _show_score(console: Console, case: RecordedCase, score: Score, by_id: dict[
         )
     )  # fmt: skip
     console.print(Padding(Text(candidate.statement), (0, 0, 0, 3)))
+    if not score.is_lead:
+        console.print(Padding(Text("not suggested to people: nothing connects it with what fired"), (0, 0, 0, 3)))
     table = Table(box=None, show_header=False, padding=(0, 1, 0, 0))
     for _ in range(4):
         table.add_column(overflow="fold")
@@ -123,7 +124,7 @@ def _spelt(case: RecordedCase, score: Score, cited: list[Evidence]) -> str:
     return f"  = {words}" if words else ""
 
 
-def _evidence(case: RecordedCase, evidence: tuple[Evidence, ...]) -> Table:
+def _evidence(detection: Detection) -> Table:
     from rich.table import Table
     from rich.text import Text
 
@@ -135,12 +136,11 @@ def _evidence(case: RecordedCase, evidence: tuple[Evidence, ...]) -> Table:
             justify="right" if name == "severity" else "left",
             ratio=1 if name == "what" else None,
         )
-    for item in evidence[:_MOST_EVIDENCE]:
-        since = (
-            "" if item.onset is None else re.sub(r"^at$", "as it fired", format_lead(case.window.alert_at - item.onset))
-        )
+    for item in detection.evidence[:_MOST_EVIDENCE]:
+        since = "" if item.onset is None else format_onset(detection.onset - item.onset)
         direction = "symptom" if item.is_symptom else "" if item.direction is Direction.FOR else item.direction.value
         table.add_row(item.id, f"{item.severity:.2f}", since, direction, item.source, Text(item.statement))
-    if len(evidence) > _MOST_EVIDENCE:
-        table.add_row("", "", "", "", "", Text(f"and {len(evidence) - _MOST_EVIDENCE} more", style="dim"))
+    if len(detection.evidence) > _MOST_EVIDENCE:
+        more = len(detection.evidence) - _MOST_EVIDENCE
+        table.add_row("", "", "", "", "", Text(f"and {more} more", style="dim"))
     return table

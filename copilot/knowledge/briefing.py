@@ -142,6 +142,7 @@ class Briefing:
     later look found that the one before it did not. `confirmed_earlier` is the confirmed cause where it is a hypothesis of
     another look than the one that is shown. `same_lead` holds the numbers of other open incidents with the same lead.
     `limited` says which limits of the tenant the newest look came to, and what it did without.
+    `onset` is the ranking's, in Unix seconds: the one clock from which changes are counted.
     """
 
     tenant_id: UUID
@@ -197,6 +198,20 @@ class Briefing:
     same_lead: tuple[int, ...] = ()
     runbooks: tuple[RunbookQuote, ...] = ()
     limited: tuple[str, ...] = ()
+    onset: float | None = None
+
+    @property
+    def begun(self) -> float:
+        """Return when the trouble began: the ranking's onset, else the earliest symptom's, else the incident's start."""
+        if self.onset is not None:
+            return self.onset
+        return min((one.onset for one in self.symptoms if one.onset is not None), default=self.started_at.timestamp())
+
+    def lead(self, change: Evidence) -> float | None:
+        """Return how many seconds before the onset a change was made, by whichever source saw it first."""
+        same = [one for one in self.changes if one.change_key == change.change_key] if change.change_key else [change]
+        at = min((one.onset for one in same if one.onset is not None), default=None)
+        return None if at is None else self.begun - at
 
     @property
     def is_looking_again(self) -> bool:

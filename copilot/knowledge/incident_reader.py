@@ -146,6 +146,7 @@ def _briefing(incident: Incident, run: Run | None) -> Briefing:
         next_check=ranking.next_check if ranking else "",
         weighed_light=tuple(ranking.weighed_light) if ranking else (),
         gaps=tuple(gathered.output.get("gap_lines", ())) if gathered else (),
+        onset=float(gathered.output["onset"]) if gathered and "onset" in gathered.output else None,
         scoring_version=ranking.version if ranking else "",
         model_note=ranking.model_note if ranking else "",
         model=calls.order_by("-created_at").values_list("model", flat=True).first() or "",
@@ -178,11 +179,12 @@ def _runbooks(
     incident: Incident, hypotheses: list[Hypothesis], evidence: tuple[Evidence, ...], verdict: str
 ) -> tuple[RunbookQuote, ...]:
     """Return the runbooks to follow. Where nothing is suspected enough to act on, only those that name the service."""
-    if not hypotheses:
+    if not verdict or (verdict == Verdict.NO_FAULT and not hypotheses):
         return ()
     by_id = {one.id: one.statement for one in evidence}
-    seen = [by_id[one] for one in hypotheses[0].supporting if one in by_id][:MOST_SAID]
-    words = ". ".join(filter(None, (incident.title, incident.symptom, hypotheses[0].statement, *seen)))
+    seen = [by_id[one] for first in hypotheses[:1] for one in first.supporting if one in by_id][:MOST_SAID]
+    lead = [one.statement for one in hypotheses[:1]]
+    words = ". ".join(filter(None, (incident.title, incident.symptom, *lead, *seen)))
     may_act = verdict in {Verdict.LIKELY, Verdict.POSSIBLE}
     suspected = [(one.service, one.cause_kind) for one in hypotheses] if may_act else []
     return runbook_matching.for_incident(

@@ -53,8 +53,10 @@ def rank(claim: Claim, progress: Progress) -> Outcome:
 
 def _write(claim: Claim, ranking: Ranking, inputs: str, outcome: str, note: str) -> None:
     """Write the ranking and its hypotheses, within the transaction that ends the stage."""
-    if ranking.scores:
-        observe.confidence.labels(ranking.verdict.value).observe(ranking.scores[0].confidence)
+    # What nothing connects with the incident stays in the frozen outcome: nobody is to act on it, or to be asked about it.
+    leads = [score for score in ranking.scores if score.is_lead]
+    if leads:
+        observe.confidence.labels(ranking.verdict.value).observe(leads[0].confidence)
     RankingRecord.objects.filter(run_id=claim.run_id).delete()
     Hypothesis.objects.filter(run_id=claim.run_id).delete()
     RankingRecord.objects.create(
@@ -88,7 +90,7 @@ def _write(claim: Claim, ranking: Ranking, inputs: str, outcome: str, note: str)
             contradicting=list(score.candidate.contradicting),
             next_check=score.candidate.next_check,
         )
-        for place, score in enumerate(ranking.scores[:KEPT], start=1)
+        for place, score in enumerate(leads[:KEPT], start=1)
     )
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-from slackbot.blocks import words
+from scoring.changes import parts
+from scoring.units import format_onset
 from slackbot.blocks.parts import Block, Element, bullets, line, link, rich, safe_link, text
 from slackbot.wording import clip
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from copilot.knowledge.briefing import Briefing
     from scoring.evidence import Evidence
 
-_BEFORE_ALERT = re.compile(r",? \d+ \w+ (?:before|after) the alert(?= ·|$)")
 # So many of those who told of one change are named.
 MOST_SOURCES = 4
 
@@ -23,27 +22,32 @@ def named(one: Evidence) -> Element:
     return link(one.link, one.id) if safe_link(one.link) else text(one.id, code=True)
 
 
-def change_words(one: Evidence, begun: float) -> list[Element]:
-    """Return one change: what, by whom, how long before onset."""
-    # The time before onset follows; the one before the alert would only be a second number.
-    elements = [text(clip(_BEFORE_ALERT.sub("", one.statement), 240))]
-    if one.author and one.author.lower() not in one.statement.lower():
+def change_words(one: Evidence, briefing: Briefing) -> list[Element]:
+    """Return one change: what, by whom, how long before the onset, and why it fits where that is known."""
+    what, why = parts(one.statement)
+    elements = [text(clip(what, 240))]
+    if one.author and one.author.lower() not in what.lower():
         elements.append(text(f" by {clip(one.author, 60)}"))
-    if one.onset is not None:
-        elements.extend((text(" — "), text(words.before_onset(one.onset, begun), bold=True)))
+    elements.extend(_when(one, briefing))
+    if why:
+        elements.append(text(f"  ·  {clip(why, 120)}"))
     return elements
+
+
+def _when(one: Evidence, briefing: Briefing) -> list[Element]:
+    lead = briefing.lead(one)
+    return [] if lead is None else [text(" — "), text(format_onset(lead), bold=True)]
 
 
 def changes_block(briefing: Briefing, changes: list[list[Evidence]]) -> Block:
     """Return the changes that matter, a line each."""
-    begun = words.onset(briefing)
     return rich(
         line(text("What changed", bold=True)),
-        bullets(*(line(*_told_once(sightings, begun)) for sightings in changes)),
+        bullets(*(line(*_told_once(sightings, briefing)) for sightings in changes)),
     )
 
 
-def _told_once(sightings: list[Evidence], begun: float) -> list[Element]:
+def _told_once(sightings: list[Evidence], briefing: Briefing) -> list[Element]:
     """Return one change as all its sources together know it: what, what it altered, by whom, when, and where it was seen."""
     first = sightings[0]
     altered = next((one.detail for one in sightings if one.detail), "")
@@ -52,11 +56,9 @@ def _told_once(sightings: list[Evidence], begun: float) -> list[Element]:
         elements = [text(clip(first.indicator, 120)), text(f" ({clip(altered, 120)})")]
         if author:
             elements.append(text(f" by {clip(author, 60)}"))
-        began = min((one.onset for one in sightings if one.onset is not None), default=None)
-        if began is not None:
-            elements.extend((text(" — "), text(words.before_onset(began, begun), bold=True)))
+        elements.extend(_when(first, briefing))
     else:
-        elements = change_words(next((one for one in sightings if one.author), first), begun)
+        elements = change_words(next((one for one in sightings if one.author), first), briefing)
     seen = sorted(sightings, key=lambda one: (len(one.id), one.id))
     for one in seen[:3]:
         elements.extend((text("  "), named(one)))

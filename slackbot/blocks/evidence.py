@@ -49,14 +49,13 @@ def evidence_message(briefing: Briefing) -> tuple[list[Block], str]:
 
 def evidence_lists(briefing: Briefing) -> tuple[list[Block], str]:
     """Return the same as lists, for workspaces that take no tables."""
-    begun = words.onset(briefing)
     kept = words.weightiest(briefing, MOST_LISTED)
     parts = []
     for title, found in _groups(briefing):
         shown = [one for one in found if one.id in kept]
         if shown:
             parts.append(line(text(title, bold=True)))
-            parts.append(bullets(*(_evidence_line(one, begun) for one in shown)))
+            parts.append(bullets(*(_evidence_line(one, briefing) for one in shown)))
     return _message(briefing, [rich(_title(briefing), *parts)], len(kept))
 
 
@@ -105,12 +104,11 @@ KINDS = {
 def _table(briefing: Briefing) -> tuple[Block, int]:
     """Return the table of what weighs most, as far as Slack takes it, and how many rows it has."""
     kept = words.weightiest(briefing, MOST_ROWS)
-    begun = words.onset(briefing)
     rows = [(KINDS[title], one) for title, found in _groups(briefing) for one in found if one.id in kept]
     shown: list[list[Element]] = []
     left = MOST_CHARACTERS
     for kind, one in rows:
-        row = _row(kind, one, begun)
+        row = _row(kind, one, briefing)
         left -= sum(_length(cell) for cell in row)
         if left < 0:
             break
@@ -123,8 +121,8 @@ def _table(briefing: Briefing) -> tuple[Block, int]:
     }, len(shown)
 
 
-def _row(kind: str, one: Evidence, begun: float) -> list[Element]:
-    said = change_words(one, begun) if words.is_change(one) else [text(clip(one.statement, STATEMENT))]
+def _row(kind: str, one: Evidence, briefing: Briefing) -> list[Element]:
+    said = change_words(one, briefing) if words.is_change(one) else [text(clip(one.statement, STATEMENT))]
     at = words.when(one)
     return [
         _raw(clip(one.id, 8) or "?"),
@@ -155,9 +153,9 @@ def _others(briefing: Briefing, direction: Direction) -> list[Evidence]:
     ]
 
 
-def _evidence_line(one: Evidence, begun: float) -> Element:
+def _evidence_line(one: Evidence, briefing: Briefing) -> Element:
     if words.is_change(one):
-        return line(text(one.id, code=True), text(" "), *change_words(one, begun), *_seen_in(one))
+        return line(text(one.id, code=True), text(" "), *change_words(one, briefing), *_seen_in(one))
     elements = [text(one.id, code=True), text(f" {clip(one.statement, 240)}")]
     at = words.when(one)
     if at is not None:

@@ -66,11 +66,10 @@ def why_blocks(briefing: Briefing, hypothesis: HypothesisLine) -> list[Block]:
         divider(),
     ]
     known = {one.id: one for one in briefing.evidence}
-    begun = words.onset(briefing)
     for title, references in (("For", hypothesis.supporting), ("Against", hypothesis.contradicting)):
         found = [known[one] for one in references if one in known][:12]
         if found:
-            blocks.append(rich(line(text(title, bold=True)), bullets(*(_cited(one, begun) for one in found))))
+            blocks.append(rich(line(text(title, bold=True)), bullets(*(_cited(one, briefing) for one in found))))
     if not hypothesis.contradicting:
         blocks.append(context(ours("Nothing that was seen speaks against it.")))
     blocks.append(
@@ -87,7 +86,9 @@ def why_blocks(briefing: Briefing, hypothesis: HypothesisLine) -> list[Block]:
         blocks.append(context(plain("  ·  ".join(people))))
     if briefing.scoring_version:
         blocks.append(
-            context(plain(f"scored by {clip(briefing.scoring_version, 40)}; recomputing gives the same numbers"))
+            context(
+                plain(f"Scoring version {clip(briefing.scoring_version, 40)}: computed again, the numbers are the same")
+            )
         )
     return blocks
 
@@ -106,8 +107,8 @@ def _factor(factor: Factor) -> Block:
     )
 
 
-def _cited(one: Evidence, begun: float) -> Element:
-    said = change_words(one, begun) if words.is_change(one) else [text(clip(one.statement, 240))]
+def _cited(one: Evidence, briefing: Briefing) -> Element:
+    said = change_words(one, briefing) if words.is_change(one) else [text(clip(one.statement, 240))]
     source = clip(one.source, 40) or "source"
     seen = link(one.link, source) if safe_link(one.link) else text(source, italic=True)
     return line(text(one.id, code=True), text(" "), *said, text("  ·  "), seen)

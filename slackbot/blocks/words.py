@@ -82,20 +82,6 @@ def factor_bars(factors: tuple[Factor, ...]) -> str:
     return "  ·  ".join(f"{SHORT.get(factor.name, 'other')} {bar(factor.value)}" for factor in ordered(factors)[:5])
 
 
-def onset(briefing: Briefing) -> float:
-    """Return when the trouble began: the earliest onset among symptoms, else the incident's start."""
-    begun = [one.onset for one in briefing.symptoms if one.onset is not None]
-    return min(begun) if begun else briefing.started_at.timestamp()
-
-
-def before_onset(at: float, begun: float) -> str:
-    """Return how long before or after the onset something happened."""
-    gap = begun - at
-    if abs(gap) < 30:
-        return "at onset"
-    return f"{duration(gap)} {'before' if gap > 0 else 'after'} onset"
-
-
 def when(evidence: Evidence) -> datetime | None:
     """Return the evidence's time as a date, where it has one that a calendar knows."""
     if evidence.onset is None or not 0 < evidence.onset < 253_402_300_800:
@@ -112,7 +98,7 @@ def notable_changes(briefing: Briefing, most: int = 3) -> list[list[Evidence]]:
     for hypothesis in briefing.hypotheses[:MOST_HYPOTHESES]:
         for reference in hypothesis.supporting:
             leaned_on.setdefault(reference, hypothesis.rank)
-    begun = onset(briefing)
+    begun = briefing.begun
 
     def importance(one: Evidence) -> tuple[float, float, float, str]:
         at = one.onset if one.onset is not None else begun

@@ -19,8 +19,10 @@ from copilot.guard.tenancy import tenant_scope
 from copilot.hints import Work
 from copilot.knowledge import incident_reader
 from copilot.models import EvidenceRecord, Hypothesis, Incident, RankingRecord, Run, Stage, StageResult
+from copilot.stages import gather
 from copilot.stages.claim import Outcome
 from copilot.stages.rank import rescore
+from scoring.observations import Change, ChangeKind, Entity, EntityKind
 from tests.flow.test_correlate import event, happen
 
 if TYPE_CHECKING:
@@ -109,6 +111,28 @@ def test_without_any_source_the_answer_is_honest(tenant: Tenant, run: Run) -> No
     briefing = incident_reader.read(tenant.id, run.incident_id)
     assert briefing.verdict in {"inconclusive", "no fault seen"}
     assert briefing.model_note != ""
+
+
+def test_a_change_that_nothing_connects_with_the_page_is_suggested_to_nobody(
+    tenant: Tenant, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = run.incident.alert_at.timestamp() - 240
+    blog = Entity(EntityKind.SERVICE, "blog", "", "blog")
+    deploy = Change(blog, ChangeKind.DEPLOYMENT, at, "blog v9", "deploys", version="v9")
+    monkeypatch.setattr(gather, "changes_between", lambda *_, **__: [deploy])
+
+    flow.advance(tenant.id, run.id)
+
+    briefing = incident_reader.read(tenant.id, run.incident_id)
+    assert (briefing.verdict, briefing.hypotheses) == ("inconclusive", ())
+    assert briefing.explanation == "Nothing that was seen points to a cause."
+    (light,) = briefing.weighed_light
+    assert light == (
+        "blog v9 deployed 4 min before the onset, but no data shows that anything at blog went wrong, and checkout is not known"
+        " to need it"
+    )
+    assert "read the logs of checkout: kubectl" in briefing.next_check
+    assert rescore(tenant.id, run.id).is_equal
 
 
 def test_recomputing_a_ranking_gives_equal_bytes(tenant: Tenant, run: Run) -> None:

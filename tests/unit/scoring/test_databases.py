@@ -60,7 +60,7 @@ def test_a_database_at_its_most_connections_is_named_and_not_who_waits_for_it() 
         CauseKind.DATABASE_CONNECTIONS,
     )
     assert first.statement == (
-        "Database connections at orders-db: open connections 100 of 100, was 22 (×4.6), since 1 min before the symptom"
+        "Database connections at orders-db: open connections 100 of 100, was 22 (×4.6), since 1 min before the onset"
     )
     assert ranking.verdict.value == "likely cause"
 

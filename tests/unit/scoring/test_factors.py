@@ -316,7 +316,7 @@ def test_a_victim_that_moved_early_moved_no_sooner_than_what_it_suffers_from() -
     temporal = factor(score(symptom(), sign(), loud, candidate=victim, dependencies=calls), "temporal correlation")
     assert (temporal.value, temporal.reason) == (
         0.5,
-        "began 30 s before the symptom, but no sooner than checkout, payments",
+        "began 30 s before the onset, but no sooner than checkout, payments",
     )
 
 

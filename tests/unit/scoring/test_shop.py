@@ -27,14 +27,14 @@ def test_it_names_payments_deploy_first_and_clears_catalog(seed: int) -> None:
     assert ranking.verdict is Verdict.LIKELY
     assert 0.6 < ranking.scores[0].confidence < 0.8
     assert ranking.weighed_light == (
-        "catalog v2.3.1 deployed 2 min before onset, but nothing at catalog left its baseline",
+        "catalog v2.3.1 deployed 2 min before the onset, but nothing at catalog left its baseline",
     )
 
 
 def test_it_says_what_the_deploy_did_with_numbers() -> None:
     candidate = ranked(shop.incident()).scores[0].candidate
     assert candidate.statement == (
-        "payments v2.14.0 deployed 8 min before the alert was followed 1 min later by connection pool in use 100 %, was 46 %"
+        "payments v2.14.0 deployed 2 min before the onset was followed 1 min later by connection pool in use 100 %, was 46 %"
     )
     assert candidate.next_check == (
         "Compare the last two revisions: kubectl -n shop rollout history deployment/payments; "
@@ -49,7 +49,7 @@ def test_it_names_what_the_change_altered_whichever_source_knows_it() -> None:
         else one
         for one in shop.incident()
     ]
-    assert "before the alert (DB_POOL_SIZE 20 → 5) was followed" in ranked(observations).scores[0].candidate.statement
+    assert "before the onset (DB_POOL_SIZE 20 → 5) was followed" in ranked(observations).scores[0].candidate.statement
 
 
 def test_a_changed_service_that_only_got_less_traffic_did_not_get_worse() -> None:
@@ -62,7 +62,7 @@ def test_a_changed_service_that_only_got_less_traffic_did_not_get_worse() -> Non
         shop.series("catalog", "request_rate", "requests/s", 40, then=9, since=shop.SYMPTOM_AT, worse=Worse.EITHER)
     )
     assert ranked(observations).weighed_light == (
-        "catalog v2.3.1 deployed 2 min before onset, but nothing at catalog got worse",
+        "catalog v2.3.1 deployed 2 min before the onset, but nothing at catalog got worse",
     )
 
 
@@ -82,7 +82,7 @@ def test_without_the_deploy_it_is_the_full_pool(seed: int) -> None:
     first = ranked(shop.incident(seed=seed, changes=False)).scores[0]
     assert (first.candidate.entity.name, first.candidate.cause_kind) == ("payments", CauseKind.CONNECTION_SATURATION)
     assert first.candidate.statement.startswith("Connection saturation at payments: connection pool in use ")
-    assert first.candidate.statement.endswith(", since 1 min before the symptom")
+    assert first.candidate.statement.endswith(", since 1 min before the onset")
 
 
 def test_confirmed_precedents_raise_it_and_narrow_its_range() -> None:
@@ -177,7 +177,7 @@ def test_a_deploy_after_the_onset_is_too_late() -> None:
     late = shop.deploy("payments", "v3", shop.SYMPTOM_AT + 300)
     ranking = ranked([*shop.incident(changes=False), late])
     assert ranking.scores[0].candidate.cause_kind is CauseKind.CONNECTION_SATURATION
-    assert ranking.weighed_light == ("payments v3 deployed 5 min after onset, but the symptom was there before it",)
+    assert ranking.weighed_light == ("payments v3 deployed 5 min after the onset, but the symptom was there before it",)
 
 
 def test_a_recent_change_alone_is_a_lead_and_never_a_likely_cause() -> None:
@@ -265,7 +265,7 @@ def test_a_rollout_that_settles_is_no_effect_of_itself() -> None:
     ranking = ranked([*shop.incident(), blip])
     assert ranking.scores[0].candidate.entity.name == "payments"
     assert ranking.weighed_light == (
-        "catalog v2.3.1 deployed 2 min before onset, but what moved at catalog was over while the symptom lasted",
+        "catalog v2.3.1 deployed 2 min before the onset, but what moved at catalog was over while the symptom lasted",
     )
 
 

@@ -47,8 +47,8 @@ What is happening
   • checkout p95 latency 2.4 s, was 180 ms (×13)  E1
   • checkout errors 6.1 % of requests, was 0.2 % (×30)  E2
 What changed
-  • payments v2.14.0 rolled out (was v2.13.2): “Right-size the DB pool” by mira — 4 min before onset  E4  E5  ·  kubernetes, github
-  • catalog v5.1.0 rolled out (was v5.0.9) by tom — 3 min before onset  E6
+  • payments v2.14.0 rolled out (was v2.13.2): “Right-size the DB pool” by mira — 4 min before the onset  E4  E5  ·  kubernetes, github
+  • catalog v5.1.0 rolled out (was v5.0.9) by tom — 3 min before the onset  E6
 Weighed and found light: catalog v5.1.0 (tom): no indicator of catalog moved, and checkout's slow calls go to payments
 [ Investigate again ]  [ Mute 1 h ]
 ranked after 2.8 s · asked github, kubernetes, prometheus · did not answer: pagerduty · claude-sonnet-5-5 $0.012"""
@@ -253,7 +253,7 @@ def test_a_change_that_two_sources_saw_is_told_once_with_what_each_knows() -> No
     briefing = replace(briefings.LIKELY, evidence=(briefings.LATENCY, nameless, named))
     said = message_text({"blocks": blocks.root_card(briefing)[0]})
     assert (
-        "What changed\n  • payments v2.14.0 deployed by mira — 4 min before onset  E4  E5  ·  kubernetes, github\nWeighed"
+        "What changed\n  • payments v2.14.0 deployed by mira — 4 min before the onset  E4  E5  ·  kubernetes, github\nWeighed"
         in said
     )
 
@@ -264,7 +264,7 @@ def test_a_change_says_what_it_altered_and_who_made_it_though_no_source_knows_bo
     briefing = replace(briefings.LIKELY, evidence=(briefings.LATENCY, seen, told))
     said = message_text({"blocks": blocks.root_card(briefing)[0]})
     assert (
-        "• payments 2.14.0 deployed (DB_POOL_SIZE 20 → 5) by mira — 4 min before onset  E4  E5  ·  kubernetes, github\n"
+        "• payments 2.14.0 deployed (DB_POOL_SIZE 20 → 5) by mira — 4 min before the onset  E4  E5  ·  kubernetes, github\n"
         in said
     )
 

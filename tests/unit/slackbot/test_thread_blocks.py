@@ -34,9 +34,9 @@ def test_the_evidence_is_a_table_by_what_it_says_and_below_it_what_was_not_seen(
 Evidence (8)
   E1  ·  checkout p95 latency 2.4 s, was 180 ms (×13)  ·  prometheus  ·  symptom  ·  14:00 UTC
   E2  ·  checkout errors 6.1 % of requests, was 0.2 % (×30)  ·  prometheus  ·  symptom  ·  14:00 UTC
-  E4  ·  payments v2.14.0 rolled out (was v2.13.2): “Right-size the DB pool” by mira — 4 min before onset  ·  kubernetes  ·  change  ·  13:56 UTC
-  E5  ·  payments v2.14.0 rolled out (was v2.13.2): “Right-size the DB pool” by mira — 4 min before onset  ·  github  ·  change  ·  13:56 UTC
-  E6  ·  catalog v5.1.0 rolled out (was v5.0.9) by tom — 3 min before onset  ·  kubernetes  ·  change  ·  13:57 UTC
+  E4  ·  payments v2.14.0 rolled out (was v2.13.2): “Right-size the DB pool” by mira — 4 min before the onset  ·  kubernetes  ·  change  ·  13:56 UTC
+  E5  ·  payments v2.14.0 rolled out (was v2.13.2): “Right-size the DB pool” by mira — 4 min before the onset  ·  github  ·  change  ·  13:56 UTC
+  E6  ·  catalog v5.1.0 rolled out (was v5.0.9) by tom — 3 min before the onset  ·  kubernetes  ·  change  ·  13:57 UTC
   E3  ·  payments connection pool 100 % in use, was 41 %  ·  prometheus  ·  for  ·  13:59 UTC
   E7  ·  payments logs “timed out waiting for a connection from the pool” 412 times, was 0  ·  kubernetes  ·  for  ·  14:00 UTC
   E8  ·  catalog p95 latency 41 ms, unchanged  ·  prometheus  ·  against  ·  –
@@ -73,9 +73,9 @@ Symptoms
   • E1 checkout p95 latency 2.4 s, was 180 ms (×13), since 14:00 UTC  ·  prometheus
   • E2 checkout errors 6.1 % of requests, was 0.2 % (×30), since 14:00 UTC  ·  prometheus
 Changes
-  • E4 payments v2.14.0 rolled out (was v2.13.2): “Right-size the DB pool” by mira — 4 min before onset  ·  kubernetes
-  • E5 payments v2.14.0 rolled out (was v2.13.2): “Right-size the DB pool” by mira — 4 min before onset  ·  github
-  • E6 catalog v5.1.0 rolled out (was v5.0.9) by tom — 3 min before onset  ·  kubernetes
+  • E4 payments v2.14.0 rolled out (was v2.13.2): “Right-size the DB pool” by mira — 4 min before the onset  ·  kubernetes
+  • E5 payments v2.14.0 rolled out (was v2.13.2): “Right-size the DB pool” by mira — 4 min before the onset  ·  github
+  • E6 catalog v5.1.0 rolled out (was v5.0.9) by tom — 3 min before the onset  ·  kubernetes
 Speaks for a fault
   • E3 payments connection pool 100 % in use, was 41 %, since 13:59 UTC  ·  prometheus
   • E7 payments logs “timed out waiting for a connection from the pool” 412 times, was 0, since 14:00 UTC  ·  kubernetes
