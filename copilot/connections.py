@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 from pydantic import SecretStr, ValidationError
 
-from copilot import observe
+from copilot import arrivals, observe
 from copilot.config import config
 from copilot.guard import vault
 from copilot.guard.http import HttpDoor
@@ -31,6 +31,8 @@ log = observe.logger(__name__)
 # Sealed beside the credentials, but not one of them: the key in the connection's webhook address.
 ENDPOINT_KEY = "endpoint_key"
 CHECK_SECONDS = 10.0
+# What is written down of a test by whether it works; None is not known before something comes in.
+HEALTHS = {True: ConnectionHealth.WORKS, False: ConnectionHealth.FAILING, None: ConnectionHealth.WAITING}
 
 _checkers: dict[str, Callable[[UUID, UUID], tuple[bool, str]]] = {}
 
@@ -207,13 +209,16 @@ def check(tenant_id: UUID, connection_id: UUID) -> Health:
     health = _ask(connection)
     now = timezone.now()
     with tenant_scope(tenant_id):
+        integration = registry.integrations().get(connection.kind)
+        if integration is not None:
+            health = arrivals.told_of(connection, integration, health)
         row = Connection.objects.filter(id=connection_id)
-        if health.works:
-            row.update(failing_since=None)
-        else:
+        if health.works is False:
             row.filter(failing_since__isnull=True).update(failing_since=now)
+        else:
+            row.update(failing_since=None)
         row.update(
-            health=ConnectionHealth.WORKS if health.works else ConnectionHealth.FAILING,
+            health=HEALTHS[health.works],
             health_detail=health.detail[:1000],
             checked_at=now,
         )

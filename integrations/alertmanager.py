@@ -35,6 +35,11 @@ class Alertmanager(Integration):
     limits: ClassVar[str] = (
         "nothing is signed, so the address must be https; alerts over `max_alerts` of the receiver never arrive"
     )
+    setup: ClassVar[str] = "Step by step: [connect](../connect.md#alertmanager)."
+    trial: ClassVar[str] = (
+        "`amtool alert add alertname=Test service=checkout severity=warning --alertmanager.url=…`, and "
+        "wait for the route's `group_wait`"
+    )
     receives: ClassVar[bool] = True
     generated: ClassVar[tuple[str, ...]] = ("bearer_token",)
 

@@ -200,9 +200,12 @@ class Credentials(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Hold the outcome of "test connection": whether it works, and in words what was seen or what to do."""
+    """Hold the outcome of "test connection": whether it works, and in words what was seen or what to do.
 
-    works: bool
+    `works` is None where a test alone cannot know: the connection only receives, so that what came in must tell.
+    """
+
+    works: bool | None
     detail: str
 
 
@@ -237,6 +240,8 @@ class Integration(ABC):
     needs: ClassVar[str] = ""
     limits: ClassVar[str] = ""
     setup: ClassVar[str] = ""
+    # How a first webhook is provoked, in one line for people; for all that receive.
+    trial: ClassVar[str] = ""
     receives: ClassVar[bool] = False
     # Heavy modules that gathering imports when it is first used; a worker loads them before it forks.
     loads: ClassVar[tuple[str, ...]] = ()
@@ -313,8 +318,8 @@ class Integration(ABC):
         raise Rejected(f"{self.title} cannot be asked anything", retryable=False)
 
     def check(self, door: Door, credentials: Any) -> Health:
-        """Test the connection with one cheap authorised read, and say what was seen.
+        """Test the connection with one cheap authorised read, and say what was seen; nothing where it only receives.
 
         :raises SourceError: where the source does not answer.
         """
-        return Health(works=True, detail="nothing to ask: this connection only receives")
+        return Health(works=None, detail="")

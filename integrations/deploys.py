@@ -56,6 +56,16 @@ class Deploys(Integration):
     limits: ClassVar[str] = (
         "knows what is posted, and nothing before; a wrong value is answered 422 with the field's name"
     )
+    setup: ClassVar[str] = """
+        ```sh
+        curl -fsS -X POST https://copilot.example.org/hooks/deploys/KEY -H 'Content-Type: application/json' \\
+            -d '{"service": "checkout", "version": "1.42.0", "environment": "production", "author": "alice"}'
+        ```
+
+        Where a token is set, with `-H 'Authorization: Bearer TOKEN'`. All fields: [deployments from any
+        CI](../connect.md#deployments-from-any-ci).
+    """
+    trial: ClassVar[str] = "the `curl` in docs/integrations/deploys.md, with the address"
     receives: ClassVar[bool] = True
     validates_at_door: ClassVar[bool] = True
 

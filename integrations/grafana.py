@@ -63,6 +63,7 @@ class Grafana(Integration):
         Leave *Custom Payload* empty. The service is found by the labels `service`, `app`, the workload's, the pod's and `job`; the
         severity by `severity`, `priority` or `level`.
     """
+    trial: ClassVar[str] = "in Grafana, Alerting → Contact points → the contact point → Test"
     receives: ClassVar[bool] = True
     generated: ClassVar[tuple[str, ...]] = ("bearer_token",)
 

@@ -67,6 +67,7 @@ class Jira(Integration):
         The service is found by labels `service:checkout`, else by the issue's one component; the severity by the priority: Highest
         critical, High error, Medium warning, Low and Lowest info.
     """
+    trial: ClassVar[str] = "create an issue that the webhook or the rule is for, and delete it again"
     receives: ClassVar[bool] = True
     generated: ClassVar[tuple[str, ...]] = ("token",)
 

@@ -64,6 +64,7 @@ class LaunchDarkly(Integration):
         "In LaunchDarkly: *Integrations → Webhooks → Add integration*; paste the address, tick *Sign this webhook*, enter the "
         "secret, and limit the policy to the environments that matter."
     )
+    trial: ClassVar[str] = "switch a flag in a test environment that the policy names"
     receives: ClassVar[bool] = True
     generated: ClassVar[tuple[str, ...]] = ("webhook_secret",)
 

@@ -69,6 +69,7 @@ class Opsgenie(Integration):
         The service is found by the alert's details and its tags `key:value` (`service`, `app`, the workload's), else it is the
         *entity*; the severity by the priority: P1 critical, P2 error, P3 warning, P4 and P5 info.
     """
+    trial: ClassVar[str] = "create an alert for a team that the integration is of, and close it again"
     receives: ClassVar[bool] = True
     generated: ClassVar[tuple[str, ...]] = ("token",)
 

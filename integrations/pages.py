@@ -66,6 +66,8 @@ def _page(integration: Integration) -> Iterator[str]:
     yield _row("ways", ", ".join(_ways(integration)))
     for name in ("gives", "needs", "limits"):
         yield _row(name, getattr(integration, name))
+    if integration.trial:
+        yield _row("to try it", integration.trial)
     yield from ("", "## Connect", "", "```sh", _command(integration), "```", "")
     if integration.receives:
         address = f"https://copilot.example.org/hooks/{integration.slug}/KEY"

@@ -57,6 +57,9 @@ class Sentry(Integration):
         The service is found by the event's tags `service` and `app`, else it is the project; the severity by the event's level, or by
         whether the metric alert is critical or a warning.
     """
+    trial: ClassVar[str] = (
+        "in Sentry, Send Test Notification on the page of an alert rule that notifies the integration"
+    )
     receives: ClassVar[bool] = True
     keeps: ClassVar[tuple[str, ...]] = ("sentry-hook-resource",)
 

@@ -56,6 +56,7 @@ class Unleash(Integration):
         "In Unleash: *Integrations → Webhook*; paste the address, enter `Bearer TOKEN` as *Authorization*, choose the events of "
         "feature environments, strategies and variants, and leave the body template empty."
     )
+    trial: ClassVar[str] = "switch a flag in a test environment"
     receives: ClassVar[bool] = True
     generated: ClassVar[tuple[str, ...]] = ("bearer_token",)
 

@@ -90,6 +90,26 @@ class Webhook(Integration):
             -d '{"title": "Backup failed", "status": "firing", "severity": "error", "service": "backup"}'
         ```
 
+        Without a mapping, a body with all that is read:
+
+        ```json
+        {
+          "title": "Backup of orders failed",
+          "status": "firing",
+          "severity": "error",
+          "service": "orders",
+          "namespace": "shop",
+          "dedupe_key": "backup-orders",
+          "symptom": "BackupFailed",
+          "started_at": "2026-11-21T03:00:00Z",
+          "description": "pg_dump ended with 1",
+          "url": "https://backup.example.org/runs/42",
+          "labels": {"region": "eu-west-1"}
+        }
+        ```
+
+        The same with `"status": "resolved"` ends the incident.
+
         The mapping is YAML. Each line is a field and a [JMESPath](https://jmespath.org) expression: `alert.name` is a path, `a || b` the
         first that is there, `'text'` in quotes a constant. This one reads what a Zabbix media type might send:
 
@@ -106,6 +126,14 @@ class Webhook(Integration):
         labels: host.tags
         ```
 
+        ```json
+        {
+          "event": {"value": "1", "trigger_id": "18123", "clock": 1795230000},
+          "trigger": {"name": "Disk is full on db1", "severity": "High", "url": "https://zabbix.example.org/tr_events.php?triggerid=18123"},
+          "host": {"name": "db1", "tags": {"service": "orders"}}
+        }
+        ```
+
         | field | | where it is looked for without a mapping |
         |---|---|---|
         | `title` | required | `title`, `summary`, `name`, `message` |
@@ -119,6 +147,7 @@ class Webhook(Integration):
         | `labels` | | `labels`, `tags`: an object, or a list of `key:value` |
         | `alerts` | | the path of a list, where one request tells of several alerts; the other paths are then within each |
     """
+    trial: ClassVar[str] = "the `curl` in docs/integrations/webhook.md, with the address and the token"
     receives: ClassVar[bool] = True
     generated: ClassVar[tuple[str, ...]] = ("token",)
     validates_at_door: ClassVar[bool] = True

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 # Tests run one after the other, each for at most connections.CHECK_SECONDS.
 TESTED_AT_ONCE = 10
+# By whether a test said that it works; None where nothing came in yet that could tell.
+TOLD = {True: ("works", messages.SUCCESS), False: ("fails", messages.ERROR), None: ("waits", messages.INFO)}
 SLACK = "slack"
 FOR_SLACK = (
     "A Slack workspace is connected from the command line: `copilot connect TENANT slack --set bot_token=… --set"
@@ -229,10 +231,8 @@ class ConnectionAdmin(TenantAdmin):
         health = connections.check(row.tenant_id, row.pk)
         self.audit(request, "test connection", row, {"works": health.works})
         name = f"{row.tenant} · {self.display_name(row)}"
-        if health.works:
-            self.message_user(request, f"{name} works: {health.detail}", messages.SUCCESS)
-        else:
-            self.message_user(request, f"{name} fails: {health.detail}", messages.ERROR)
+        word, level = TOLD[health.works]
+        self.message_user(request, f"{name} {word}: {health.detail}", level)
 
     # -- delete -----------------------------------------------------------------------------------------------------
 

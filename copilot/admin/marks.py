@@ -20,6 +20,7 @@ register = template.Library()
 HEALTH = {
     ConnectionHealth.WORKS: ("✓", "works", "good"),
     ConnectionHealth.FAILING: ("✗", "failing", "bad"),
+    ConnectionHealth.WAITING: ("◌", "nothing received yet", "calm"),
     ConnectionHealth.UNKNOWN: ("?", "not tested", "calm"),
 }
 STATUS = {
@@ -56,7 +57,7 @@ def copyable(text: str) -> SafeString | str:
 def health_mark(connection: Connection) -> SafeString:
     """Return how a connection does."""
     if not connection.is_enabled:
-        return mark("◌", "switched off", "calm")
+        return mark("–", "switched off", "calm")
     return mark(*HEALTH.get(ConnectionHealth(connection.health), ("?", connection.health, "calm")))
 
 

@@ -134,7 +134,7 @@ def _looked(request: Look, source: Source, door: Door, redactor: Redactor) -> An
 
 def _checked(source: Source, door: Door, redactor: Redactor) -> Checked:
     health = source.integration.check(door, source.credentials)
-    return Checked(works=health.works, detail=redactor.text(health.detail)[:2000])
+    return Checked(works=health.works is not False, detail=redactor.text(health.detail)[:2000])
 
 
 def _failure(error: Exception, kind: str) -> Failure:

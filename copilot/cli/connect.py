@@ -5,13 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from copilot.cli.doctor import MARKS
 from copilot.cli.session import Problem, actor, find_tenant, print_json
+from copilot.cli.terminal import printable
 
 if TYPE_CHECKING:
     import argparse
     from uuid import UUID
 
     from copilot.connections import Opened
+
+# Faces have pages of their own.
+PAGES = {"slack": "docs/slack.md"}
 
 
 def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
@@ -59,7 +64,8 @@ def read_values(pairs: list[str]) -> dict[str, str]:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Connect, and print the webhook's address and made secrets where there are any."""
+    """Connect, test at once, and print what the vendor is given, how the test went, and the page with the steps."""
+    from copilot import connections
     from copilot.embedded import read_runtime
     from copilot.faces import face
     from integrations import registry
@@ -77,31 +83,36 @@ def run(options: argparse.Namespace) -> int:
     try:
         if chosen is not None:
             made = chosen.connect(tenant.id, values, actor=actor())
-            if options.json:
-                print_json({"connection": made.connection_id and str(made.connection_id), "lines": list(made.lines)})
-            else:
-                print("\n".join(made.lines))
-            return 0
-        opened = _opened(options, tenant.id, values)
+            connection_id, webhook_url, generated = made.connection_id, "", {}
+            lines = list(made.lines)
+        else:
+            opened = _opened(options, tenant.id, values)
+            connection_id, webhook_url, generated = opened.connection_id, opened.webhook_url, opened.generated
+            through = f" through agent {options.agent}" if options.agent else ""
+            lines = [f"{tenant.slug} is connected to {registry.get(options.kind).title}{through}"]
     except registry.UnknownIntegration as error:
         raise Problem(f"{error}, slack", code=2) from None
     except ValueError as error:
         raise Problem(str(error), code=2) from None
+    health = connections.check(tenant.id, connection_id) if connection_id else None
     if options.json:
         print_json(
             {
-                "connection": str(opened.connection_id),
-                "webhook_url": opened.webhook_url or None,
-                "generated": opened.generated,
+                "connection": connection_id and str(connection_id),
+                **({"lines": lines} if chosen else {"webhook_url": webhook_url or None, "generated": generated}),
+                "works": health and health.works,
+                "detail": health and health.detail,
             }
         )
         return 0
-    through = f" through agent {options.agent}" if options.agent else ""
-    print(f"{tenant.slug} is connected to {registry.get(options.kind).title}{through}")
-    if opened.webhook_url:
-        print(f"webhook URL: {opened.webhook_url}")
-    for field, value in opened.generated.items():
+    print("\n".join(lines))
+    if webhook_url:
+        print(f"webhook URL: {webhook_url}   (a secret by itself; paste it there)")
+    for field, value in generated.items():
         print(f"{field}: {value}   (shown once; sealed from now on)")
+    if health is not None:
+        print(printable(f"{MARKS[health.works][0]}: {health.detail}"))
+    print(f"its page: {PAGES.get(options.kind) or f'docs/integrations/{options.kind}.md'}")
     return 0
 
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from copilot.cli.session import find_tenant, print_json
+from copilot.cli.terminal import table
 
 if TYPE_CHECKING:
     import argparse
 
     from copilot.models import Tenant
+
+# By whether it works; None where nothing came in yet that could tell.
+MARKS = {True: ("✓ works", "green"), False: ("✗ fails", "red"), None: ("◌ waits", "yellow")}
 
 
 def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
@@ -18,7 +22,8 @@ def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
         "doctor",
         parents=[common],
         help="test every connection",
-        description="Test every connection of one tenant or of all. Exits 0 when all work, 1 when one does not.",
+        description="Test every connection of one tenant or of all. Exits 1 when one fails, else 0; to wait for a first webhook is"
+        " no failure.",
     )
     parser.add_argument("slug", nargs="?", metavar="TENANT")
     parser.add_argument("--json", action="store_true")
@@ -91,19 +96,20 @@ def run(options: argparse.Namespace) -> int:
     elif not rows:
         print("nothing is connected yet; `copilot connect TENANT KIND --set key=value` connects")
     else:
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
+        show(rows, with_tenant=len(tenants) > 1)
+    return 0 if all(row["works"] is not False for row in rows) else 1
 
-        table = Table("tenant", "connection", "place", "health", "what was seen")
-        for row in rows:
-            mark = "✓ works" if row["works"] else "✗ fails"
-            table.add_row(
-                row["tenant"],
-                row["connection"],
-                row["place"],
-                Text(mark, "green" if row["works"] else "red"),
-                Text(row["detail"]),
-            )
-        Console().print(table)
-    return 0 if all(row["works"] for row in rows) else 1
+
+def show(rows: list[dict[str, Any]], *, with_tenant: bool) -> None:
+    """Print the table, its places below the connections' names: the widest column is for what was seen."""
+    from rich.console import Console
+    from rich.text import Text
+
+    headings = ["connection", "health", "what was seen"]
+    shown: list[list[str | Text]] = [
+        [f"{row['connection']}\n  {row['place']}", Text(*MARKS[row["works"]]), row["detail"]] for row in rows
+    ]
+    if with_tenant:
+        headings = ["tenant", *headings]
+        shown = [[row["tenant"], *cells] for row, cells in zip(rows, shown, strict=True)]
+    Console().print(table(headings, shown, whole=("health",)))

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from copilot.cli.session import Problem, actor, find_installation, find_tenant, print_json
+from copilot.cli.terminal import line, on_one_line, printable, table
 
 if TYPE_CHECKING:
     import argparse
 
-    from copilot.knowledge.briefing import Briefing
+    from copilot.knowledge.briefing import Briefing, HypothesisLine
     from copilot.models import Tenant
 
 
@@ -92,18 +93,18 @@ def as_json(briefing: Briefing) -> dict[str, Any]:
         ],
         "stages": [
             {
-                "stage": line.stage,
-                "started_at": line.started_at.isoformat(),
-                "finished_at": line.finished_at.isoformat(),
-                "seconds": line.seconds,
+                "stage": stage.stage,
+                "started_at": stage.started_at.isoformat(),
+                "finished_at": stage.finished_at.isoformat(),
+                "seconds": stage.seconds,
             }
-            for line in briefing.stages
+            for stage in briefing.stages
         ],
-        "sources": [asdict(line) for line in briefing.sources],
+        "sources": [asdict(source) for source in briefing.sources],
         "sources_without_answer": [
-            {"name": line.name, "status": line.status, "detail": line.detail}
-            for line in briefing.sources
-            if line.status in {"failed", "asking"}
+            {"name": source.name, "status": source.status, "detail": source.detail}
+            for source in briefing.sources
+            if source.status in {"failed", "asking"}
         ],
     }
 
@@ -115,52 +116,46 @@ def show_incident(options: argparse.Namespace) -> int:
         print_json(as_json(briefing))
         return 0
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
 
     console = Console()
-    console.print(Text(f"INC-{briefing.number} · {briefing.service} · {briefing.title}", "bold"))
+    console.print(line(f"INC-{briefing.number} · {briefing.service} · {briefing.title}", "bold"))
     console.print(
-        Text(
+        line(
             f"{briefing.status}, since {briefing.started_at:%Y-%m-%d %H:%M:%S %Z}, run {briefing.run_sequence}: {briefing.stage}"
         )
     )
     if briefing.error:
-        console.print(Text(f"error: {briefing.error}", "red"))
+        console.print(line(f"error: {briefing.error}", "red"))
     if briefing.verdict:
-        console.print(Text(f"verdict: {briefing.verdict} – {briefing.explanation}"))
+        console.print(line(f"verdict: {briefing.verdict} – {briefing.explanation}"))
     if briefing.hypotheses:
-        table = Table("", "confidence", "cause", "evidence", "people")
-        for one in briefing.hypotheses:
-            people = f"👍 {len(one.verdicts.up)} 👎 {len(one.verdicts.down)}" + (
-                " confirmed" if one.is_confirmed else ""
-            )
-            factors = " · ".join(f"{factor.name} {factor.value:.2f}" for factor in one.factors)
-            table.add_row(
-                str(one.rank),
-                f"{one.low:.2f}–{one.high:.2f}",
-                Text(f"{one.statement}\n{factors}"),
-                Text(
-                    ", ".join(one.supporting)
-                    + (f" / against {', '.join(one.contradicting)}" if one.contradicting else "")
-                ),
-                people,
-            )
-        console.print(table)
-    for line in briefing.weighed_light:
-        console.print(Text(f"weighed and found light: {line}"))
+        headings = ("", "confidence", "cause", "evidence", "people")
+        console.print(table(headings, map(_hypothesis, briefing.hypotheses), whole=("", "confidence")))
+    for light in briefing.weighed_light:
+        console.print(line(f"weighed and found light: {light}"))
     if briefing.evidence:
-        table = Table("", "what was seen", "source", "severity")
-        for evidence in briefing.evidence:
-            table.add_row(evidence.id, Text(evidence.statement), evidence.source, f"{evidence.severity:.2f}")
-        console.print(table)
+        seen = [(one.id, one.statement, one.source, f"{one.severity:.2f}") for one in briefing.evidence]
+        console.print(table(("", "what was seen", "source", "severity"), seen, whole=("", "severity")))
     for source in briefing.sources:
-        console.print(Text(f"{source.name}: {source.status} in {source.seconds:.2f} s {source.detail}"))
+        console.print(line(f"{source.name}: {source.status} in {source.seconds:.2f} s {source.detail}"))
     if briefing.model_note:
-        console.print(Text(f"rules only: {briefing.model_note}"))
+        console.print(line(f"rules only: {briefing.model_note}"))
     for said in briefing.limited:
-        console.print(Text(f"limited: {said}"))
+        console.print(line(f"limited: {said}"))
     return 0
+
+
+def _hypothesis(one: HypothesisLine) -> tuple[str, ...]:
+    """Return one hypothesis as a row."""
+    factors = " · ".join(f"{factor.name} {factor.value:.2f}" for factor in one.factors)
+    against = f" / against {', '.join(one.contradicting)}" if one.contradicting else ""
+    return (
+        str(one.rank),
+        f"{one.low:.2f}–{one.high:.2f}",
+        f"{one.statement}\n{factors}",
+        ", ".join(one.supporting) + against,
+        f"👍 {len(one.verdicts.up)} 👎 {len(one.verdicts.down)}{' confirmed' if one.is_confirmed else ''}",
+    )
 
 
 def rescore_incident(options: argparse.Namespace) -> int:
@@ -204,7 +199,8 @@ def list_incidents(options: argparse.Namespace) -> int:
         print_json(rows)
     else:
         for row in rows:
-            print(f"INC-{row['number']:<5} {row['status']:<13} {row['service']:<20} {row['title']}")
+            service, title = on_one_line(str(row["service"])), on_one_line(str(row["title"]))
+            print(f"INC-{row['number']:<5} {row['status']:<13} {service:<20} {title}")
     return 0
 
 
@@ -212,7 +208,7 @@ def draft_postmortem(options: argparse.Namespace) -> int:
     """Print a post-mortem draft."""
     from copilot.knowledge import postmortem
 
-    print(postmortem.draft(read(options)), end="")
+    print(printable(postmortem.draft(read(options))), end="")
     return 0
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from typing import TYPE_CHECKING, Any
 
 from copilot.cli.session import Problem, actor, find_tenant, print_json
+from copilot.cli.terminal import printable, table
 
 if TYPE_CHECKING:
     import argparse
@@ -143,13 +143,8 @@ def search_runbooks(options: argparse.Namespace) -> int:
             f"{number}. {hit.title}  ({hit.source} {hit.path}, version {hit.version}{written}; by {', '.join(hit.found_by)})"
         )
         for step in hit.steps:
-            print(f"   - {_safe(step)}")
+            print(f"   - {printable(step)}")
     return 0
-
-
-def _safe(text: str) -> str:
-    """Return text without what could steer the terminal."""
-    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "", text)
 
 
 def _row(row: Runbook) -> dict[str, Any]:
@@ -179,11 +174,9 @@ def list_runbooks(options: argparse.Namespace) -> int:
         print_json(rows)
         return 0
     from rich.console import Console
-    from rich.table import Table
 
-    table = Table("id", "runbook", "services", "causes", "source", "version", "written")
-    for row in rows:
-        table.add_row(
+    shown = [
+        (
             row["id"][:8],
             row["title"],
             ", ".join(row["services"]) or "any",
@@ -192,7 +185,10 @@ def list_runbooks(options: argparse.Namespace) -> int:
             str(row["version"]),
             f"{row['written_at']:%Y-%m-%d}" if row["written_at"] else "",
         )
-    Console().print(table)
+        for row in rows
+    ]
+    headings = ("id", "runbook", "services", "causes", "source", "version", "written")
+    Console().print(table(headings, shown, whole=("id", "version", "written")))
     return 0
 
 
@@ -228,7 +224,7 @@ def show_runbook(options: argparse.Namespace) -> int:
     if row.link:
         print(row.link)
     print()
-    print(_safe(text))
+    print(printable(text))
     return 0
 
 

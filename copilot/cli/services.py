@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from copilot.cli.session import Problem, actor, find_tenant, print_json
+from copilot.cli.terminal import table
 
 if TYPE_CHECKING:
     import argparse
@@ -85,13 +86,18 @@ def list_services(options: argparse.Namespace) -> int:
         print_json(rows)
         return 0
     from rich.console import Console
-    from rich.table import Table
 
-    table = Table("service", "PagerDuty", "namespace/workload", "selector", "channel", "needs")
-    for row in rows:
-        place = "/".join(filter(None, (row["namespace"], row["workload"])))
-        table.add_row(
-            row["name"], row["pagerduty_id"], place, row["selector"], row["channel"], ", ".join(row["depends_on"])
+    headings = ("service", "PagerDuty", "namespace/workload", "selector", "channel", "needs")
+    shown = [
+        (
+            row["name"],
+            row["pagerduty_id"],
+            "/".join(filter(None, (row["namespace"], row["workload"]))),
+            row["selector"],
+            row["channel"],
+            ", ".join(row["depends_on"]),
         )
-    Console().print(table)
+        for row in rows
+    ]
+    Console().print(table(headings, shown, whole=("PagerDuty",)))
     return 0

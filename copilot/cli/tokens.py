@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from copilot.cli.session import Problem, actor, find_tenant, print_json
+from copilot.cli.terminal import table
 
 if TYPE_CHECKING:
     import argparse
@@ -85,15 +86,19 @@ def list_tokens(options: argparse.Namespace) -> int:
         print_json([_shown(one) for one in rows])
         return 0
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
 
-    table = Table("prefix", "name", "role", "scopes", "last used", "state")
-    for one in rows:
-        table.add_row(
-            one.prefix, Text(one.name), one.role, ", ".join(one.scopes), _time(one.last_used_at) or "never", _until(one)
+    headings = ("prefix", "name", "scopes", "last used", "state")
+    shown = [
+        (
+            one.prefix,
+            f"{one.name}\n({one.role})",
+            "\n".join(one.scopes),
+            _time(one.last_used_at) or "never",
+            _until(one),
         )
-    Console().print(table)
+        for one in rows
+    ]
+    Console().print(table(headings, shown, whole=("prefix", "scopes", "last used")))
     return 0
 
 

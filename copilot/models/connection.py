@@ -12,11 +12,12 @@ from copilot.guard.tenancy import TenantModel
 
 
 class ConnectionHealth(models.TextChoices):
-    """Say how the last attempt to use a connection went."""
+    """Say how the last attempt to use a connection went; it waits where it only receives and nothing came yet."""
 
     UNKNOWN = "unknown"
     WORKS = "works"
     FAILING = "failing"
+    WAITING = "waiting"
 
 
 class Connection(TenantModel):

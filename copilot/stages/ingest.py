@@ -12,7 +12,7 @@ from django.utils import timezone
 from copilot import tracing
 from copilot.connections import credentials_of
 from copilot.guard import tenancy
-from copilot.models import Delivery, EventRecord
+from copilot.models import Connection, ConnectionHealth, Delivery, EventRecord
 from copilot.observe import logger
 from copilot.stages.changes import record_change
 from copilot.stages.correlate import Moved, correlate, lock_tenant
@@ -82,12 +82,23 @@ def _ingest_next(tenant_id: UUID, done: Ingested) -> bool:
             )
             return True
         Delivery.objects.filter(id=delivery.id).update(handled_at=timezone.now(), error="")
+        if delivery.connection.health == ConnectionHealth.WAITING:
+            _works_after_all(delivery)
     for one in moved:
         if one.run_id:
             done.runs.add(one.run_id)
         if one.incident_id:
             done.incidents.add(one.incident_id)
     return True
+
+
+def _works_after_all(delivery: Delivery) -> None:
+    """Say at once that the first webhook came, and not only when the connection is tested again."""
+    Connection.objects.filter(id=delivery.connection_id, health=ConnectionHealth.WAITING).update(
+        health=ConnectionHealth.WORKS,
+        health_detail=f"first received {delivery.received_at:%Y-%m-%d %H:%M} UTC",
+        checked_at=timezone.now(),
+    )
 
 
 def _events(delivery: Delivery) -> tuple[Event, ...]:

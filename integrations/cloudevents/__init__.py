@@ -125,6 +125,7 @@ class CloudEvents(Integration):
         `content.environment` is kept: what is deployed to staging is no lead in production. The other CDEvents are ignored. What other
         sources tell of the same deployment, by its version or at its time, is one change with this.
     """
+    trial: ClassVar[str] = "the `curl` in docs/integrations/cloudevents.md, with the address and the token"
     receives: ClassVar[bool] = True
     generated: ClassVar[tuple[str, ...]] = ("token",)
     keeps: ClassVar[tuple[str, ...]] = ("ce-*",)

@@ -83,6 +83,7 @@ class CloudWatch(Integration):
         severity=critical`; `namespace`, `priority` and `runbook_url` are read too. Without, the service is the dimension that names one
         (`ServiceName`, `FunctionName`, `LoadBalancer`, `DBInstanceIdentifier` …).
     """
+    trial: ClassVar[str] = "`aws cloudwatch set-alarm-state --alarm-name … --state-value ALARM --state-reason test`"
     receives: ClassVar[bool] = True
     asks_to_verify: ClassVar[bool] = True
 

@@ -124,6 +124,7 @@ class Datadog(Integration):
         consumer lag and queue depth, and the Agent's PostgreSQL, MySQL and Redis metrics that carry the tag; what was not reported is
         not asked for.
     """.format(template=json.dumps(TEMPLATE, indent=2).replace("\n", "\n        "))
+    trial: ClassVar[str] = "in Datadog, Test Notifications on the page of a monitor whose message names the webhook"
     receives: ClassVar[bool] = True
     gathers: ClassVar[bool] = True
     generated: ClassVar[tuple[str, ...]] = ("token",)
@@ -168,9 +169,7 @@ class Datadog(Integration):
     def check(self, door: Door, credentials: DatadogCredentials) -> Health:
         """Ask which metrics there are, which needs both keys and the right site."""
         if not self.asks(credentials):
-            return Health(
-                works=True, detail="receives webhooks; without an API key and an application key it is asked nothing"
-            )
+            return Health(works=None, detail="without an API key and an application key it is asked nothing")
         wanted = f"env:{api.tag_of(credentials.env)}" if credentials.env else f"{credentials.service_tag}:*"
         with api.server(door, credentials) as asked:
             names = api.metrics(asked, wanted, since=time.time() - 3600)

@@ -97,6 +97,10 @@ class GitHub(Integration):
         "which GitHub lists 300 files; the files of 3 pull requests and 3 releases that no deployment brought; "
         "60 requests an hour without a token"
     )
+    setup: ClassVar[str] = "Step by step: [connect](../connect.md#github)."
+    trial: ClassVar[str] = (
+        "in GitHub, Settings → Webhooks → the webhook → Recent Deliveries → Redeliver, the ping that it begins with"
+    )
     receives: ClassVar[bool] = True
     gathers: ClassVar[bool] = True
     generated: ClassVar[tuple[str, ...]] = ("webhook_secret",)

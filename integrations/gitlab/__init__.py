@@ -112,6 +112,7 @@ class GitLab(Integration):
         "GitLab offers a signing token (since 2026), let it make one and give it here as `signing_token`: then nothing "
         "secret travels, and an old message that is sent again is refused."
     )
+    trial: ClassVar[str] = "in GitLab, Settings → Webhooks → Test beside the webhook"
     receives: ClassVar[bool] = True
     gathers: ClassVar[bool] = True
     generated: ClassVar[tuple[str, ...]] = ("webhook_secret",)

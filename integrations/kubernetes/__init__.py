@@ -64,6 +64,7 @@ class Kubernetes(Integration):
     limits: ClassVar[str] = (
         "8 namespaces, 3,000 objects of a kind, 16 containers' logs of 200 lines; a cluster tells how it is now, not how it was"
     )
+    setup: ClassVar[str] = "Step by step: [connect](../connect.md#kubernetes)."
     gathers: ClassVar[bool] = True
     loads: ClassVar[tuple[str, ...]] = ("kubernetes.client",)
     looks: ClassVar[tuple[Look, ...]] = looking.LOOKS

@@ -72,6 +72,8 @@ class PagerDuty(Integration):
     )
     needs: ClassVar[str] = "a V3 webhook subscription with its secret; a read-only REST API key for evidence"
     limits: ClassVar[str] = "300 change events and 50 notes an incident; nothing is written to PagerDuty"
+    setup: ClassVar[str] = "Step by step: [connect](../connect.md#pagerduty)."
+    trial: ClassVar[str] = "in PagerDuty, Integrations → Generic Webhooks (v3) → the webhook → Send Test Event"
     receives: ClassVar[bool] = True
     gathers: ClassVar[bool] = True
 
@@ -130,7 +132,5 @@ class PagerDuty(Integration):
         if credentials.token:
             return Health(works=True, detail=f"{api.check(door, credentials)}; {webhooks}")
         if credentials.secrets:
-            return Health(
-                works=True, detail="nothing to ask: without an API token this connection only receives webhooks"
-            )
+            return Health(works=None, detail="without an API token it is asked nothing")
         return Health(works=False, detail="enter a webhook secret, an API token, or both")

@@ -98,6 +98,7 @@ class Prometheus(Integration):
     limits: ClassVar[str] = (
         "20 services, 240 points and 20 series a question, 1,200 questions an incident; requests signed by AWS SigV4 are not made"
     )
+    setup: ClassVar[str] = "Step by step: [connect](../connect.md#prometheus)."
     gathers: ClassVar[bool] = True
     loads: ClassVar[tuple[str, ...]] = ("prometheus_api_client",)
     looks: ClassVar[tuple[Look, ...]] = looking.LOOKS

@@ -133,7 +133,10 @@ def connected_modal(title: str, connection_id: str, *, webhook_url: str, generat
 
 
 def with_result(view: Mapping[str, Any], *, works: bool | None, detail: str = "") -> Block:
-    """Return a window of `connected_modal`, as Slack sends it back, with the test's outcome in it; None while it runs."""
+    """Return a window of `connected_modal`, as Slack sends it back, with the test's outcome in it.
+
+    `works` is None while it runs, and with a detail where only what comes in can tell.
+    """
     blocks = [
         _result(detail, works=works) if one.get("block_id") == RESULT else one for one in view.get("blocks") or []
     ]
@@ -141,10 +144,10 @@ def with_result(view: Mapping[str, Any], *, works: bool | None, detail: str = ""
 
 
 def _result(detail: str, *, works: bool | None) -> Block:
-    if works is None:
+    if works is None and not detail:
         return rich(line(emoji("hourglass_flowing_sand"), text(" Testing the connection…")), block_id=RESULT)
-    sign = emoji("white_check_mark" if works else "x")
-    said = "It works" if works else "It does not work yet"
+    sign = emoji({True: "white_check_mark", False: "x", None: "hourglass_flowing_sand"}[works])
+    said = {True: "It works", False: "It does not work yet", None: "It waits for a first webhook"}[works]
     return rich(
         line(sign, text(f" {said}", bold=True), text(f": {clip(detail, 600)}" if detail else ".")), block_id=RESULT
     )

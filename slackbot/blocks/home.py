@@ -36,7 +36,11 @@ INCIDENTS = 10
 CONNECTIONS = 20
 # Slack takes a hundred blocks; what is below is at most some fifty.
 BLOCKS = 100
-_HEALTH = {"works": ("white_check_mark", "works"), "failing": ("x", "does not work")}
+_HEALTH = {
+    "works": ("white_check_mark", "works"),
+    "failing": ("x", "does not work"),
+    "waiting": ("hourglass_flowing_sand", "waits"),
+}
 
 
 @dataclass(frozen=True, slots=True)

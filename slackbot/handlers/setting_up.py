@@ -45,6 +45,7 @@ ABBREVIATIONS = {"url", "tls", "ca", "api", "id"}
 HEALTH = {
     ConnectionHealth.WORKS: "works",
     ConnectionHealth.FAILING: "does not work",
+    ConnectionHealth.WAITING: "nothing received yet",
     ConnectionHealth.UNKNOWN: "not tested yet",
 }
 

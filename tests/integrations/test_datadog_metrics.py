@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import ValidationError
 
-from integrations.base import Rejected, Scope, ServiceScope, SourceError, Unauthorised
+from integrations.base import Health, Rejected, Scope, ServiceScope, SourceError, Unauthorised
 from integrations.datadog import Datadog, DatadogCredentials
 from integrations.datadog.looking import Metric, Names
 from integrations.datadog.metrics import existing, spans
@@ -217,7 +217,9 @@ def test_without_keys_it_only_receives() -> None:
 
     assert not Datadog().asks(only)
     assert Datadog().asks(CREDENTIALS)
-    assert Datadog().check(FakeDoor(World()), only).detail.startswith("receives webhooks; without an API key")
+    assert Datadog().check(FakeDoor(World()), only) == Health(
+        works=None, detail="without an API key and an application key it is asked nothing"
+    )
 
 
 def test_the_check_counts_metrics_with_the_tag() -> None:

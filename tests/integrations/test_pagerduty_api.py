@@ -317,7 +317,9 @@ def test_the_check_reads_the_abilities() -> None:
 
 def test_the_check_without_a_token_tells_what_is_there() -> None:
     door = FakeDoor(answers)
-    assert PAGERDUTY.check(door, credentials(api_token=None, webhook_secret="s")).works
+    assert PAGERDUTY.check(door, credentials(api_token=None, webhook_secret="s")) == Health(
+        works=None, detail="without an API token it is asked nothing"
+    )
     assert PAGERDUTY.check(door, credentials(api_token=None)) == Health(
         works=False, detail="enter a webhook secret, an API token, or both"
     )

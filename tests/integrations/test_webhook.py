@@ -69,19 +69,20 @@ def test_without_a_mapping_the_usual_names_are_read() -> None:
 def test_the_page_s_mapping_reads_what_it_says_it_reads() -> None:
     page = (Path(__file__).parents[2] / "docs" / "integrations" / "webhook.md").read_text(encoding="utf-8")
     (written,) = re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    body: dict[str, Any] = {
-        "trigger": {
-            "name": "Free disk space is less than 20%",
-            "severity": "Disaster",
-            "url": "https://zabbix.test/t/1",
-        },
-        "event": {"value": "1", "trigger_id": 16023, "clock": 1795169106},
-        "host": {"name": "web-1", "tags": {"service": "checkout"}},
-    }
+    plain, mapped = (json.loads(body) for body in re.findall(r"^```json\n(.*?)^```$", page, re.MULTILINE | re.DOTALL))
+    usual = one(plain)
+    assert (usual.title, usual.status, usual.severity) == ("Backup of orders failed", "triggered", "error")
+    assert (usual.service.name, usual.service.namespace, usual.symptom) == ("orders", "shop", "BackupFailed")
+    assert (usual.dedupe_key, usual.text, usual.labels) == (
+        "backup-orders", "pg_dump ended with 1", {"region": "eu-west-1"},
+    )  # fmt: skip
+    assert one({**plain, "status": "resolved"}).status == "resolved"
+
+    body: dict[str, Any] = mapped
     found = one(body, written)
-    assert (found.title, found.severity) == ("Free disk space is less than 20%", "critical")
-    assert (found.service.name, found.dedupe_key, found.started_at) == ("checkout", "16023", 1795169106.0)
-    assert (found.status, found.labels) == ("triggered", {"service": "checkout"})
+    assert (found.title, found.severity) == ("Disk is full on db1", "error")
+    assert (found.service.name, found.dedupe_key, found.started_at) == ("orders", "18123", 1795230000.0)
+    assert (found.status, found.labels) == ("triggered", {"service": "orders"})
     body["event"]["value"] = 0
     assert one(body, written).status == "resolved"
     body["event"]["value"] = "2"

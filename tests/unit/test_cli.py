@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from copilot.cli import main
+from copilot.cli import main, terminal
 
 
 def test_a_proxy_in_the_environment_does_not_stand_between_our_own_processes(
@@ -55,3 +55,10 @@ sys.exit(cli.main(["tenant", "list"]))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (141, "", "")
+
+
+def test_text_from_outside_cannot_steer_the_terminal() -> None:
+    told = "\x1b]0;owned\x07Disk\u202e full\x9b2J\r\nnext\tline"
+
+    assert terminal.printable(told) == "]0;ownedDisk full2J\nnext\tline"
+    assert terminal.on_one_line(told) == "]0;ownedDisk full2J next line"
