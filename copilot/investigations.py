@@ -15,7 +15,7 @@ from copilot.flow import ENDED
 from copilot.guard.tenancy import tenant_scope
 from copilot.hints import Work, hint_after_commit
 from copilot.llm import choosing
-from copilot.models import AuditEntry, Incident, IncidentStatus, Run, Service
+from copilot.models import AuditEntry, Incident, IncidentStatus, Run, Service, Stage
 from copilot.stages import problems
 from copilot.stages.correlate import lock_tenant, next_number, split, start_run
 from copilot.stages.problems import Choice, Reading
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 MOST_OFFERED = 200
 # The source of an incident that no alert opened.
 BY_HAND = "asked"
+# A report of what was looked at within this time is answered by that look.
+FRESH = timedelta(minutes=5)
 
 
 class Refused(ValueError):
@@ -99,7 +101,9 @@ def understand(tenant_id: UUID, *, words: str, scope: Scope) -> Reading:
             service = Service.objects.filter(name=chosen).first()
         return replace(reading, service=service, how="the model read it so", choices=())
     if reading.choices:
-        raise Unclear("the words may mean several services: name one in `service`", reading.choices)
+        one, *more = reading.choices
+        meant = "several services: name one" if more else f"{one.name}: name it"
+        raise Unclear(f"the words may mean {meant} in `service`", reading.choices)
     return reading
 
 
@@ -122,47 +126,97 @@ def _by_scope(words: str, scope: Scope) -> Reading | None:
     return replace(read, words=title, service=service, how=how, choices=())
 
 
-def investigate(
-    tenant_id: UUID, *, words: str, asked_by: str, reading: Reading | None = None, scope: Scope | None = None
-) -> UUID:
-    """Open an incident by hand, for a service or a description in words, and return its id.
-
-    What the words mean is read by rules, unless it was understood before (`understand`). A `scope` may say when it was, and what
-    the alert said.
+def investigate(tenant_id: UUID, *, words: str, asked_by: str) -> UUID:
+    """Open an incident by hand, for a service or a description in words, and return its id; who asked works on it.
 
     :raises Refused: where there are no words.
     """
-    scope = scope or Scope()
-    words = " ".join(words.split()) or (reading.words if reading else "") or reference_name(_reference(scope))
+    words = " ".join(words.split())
     if not words:
         raise Refused("say what to investigate: a service, or what is wrong in a few words")
-    now = timezone.now()
     with tenant_scope(tenant_id):
         lock_tenant(tenant_id)
-        service = (reading or problems.read(words)).service
-        is_name_only = service is not None and words.casefold() == service.name.casefold()
-        incident = Incident.objects.create(
-            number=next_number(),
-            service=service,
-            service_name="" if service else (reference_name(_reference(scope)) or words)[:200],
-            title=f"Is {words} well?" if is_name_only else words[:500],
-            status=IncidentStatus.ACKNOWLEDGED,
-            symptom=scope.labels.get("alertname", "")[:300],
-            severity=scope.labels.get("severity", "")[:20],
-            labels=dict(scope.labels),
-            source=BY_HAND,
-            dedupe_key=f"asked/{now.timestamp()}/{asked_by}"[:300],
-            started_at=scope.start or now,
-            alert_at=scope.start or now,
-            acknowledged_at=now,
-            acknowledged_by=asked_by[:200],
-            last_event_at=now,
-            publish_wanted_at=now,
+        return _open(problems.read(words), Scope(), asked_by=asked_by, is_acknowledged=True).incident_id
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """Hold what came of a program's report: the look to follow, and, where an open incident was joined, which and why."""
+
+    run: Run
+    joined: str = ""
+
+
+def report(tenant_id: UUID, *, reading: Reading, scope: Scope, asked_by: str, anew: bool = False) -> Reported:
+    """Take in a problem that a program reports, as it was understood (`understand`).
+
+    A service has one open incident: a report of it joins the one that moved last, and is looked at anew there, unless a look of
+    the last minutes answers it. `anew` opens another, and so does a report of a time of its own, which that incident's look
+    would not see. Nobody works on what a program opened.
+
+    :raises Refused: where it says nothing.
+    """
+    if not (reading.words or reference_name(_reference(scope))):
+        raise Refused("say what to investigate: a service, or what is wrong in a few words")
+    with tenant_scope(tenant_id):
+        lock_tenant(tenant_id)
+        incident = None if anew or scope.start or scope.end else _open_one(reading, scope)
+        if incident is None:
+            return Reported(_open(reading, scope, asked_by=asked_by, is_acknowledged=False))
+        name, service = f"INC-{incident.number}", incident.display_service
+        AuditEntry.objects.create(
+            actor=asked_by, action="report", target=name, detail={"words": reading.words, "labels": dict(scope.labels)}
         )
-        AuditEntry.objects.create(actor=asked_by, action="investigate", target=f"INC-{incident.number}")
-        run = start_run(incident, asked_by=asked_by, until=scope.end)
+        last = incident.runs.order_by("-sequence").first()
+        is_fresh = last is not None and last.stage != Stage.FAILED and last.created_at > timezone.now() - FRESH
+        run = last if last is not None and (is_fresh or last.stage not in ENDED) else None
+        run = run or start_run(incident, asked_by=asked_by[:200])
         hint_after_commit(Work.ADVANCE, tenant_id, run.id)
-    return incident.id
+    since = f"{incident.started_at:%Y-%m-%d %H:%M} UTC"
+    return Reported(run, joined=f"{name} of {service} is open since {since}; `anew` opens another incident")
+
+
+def _open_one(reading: Reading, scope: Scope) -> Incident | None:
+    """Return the open incident of the service that a report is about, the one that moved last where there are several."""
+    name = _unknown_service(reading, scope)
+    of = {"service": reading.service} if reading.service else {"service": None, "service_name": name}
+    still_open = Incident.objects.exclude(status=IncidentStatus.RESOLVED).filter(**of).select_related("service")
+    return still_open.order_by("-last_event_at", "-number").first()
+
+
+def _open(reading: Reading, scope: Scope, *, asked_by: str, is_acknowledged: bool) -> Run:
+    """Insert an incident that no alert opened, with its first run; runs inside the tenant's scope and lock."""
+    now = timezone.now()
+    service = reading.service
+    words = reading.words or reference_name(_reference(scope))
+    is_name_only = service is not None and words.casefold() == service.name.casefold()
+    incident = Incident.objects.create(
+        number=next_number(),
+        service=service,
+        service_name="" if service else _unknown_service(reading, scope),
+        title=f"Is {words} well?" if is_name_only else words[:500],
+        status=IncidentStatus.ACKNOWLEDGED if is_acknowledged else IncidentStatus.TRIGGERED,
+        symptom=scope.labels.get("alertname", "")[:300],
+        severity=scope.labels.get("severity", "")[:20],
+        labels=dict(scope.labels),
+        source=BY_HAND,
+        dedupe_key=f"asked/{now.timestamp()}/{asked_by}"[:300],
+        started_at=scope.start or now,
+        alert_at=scope.start or now,
+        acknowledged_at=now if is_acknowledged else None,
+        acknowledged_by=asked_by[:200] if is_acknowledged else "",
+        last_event_at=now,
+        publish_wanted_at=now,
+    )
+    AuditEntry.objects.create(actor=asked_by, action="investigate", target=f"INC-{incident.number}")
+    run = start_run(incident, asked_by=asked_by, until=scope.end)
+    hint_after_commit(Work.ADVANCE, incident.tenant_id, run.id)
+    return run
+
+
+def _unknown_service(reading: Reading, scope: Scope) -> str:
+    """Return what stands for a service that is not set up."""
+    return (reference_name(_reference(scope)) or reading.words)[:200]
 
 
 def _reference(scope: Scope) -> ServiceReference:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
 from django.utils import timezone
@@ -128,6 +130,51 @@ def test_a_problem_in_plain_words_is_accepted_and_investigated(acme: World, port
     assert (shown["stage"], shown["is_finished"], shown["verdict"]) == ("open", False, "")
 
 
+def test_a_report_joins_the_open_incident_of_its_service_and_says_so(acme: World, portal: Client) -> None:
+    first = portal.post("/investigations", json={"problem": "acme-payments answers 5xx"}).json()
+    second = portal.post("/investigations", json={"problem": "acme-payments is slow"}).json()
+
+    assert (first["joined"], first["incident_id"]) == ("", second["incident_id"])
+    assert re.fullmatch(
+        rf"{first['incident']} of acme-payments is open since \d{{4}}-\d\d-\d\d \d\d:\d\d UTC; `anew` opens another incident",
+        second["joined"],
+    )
+    # A look that is under way, or of the last minutes, is the one to follow; an older one is not.
+    assert second["id"] == first["id"]
+    with tenant_scope(acme.tenant.id):
+        Run.objects.filter(id=first["id"]).update(stage="done", created_at=timezone.now() - timedelta(minutes=6))
+        entry = AuditEntry.objects.get(action="report")
+        assert (entry.target, entry.detail["words"]) == (first["incident"], "acme-payments is slow")
+    third = portal.post("/investigations", json={"service": "acme-payments"}).json()
+    assert (third["incident_id"], third["id"] != first["id"]) == (first["incident_id"], True)
+    assert portal.get(f"/investigations/{third['id']}").json()["sequence"] == 2
+
+
+@pytest.mark.parametrize("why", ["anew", "window", "resolved", "other service"])
+def test_a_report_opens_an_incident_of_its_own_where_it_must(why: str, acme: World, portal: Client) -> None:
+    first = portal.post("/investigations", json={"problem": "acme-payments answers 5xx"}).json()
+    told: dict[str, Any] = {"problem": "acme-payments answers 5xx"}
+    if why == "resolved":
+        investigations.resolve(acme.tenant.id, UUID(first["incident_id"]), by="Alice")
+    elif why == "anew":
+        told["anew"] = True
+    elif why == "window":
+        told["window"] = {"start": (timezone.now() - timedelta(hours=2)).isoformat()}
+    else:
+        told = {"problem": "the printer is on fire again and again"}
+
+    second = portal.post("/investigations", json=told).json()
+
+    assert (second["joined"], second["incident_id"] != first["incident_id"]) == ("", True)
+
+
+def test_nobody_works_on_what_a_program_opened(acme: World, portal: Client) -> None:
+    opened = portal.post("/investigations", json={"service": "acme-payments"}).json()
+
+    shown = portal.get(f"/incidents/{opened['incident_id']}").json()
+    assert (shown["status"], shown["acknowledged_at"], shown["acknowledged_by"]) == ("triggered", None, "")
+
+
 def test_an_alerts_labels_and_window_bound_what_is_looked_at(acme: World, portal: Client) -> None:
     start = (timezone.now() - timedelta(hours=5)).replace(microsecond=0)
     answer = portal.post(
@@ -153,6 +200,7 @@ def test_where_the_words_are_unclear_the_choices_are_named_and_nothing_is_opened
 
     assert (answer.status_code, answer.headers["Content-Type"]) == (422, "application/problem+json")
     assert answer.json()["type"] == "urn:sre-copilot:problem:unclear"
+    assert answer.json()["title"] == "Unprocessable Content"
     assert answer.json()["choices"][0] == {"service": "acme-payments", "why": "its name is like a word of yours"}
     with tenant_scope(acme.tenant.id):
         assert Incident.objects.count() == 1

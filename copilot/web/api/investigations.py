@@ -75,6 +75,7 @@ class ProblemIn(BaseModel):
         | None
     ) = Field(default=None, max_length=50, description="The alert's labels, e.g. `alertname`, `namespace`, `severity`.")
     window: WindowIn | None = None
+    anew: bool = Field(default=False, description="Open an incident of its own, even where one of the service is open.")
 
     @model_validator(mode="after")
     def _says_something(self) -> ProblemIn:
@@ -103,6 +104,9 @@ class Opened(BaseModel):
     incident_id: UUID
     incident: str = Field(description="As people say it, e.g. `INC-42`.")
     stage: str
+    joined: str = Field(
+        description="Why the report joined an incident that was open; empty where it opened one, or one is looked at again."
+    )
     understood: Understood | None = Field(description="Null where an incident is looked at again.")
 
 
@@ -111,6 +115,9 @@ class Opened(BaseModel):
 )
 async def report_problem(request: Request, caller: Asking, told: ProblemIn, key: Key = None) -> Response:
     """Report a problem; an incident is opened, and its investigation begins.
+
+    Where an incident of the service is open, the report joins it, and `joined` says so: the investigation is then another look
+    at that incident, or its look of the last five minutes. `anew` or a `window` opens an incident of its own.
 
     What the words are about is found by rules: names of services, workloads, pods and namespaces. Where they leave it open, the
     language model is asked, if there is one. Where it stays open, the answer is 422 with the `choices`; name one in `service`.
@@ -133,13 +140,12 @@ async def report_problem(request: Request, caller: Asking, told: ProblemIn, key:
 
     def work(reading: Reading) -> Done:
         try:
-            incident_id = investigations.investigate(
-                caller.tenant_id, words=words, asked_by=caller.actor, reading=reading, scope=scope
+            reported = investigations.report(
+                caller.tenant_id, reading=reading, scope=scope, asked_by=caller.actor, anew=told.anew
             )
         except investigations.Refused as error:
             raise invalid([("body.problem", str(error))]) from None
-        run = Run.objects.select_related("incident").filter(incident_id=incident_id).order_by("-sequence")[0]
-        return _opened(run, reading)
+        return _opened(reported.run, reading, joined=reported.joined)
 
     return await once(request, caller, key, prepare, work)
 
@@ -159,7 +165,7 @@ def _window(told: WindowIn) -> dict[str, datetime]:
     return {"start": told.start, "end": told.end}
 
 
-def _opened(run: Run, reading: Reading | None) -> Done:
+def _opened(run: Run, reading: Reading | None, *, joined: str = "") -> Done:
     understood = reading and Understood(
         service=reading.service.name if reading.service else None,
         how=reading.how,
@@ -173,6 +179,7 @@ def _opened(run: Run, reading: Reading | None) -> Done:
         incident_id=run.incident_id,
         incident=f"INC-{run.incident.number}",
         stage=run.stage,
+        joined=joined,
         understood=understood,
     )
     return Done(202, body, location=f"/api/v1/investigations/{run.id}")

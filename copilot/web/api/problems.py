@@ -23,6 +23,8 @@ log = observe.logger(__name__)
 MEDIA_TYPE = "application/problem+json"
 _TYPES = "urn:sre-copilot:problem:"
 _MOST_ERRORS = 20
+# As RFC 9110 names them; Python's own names depend on its version.
+_TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
 
 
 class FieldError(BaseModel):
@@ -65,7 +67,7 @@ class Problem(Exception):
 
     def response(self) -> JSONResponse:
         """Return the refusal as it is sent."""
-        title = HTTPStatus(self.status).phrase
+        title = _TITLES.get(self.status) or HTTPStatus(self.status).phrase
         body = {"type": _TYPES + self.name, "title": title, "status": self.status, "detail": self.detail, **self.more}
         headers = {"Cache-Control": "no-store", **self.headers}
         return JSONResponse(body, status_code=self.status, headers=headers, media_type=MEDIA_TYPE)
