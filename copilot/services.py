@@ -50,6 +50,7 @@ def put(
             setattr(service, field, value)
         try:
             service.clean_fields(exclude={"tenant"})
+            service.clean()
             with transaction.atomic():
                 service.save()
         except ValidationError as error:

@@ -30,6 +30,8 @@ _STATUSES: Mapping[str, str] = {
 
 # Unix seconds have ten digits until the year 2286: thirteen digits are milliseconds.
 _MILLISECONDS = re.compile(r"\d{13}(\.\d+)?")
+# A script writes its own machine's time: read as UTC, it would be hours off, and another change would be the one that fits.
+_WITHOUT_ZONE = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?")
 
 # A clock that runs this much ahead (seconds) is taken; more is a mistake.
 _AHEAD = 86_400.0
@@ -170,6 +172,10 @@ def _deployed_at(payload: Mapping[str, Any], received_at: float) -> float:
         raise BadPayload(
             f"`deployed_at` must be an RFC 3339 time or Unix seconds, got {shown(payload['deployed_at'])}, "
             "which looks like milliseconds"
+        )
+    if _WITHOUT_ZONE.fullmatch(text(payload, "deployed_at")):
+        raise BadPayload(
+            f"`deployed_at` must say its time zone, as in 2026-11-21T03:00:00Z or +01:00, got {shown(payload['deployed_at'])}"
         )
     at = given_time(payload, "deployed_at", "deployed_at", default=received_at)
     if at > received_at + _AHEAD:

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from copilot.guard.shapes import is_card, is_credential, is_email, is_iban, is_mixed, is_telling
+from copilot.guard.shapes import is_card, is_credential, is_email, is_iban, is_mixed, is_said, is_telling
 
 KINDS = ("token", "password", "secret", "key", "cookie", "email", "phone", "card", "iban")
 PLACEHOLDER = re.compile(rf"<(?:{'|'.join(KINDS)}):[0-9a-f]{{6}}>")
@@ -63,6 +63,8 @@ VALUE = (
     r"""(?:\\++"(?P<escaped>[^"\\\r\n]*+)|"(?P<double>(?:[^"\\\r\n]|\\.)*+)|'(?P<single>(?:[^'\\\r\n]|\\.)*+)|"""
     r"""(?P<bare>[^\s"'&;,)}\]\\]++))"""
 )
+# A name in a sentence, perhaps of what it is for, and the value behind "is".
+SAID = r"""(?:{names})(?:[ \t]++(?:for|of|to|on|in)(?:[ \t]++[\w./@-]++){{1,4}}?)?[ \t]++(?:is|was)(?:[ \t]++now)?:?[ \t]++"""
 # Where a URL's user information begins, and what follows a colon there that is a port.
 USER = r"(?<=://)[^\s/?#:@\"'<>]"
 NO_PORT = r"(?!\d{1,5}(?:[/?#\s\"',]|$))"
@@ -185,6 +187,15 @@ RULES: tuple[Rule, ...] = (
         "pass=",
         rf"(?<![A-Za-z])pass={VALUE}",
         lambda value: is_telling(value) and not value.isdigit(),
+        re.IGNORECASE,
+    ),
+    # As people write: "my password is …", "the new api key was …".
+    rule("password", "pass pwd", SAID.format(names=PASSWORDS) + VALUE, is_said, re.IGNORECASE),
+    rule(
+        "token",
+        "token key",
+        SAID.format(names=r"(?<![a-z])token|(?:api|access|auth|secret)[ _-]?key") + VALUE,
+        lambda value: is_said(value) and len(value) >= 8,
         re.IGNORECASE,
     ),
     assigned("secret", "secret key credential sig salt otp ssn", SECRETS),

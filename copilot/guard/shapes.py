@@ -35,6 +35,12 @@ def is_telling(value: str) -> bool:
     return bool(bare) and bare not in PLAIN and not MASKED.fullmatch(value.strip())
 
 
+def is_said(value: str) -> bool:
+    """Return whether what follows "password is" is one, and not the next word of a sentence: no word alone, and no number of days."""
+    bare = value.strip(".!?")
+    return is_telling(value) and len(bare) >= 4 and not re.fullmatch(r"[A-Za-z]?[a-z]*(?:['’-][a-z]+)*", bare)
+
+
 def is_credential(value: str) -> bool:
     """Return whether what follows "Bearer" or "Basic" is a credential, and not the next word of a sentence."""
     word = value.strip(".").isalpha() and (value.islower() or value.istitle())

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
+from django.core.exceptions import ValidationError
 from django.db import models
 
 from copilot.guard.tenancy import TenantModel
 from integrations.base import ServiceScope
+from integrations.matchers import are_matchers
 from scoring.observations import Entity, EntityKind
+
+# A channel's name as Slack allows it (of any script, without capitals and blanks), its id, or none.
+CHANNEL = r"^(#?[^\sA-Z#@<>,.\x00]{1,80}|[CGD][A-Z0-9]{2,20})?$"
 
 
 class Service(TenantModel):
@@ -40,6 +47,21 @@ class Service(TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Refuse what no source could be asked with, and what names no channel; nobody would see before an incident.
+
+        :raises ValidationError: by field.
+        """
+        wrong = {}
+        if self.selector and not are_matchers(self.selector):
+            wrong["selector"] = f'label matchers are expected, e.g. job="checkout", cluster="eu", not {self.selector!r}'
+        if not re.fullmatch(CHANNEL, self.channel):
+            wrong["channel"] = (
+                f"a Slack channel is expected, e.g. #incidents (small letters, no blanks), not {self.channel!r}"
+            )
+        if wrong:
+            raise ValidationError(wrong)
 
     @property
     def entity(self) -> Entity:

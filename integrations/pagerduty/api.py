@@ -31,6 +31,12 @@ LOOK_BACK = 3600.0
 _PAGE = 100
 _PAGES = 3
 _NOTES = 50
+# What of a change event's details has a place of its own in the change.
+_VERSIONS = ("version", "tag", "release", "image_tag")
+_AUTHORS = ("author", "user", "triggered_by", "actor")
+_STATES = ("status", "build_state", "state")
+_COMMITS = ("commit", "sha", "revision", "commit_sha")
+_TOLD = {*_VERSIONS, *_AUTHORS, *_STATES, *_COMMITS, "previous_version"}
 _INCIDENT_ID = re.compile(r"[A-Z][A-Z0-9]{3,31}")
 
 
@@ -93,7 +99,9 @@ def _change(
     details = part(item, "custom_details")
     title = text(item, "summary") or "change event"
     links = [link(each, "href") for each in parts(item, "links")]
-    version = text(details, "version", "tag", "release", "image_tag")
+    version = text(details, *_VERSIONS)
+    # What is told elsewhere in the change is not told twice; what else its sender says stands behind its own words.
+    more = _listed({name: value for name, value in texts(details).items() if name not in _TOLD})
     for name in _services(item, names, owner):
         yield Change(
             entity=Entity(EntityKind.SERVICE, name),
@@ -101,13 +109,13 @@ def _change(
             at=at,
             title=title,
             source=source,
-            author=text(details, "author", "user", "triggered_by", "actor"),
+            author=text(details, *_AUTHORS),
             link=next((address for address in links if address), ""),
             version=version,
             previous_version=text(details, "previous_version"),
-            status=text(details, "status", "build_state", "state"),
-            detail=_listed(texts(details))[:1000],
-            key=text(details, "commit", "sha", "revision", "commit_sha") or version,
+            status=text(details, *_STATES),
+            detail=f"{title}; {more}"[:1000] if more else "",
+            key=text(details, *_COMMITS) or version,
         )
 
 

@@ -98,6 +98,10 @@ def test_the_time_is_rfc_3339_or_unix_seconds(given: object, at: float) -> None:
         ({"deployed_at": "yesterday"}, "`deployed_at` must be an RFC 3339 time or Unix seconds, got 'yesterday'"),
         ({"deployed_at": "2026-11-20"}, "`deployed_at` must be an RFC 3339 time or Unix seconds, got '2026-11-20'"),
         (
+            {"deployed_at": "2026-11-20 10:00:00"},
+            "`deployed_at` must say its time zone, as in 2026-11-21T03:00:00Z or +01:00, got '2026-11-20 10:00:00'",
+        ),
+        (
             {"deployed_at": "2026-13-41T10:00:00Z"},
             "`deployed_at` must be an RFC 3339 time or Unix seconds, got '2026-13-41T10:00:00Z'",
         ),

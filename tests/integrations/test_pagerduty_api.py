@@ -44,6 +44,7 @@ DEPLOY = change_event(
         "author": "grace",
         "commit": "6113728f",
         "build_state": "passed",
+        "pool": "20 → 5",
         "nested": {},
     },
     links=[{"href": "javascript:alert(1)"}, {"href": "https://ci.shop.test/77", "text": "run"}],
@@ -112,7 +113,7 @@ def test_changes_alerts_and_notes_are_told() -> None:
             link="https://ci.shop.test/77",
             version="v2.14.0",
             status="passed",
-            detail="version: v2.14.0; author: grace; commit: 6113728f; build_state: passed",
+            detail="Deployed payments v2.14.0; pool: 20 → 5",
             key="6113728f",
         ),
         Change(

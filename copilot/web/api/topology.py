@@ -13,6 +13,7 @@ from starlette.responses import Response
 from copilot import services
 from copilot.guard.tenancy import tenant_scope
 from copilot.models import Scope, Service, ServiceDependency
+from copilot.models.service import CHANNEL
 from copilot.web.api.idempotency import REFUSALS, Done, Key, once
 from copilot.web.api.paging import Cursor, Limit, Page, page
 from copilot.web.api.problems import invalid, not_found
@@ -45,7 +46,9 @@ class ServiceIn(BaseModel):
     selector: str | None = Field(
         default=None, max_length=500, pattern=NO_NUL, description='Prometheus label matchers, e.g. `job="checkout"`.'
     )
-    channel: str | None = Field(default=None, max_length=100, pattern=NO_NUL, description="In Slack.")
+    channel: str | None = Field(
+        default=None, max_length=100, pattern=CHANNEL, description="In Slack: `#incidents`, or an id."
+    )
     repository: str | None = Field(default=None, max_length=200, pattern=NO_NUL, description="`owner/name`")
     owners: list[Annotated[Words, Field(max_length=200)]] | None = Field(default=None, max_length=50)
     needs: list[Name] | None = Field(
