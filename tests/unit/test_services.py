@@ -36,5 +36,5 @@ def test_slack_channels_are_taken(channel: str) -> None:
 
 @pytest.mark.parametrize("channel", ["#Incidents", "two words", "##x", "#", "@alice", "a,b", "<#C1|x>", "x" * 81])
 def test_what_is_no_channel_is_refused(channel: str) -> None:
-    with pytest.raises(ValidationError, match="a Slack channel is expected, e.g. #incidents"):
+    with pytest.raises(ValidationError, match="a Slack channel is expected"):
         Service(name="checkout", channel=channel).clean()
