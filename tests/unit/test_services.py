@@ -18,7 +18,16 @@ def test_label_matchers_are_taken(selector: str) -> None:
 
 @pytest.mark.parametrize(
     "selector",
-    ["checkout", "job=checkout", 'job="checkout', '{job="checkout"', 'job="a" cluster="b"', 'job=="a"', ",", 'up{job="a"}'],
+    [
+        "checkout",
+        "job=checkout",
+        'job="checkout',
+        '{job="checkout"',
+        'job="a" cluster="b"',
+        'job=="a"',
+        ",",
+        'up{job="a"}',
+    ],
 )
 def test_what_prometheus_would_refuse_is_refused_by_name(selector: str) -> None:
     with pytest.raises(ValidationError) as refused:
