@@ -16,7 +16,7 @@ import pytest
 import uvicorn
 
 from copilot.guard.tenancy import tenant_scope
-from copilot.models import Service
+from copilot.models import Role, Service
 from tests.api.conftest import Client, application, runbook_of
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ def test_every_example_works_as_it_is_written(acme: World, program: Callable[...
         Service.objects.create(name="checkout")
     variables = {
         "COPILOT": address,
-        "TOKEN": program(acme.tenant).token,
+        "TOKEN": program(acme.tenant, Role.RESPONDER).token,
+        "ADMIN_TOKEN": program(acme.tenant, Role.ADMIN, "topology:write", "runbooks:write").token,
         "INCIDENT": str(acme.incident.id),
         "INVESTIGATION": str(acme.run.id),
         "HYPOTHESIS": str(acme.hypothesis.id),

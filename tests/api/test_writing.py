@@ -72,7 +72,7 @@ def test_pages_of_changes_of_one_moment_leave_none_out(acme: World, portal: Clie
 
 def test_the_same_key_gives_the_same_answer_and_does_it_once(acme: World, portal: Client) -> None:
     send: Callable[[], Any] = lambda: portal.post(  # noqa: E731
-        "/investigations", json={"problem": "acme-checkout is slow"}, headers={"Idempotency-Key": "k1"}
+        "/investigations", json={"problem": "acme-payments is slow"}, headers={"Idempotency-Key": "k1"}
     )
 
     first, again = send(), send()
@@ -135,7 +135,7 @@ def test_of_two_at_once_one_works_and_the_other_is_told_to_wait(
 def test_many_at_once_do_it_once(acme: World, portal: Client) -> None:
     def send(_: int) -> int:
         answer = portal.post(
-            "/investigations", json={"problem": "acme-checkout is slow"}, headers={"Idempotency-Key": "k1"}
+            "/investigations", json={"problem": "acme-payments is slow"}, headers={"Idempotency-Key": "k1"}
         )
         return int(answer.status_code)
 
