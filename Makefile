@@ -48,6 +48,9 @@ $(VENV)/.installed: requirements.txt pyproject.toml | $(VENV)/bin/python
 	$(call fetch,requirements.txt)
 	@site=$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') && pwd > "$$site/sre-copilot.pth"
 	@printf '#!/bin/sh\nexec "%s/$(BIN)/python" -m copilot "$$@"\n' "$$(pwd)" > $(BIN)/copilot && chmod +x $(BIN)/copilot
+# The first process compiles what the others load; where PYTHONDONTWRITEBYTECODE is set, each of them would compile it anew.
+	@PYTHONDONTWRITEBYTECODE= COPILOT_SECRET_KEYS=only-for-loading-never-for-secrets $(BIN)/python -c \
+		'import copilot.asgi; copilot.asgi.make_api(); import slackbot.local.__main__' 2>/dev/null || true
 	@touch $@
 
 $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed

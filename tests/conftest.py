@@ -14,6 +14,7 @@ import pytest
 from psycopg import sql
 
 from copilot.embedded import APP, OWNER, as_role, postgres_server, prepare
+from tests.emptying import empty
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,6 +48,11 @@ def postgres(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterat
     # Unix socket paths are short; pytest's folders are not.
     folder = Path(tempfile.gettempdir()) / f"copilot-pg-{os.getuid()}-{abs(hash_of(str(root)))}"
     server = postgres_server(folder, cleanup_mode="delete")
+    with psycopg.connect(server.get_uri(), autocommit=True) as superuser:
+        # Nothing of it is to survive a power cut.
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            superuser.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(setting)))
+        superuser.execute("SELECT pg_reload_conf()")
     yield server.get_uri()
     server.cleanup()
 
@@ -135,23 +141,14 @@ def django_db_setup(
 def committed_db(
     django_db_setup: None, django_db_blocker: DjangoDbBlocker, postgres: str, worker_id: str
 ) -> Iterator[str]:
-    """A database whose transactions really commit; emptied by its owner afterwards. Gives the app role's URL."""
+    """A database whose transactions really commit; emptied afterwards. Gives the app role's URL."""
     from django.db import connections
 
     with django_db_blocker.unblock():
         yield as_role(postgres, APP, f"test_{worker_id}")
         connections["default"].close()
-    with psycopg.connect(as_role(postgres, OWNER, f"test_{worker_id}"), autocommit=True) as owner:
-        owner.execute(
-            """
-            DO $$ DECLARE names text; BEGIN
-                SELECT string_agg(format('%I', relname), ', ') INTO names FROM pg_class
-                WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
-                  AND relname NOT IN ('django_migrations', 'django_content_type', 'auth_permission');
-                EXECUTE 'TRUNCATE ' || names || ' RESTART IDENTITY CASCADE';
-            END $$
-            """
-        )
+    with psycopg.connect(postgres, dbname=f"test_{worker_id}", autocommit=True) as superuser:
+        empty(superuser)
 
 
 def _tenant(slug: str) -> Tenant:
