@@ -6,6 +6,7 @@ import io
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from slackbot.wording import clip, duration, utc
@@ -200,7 +201,13 @@ def ticks(first: float, last: float) -> list[float]:
 
 def drawable(words: str) -> str:
     """Return the words with a question mark for each character that the chart's typeface lacks."""
+    known = _typeface()
+    return "".join(character if ord(character) in known else "?" for character in words)
+
+
+@cache
+def _typeface() -> frozenset[int]:
+    """Return the code points that the chart's typeface has; listing them takes longer than drawing a line."""
     from matplotlib.font_manager import FontProperties, findfont, get_font
 
-    known = get_font(findfont(FontProperties())).get_charmap()
-    return "".join(character if ord(character) in known else "?" for character in words)
+    return frozenset(get_font(findfont(FontProperties())).get_charmap())

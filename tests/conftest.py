@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+import structlog
 from psycopg import sql
 
 from copilot.embedded import APP, OWNER, as_role, postgres_server, prepare
@@ -171,6 +172,17 @@ def tenant(request: pytest.FixtureRequest) -> Tenant:
 def other_tenant(tenant: Tenant) -> Tenant:
     """Another tenant, whose rows nobody in `tenant` may see."""
     return _tenant("umbrella")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_tracebacks() -> None:
+    """Log exceptions as the product's processes do: structlog's own default paints all local variables, for seconds."""
+    structlog.configure(
+        processors=[
+            *structlog.get_config()["processors"][:-1],
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+        ]
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)

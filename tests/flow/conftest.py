@@ -21,6 +21,7 @@ from copilot.hints import Work
 from copilot.models import Role, Service
 from tests.conftest import point_at
 from tests.flow.admin_world import FOREIGN, World, furnish, login
+from tests.flow.slack_world import drawn_once, local_slack, workspace
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
     from copilot.models import Tenant
 
+# A fixture that each module imports for itself would be started for each: here it is one for all.
+__all__ = ["drawn_once", "local_slack", "workspace"]
 SECRET = "pagerduty-webhook-secret"
 
 

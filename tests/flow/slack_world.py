@@ -8,6 +8,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -32,12 +33,20 @@ from copilot.models import (
     Tenant,
 )
 from scoring.frozen import plain
+from slackbot import charts
 from tests.servers.processes import answers, free_port, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from copilot.knowledge.briefing import Briefing
+
+
+@cache
+def _http() -> httpx.Client:
+    """One client for all: making one reads the certificates of all authorities, 20 ms for each act otherwise."""
+    # No connection is kept: the other side may just be hanging up.
+    return httpx.Client(trust_env=False, timeout=30, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 @dataclass
@@ -48,17 +57,14 @@ class Workspace:
     team: str
 
     def _local(self, method: str, path: str, **keywords: Any) -> dict[str, Any]:
-        with httpx.Client(trust_env=False, timeout=30) as client:
-            answer = client.request(method, f"{self.url}/local/{path}", **keywords)
-        body: dict[str, Any] = answer.json()
+        body: dict[str, Any] = _http().request(method, f"{self.url}/local/{path}", **keywords).json()
         assert body.get("ok"), body
         return body
 
     def refused(self, kind: str, person: str = "ada", **more: Any) -> dict[str, Any]:
         """Do what a person does, and is told to do otherwise."""
         body = {"team": self.team, "as": person, "type": kind, **more}
-        with httpx.Client(trust_env=False, timeout=30) as client:
-            answer: dict[str, Any] = client.post(f"{self.url}/local/act", json=body).json()
+        answer: dict[str, Any] = _http().post(f"{self.url}/local/act", json=body).json()
         assert answer.get("ok") is False, answer
         return answer
 
@@ -107,7 +113,7 @@ class Workspace:
 
 @pytest.fixture(scope="session")
 def local_slack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a running local Slack workspace server."""
+    """The address of a running local Slack, one for all modules: each test has a team of its own there."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "slackbot.local", "--port", str(port), "--event-retries", "0.1,0.2,0.3"]
@@ -131,9 +137,17 @@ def served(app: FastAPI, port: int) -> Iterator[None]:
     thread.join(timeout=15)
 
 
+@pytest.fixture(scope="session")
+def drawn_once() -> Iterator[None]:
+    """Draw equal evidence once: nearly all stories show the same three series, and tests/unit looks at what is drawn."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(charts, "draw", cache(charts.draw))
+        yield
+
+
 @pytest.fixture
 def workspace(
-    tenant: Tenant, committed_db: str, local_slack: str, monkeypatch: pytest.MonkeyPatch
+    tenant: Tenant, committed_db: str, local_slack: str, drawn_once: None, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Workspace]:
     """The tenant's own Slack workspace, connected, with the product's routes served to it."""
     from copilot import config as configuration
@@ -268,6 +282,3 @@ def until(condition: Any, seconds: float = 40.0) -> Any:
         if found or time.monotonic() > end:
             return found
         time.sleep(0.05)
-
-
-__all__ = ["Workspace", "client_of", "files_of", "local_slack", "store", "store_run", "until", "workspace"]

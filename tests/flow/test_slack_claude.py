@@ -13,7 +13,7 @@ from copilot.llm import client
 from copilot.models import Membership, ModelCall, Question, Role, Tenant
 from slackbot import publish
 from slackbot.plain_text import message_text
-from tests.flow.slack_world import Workspace, local_slack, store, until, workspace  # noqa: F401 - fixtures
+from tests.flow.slack_world import Workspace, store, until
 from tests.flow.test_slack_conversation import ask, elements_of, root_ts
 from tests.servers.aimock import AiMock, aimock, aimock_server, answers, fails  # noqa: F401 - fixtures
 from tests.unit.slackbot import briefings

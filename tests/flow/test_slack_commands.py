@@ -27,13 +27,7 @@ from copilot.runbooks import starter
 from slackbot import publish
 from slackbot.afterwards import settle
 from slackbot.plain_text import message_text
-from tests.flow.slack_world import (  # noqa: F401 - fixtures
-    Workspace,
-    local_slack,
-    store,
-    until,
-    workspace,
-)
+from tests.flow.slack_world import Workspace, store, until
 from tests.unit.slackbot import briefings
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from copilot.guard.tenancy import tenant_scope
 from copilot.models import AuditEntry, Connection, Endpoint
 from slackbot import installs
 from slackbot.models import SlackInstallation, SlackWorkspace
-from tests.flow.slack_world import Workspace, local_slack, workspace  # noqa: F401 - fixtures
+from tests.flow.slack_world import Workspace
 
 if TYPE_CHECKING:
     from copilot.models import Tenant

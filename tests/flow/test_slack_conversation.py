@@ -15,7 +15,7 @@ from copilot.guard.tenancy import tenant_scope
 from copilot.models import AnswerFeedback, Question, Tenant
 from slackbot import publish
 from slackbot.plain_text import message_text
-from tests.flow.slack_world import Workspace, local_slack, store, until, workspace  # noqa: F401 - fixtures
+from tests.flow.slack_world import Workspace, store, until
 from tests.unit.slackbot import briefings
 
 if TYPE_CHECKING:

@@ -21,12 +21,7 @@ from slackbot import publish  # noqa: F401 - the face is ready
 from slackbot.models import SlackDigest
 from slackbot.plain_text import message_text
 from slackbot.publish import weekly
-from tests.flow.slack_world import (  # noqa: F401 - fixtures
-    Workspace,
-    local_slack,
-    store,
-    workspace,
-)
+from tests.flow.slack_world import Workspace, store
 from tests.unit.slackbot import briefings
 
 if TYPE_CHECKING:

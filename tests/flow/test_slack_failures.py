@@ -19,7 +19,7 @@ from slackbot import publish, troubles
 from slackbot.models import SlackInstallation, SlackPost
 from slackbot.plain_text import message_text
 from slackbot.publish import behind
-from tests.flow.slack_world import Workspace, local_slack, store, until, workspace  # noqa: F401 - fixtures
+from tests.flow.slack_world import Workspace, store
 from tests.flow.test_slack_people import press
 from tests.unit.slackbot import briefings
 

@@ -14,7 +14,7 @@ from slackbot.blocks.home import ConnectionLine, SetUpStep, Week, home_view
 from slackbot.blocks.replies import OpenIncident
 from slackbot.local.blocks import check_view
 from slackbot.plain_text import block_text
-from tests.flow.slack_world import Workspace, local_slack, store, until, workspace  # noqa: F401 - fixtures
+from tests.flow.slack_world import Workspace, store, until
 from tests.unit.slackbot import briefings
 
 if TYPE_CHECKING:

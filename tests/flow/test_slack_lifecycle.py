@@ -17,14 +17,7 @@ from slackbot import publish
 from slackbot.models import SlackPost
 from slackbot.plain_text import message_text
 from slackbot.publish import drafts as due
-from tests.flow.slack_world import (  # noqa: F401 - fixtures
-    Workspace,
-    local_slack,
-    store,
-    store_run,
-    until,
-    workspace,
-)
+from tests.flow.slack_world import Workspace, store, store_run, until
 from tests.unit.slackbot import briefings
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from slack_sdk import WebClient
 from copilot.guard.tenancy import tenant_scope
 from copilot.models import Feedback, Hypothesis, Question, Tenant
 from slackbot import afterwards
-from tests.flow.slack_world import Workspace, local_slack, store, workspace  # noqa: F401 - fixtures
+from tests.flow.slack_world import Workspace, store
 from tests.unit.slackbot.briefings import LIKELY
 
 if TYPE_CHECKING:

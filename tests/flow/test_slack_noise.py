@@ -13,12 +13,7 @@ from copilot.models import Incident, RelatedAlert, Service, Tenant
 from slackbot import publish
 from slackbot.models import SlackPost
 from slackbot.plain_text import message_text
-from tests.flow.slack_world import (  # noqa: F401 - fixtures
-    Workspace,
-    local_slack,
-    until,
-    workspace,
-)
+from tests.flow.slack_world import Workspace, until
 from tests.flow.test_relate import alert, happen
 
 if TYPE_CHECKING:

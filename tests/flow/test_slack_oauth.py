@@ -19,7 +19,7 @@ from copilot.models import AuditEntry, Connection, Tenant
 from slackbot import installs
 from slackbot.installs import oauth
 from slackbot.models import SlackGrant, SlackInstallation, SlackWorkspace
-from tests.flow.slack_world import local_slack, served  # noqa: F401 - fixtures
+from tests.flow.slack_world import served
 from tests.flow.test_slack_connect import MANIFEST
 from tests.servers.processes import free_port
 

@@ -18,7 +18,7 @@ from slackbot import afterwards
 from slackbot.handlers import commands, owed
 from slackbot.models import SlackReply
 from slackbot.plain_text import message_text
-from tests.flow.slack_world import Workspace, local_slack, workspace  # noqa: F401 - fixtures
+from tests.flow.slack_world import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,7 @@ import pytest
 from slack_sdk.signature import SignatureVerifier
 
 from slackbot import installs
-from tests.flow.slack_world import Workspace, local_slack, workspace  # noqa: F401 - fixtures
+from tests.flow.slack_world import Workspace
 
 if TYPE_CHECKING:
     from pathlib import Path

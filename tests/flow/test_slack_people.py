@@ -13,13 +13,7 @@ from copilot.models import Confirmation, Feedback, Incident, Membership, Run, Se
 from slackbot import installs, publish
 from slackbot.models import SlackInstallation
 from slackbot.plain_text import message_text
-from tests.flow.slack_world import (  # noqa: F401 - fixtures
-    Workspace,
-    local_slack,
-    store,
-    until,
-    workspace,
-)
+from tests.flow.slack_world import Workspace, store, until
 from tests.unit.slackbot import briefings
 
 if TYPE_CHECKING:

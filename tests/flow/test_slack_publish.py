@@ -18,16 +18,7 @@ from copilot.models import Connection, Feedback, Incident, Run
 from slackbot import installs, publish, transcript
 from slackbot.models import SlackInstallation, SlackPost
 from slackbot.publish import Trouble, behind, lease
-from tests.flow.slack_world import (  # noqa: F401 - fixtures
-    Workspace,
-    client_of,
-    files_of,
-    local_slack,
-    store,
-    store_run,
-    until,
-    workspace,
-)
+from tests.flow.slack_world import Workspace, client_of, files_of, store, store_run, until
 from tests.unit.slackbot import briefings
 
 if TYPE_CHECKING:

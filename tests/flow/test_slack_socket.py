@@ -12,7 +12,7 @@ from copilot.models import Connection, Tenant
 from slackbot import installs
 from slackbot import socket as receiver
 from slackbot.models import InstallationStatus, SlackInstallation
-from tests.flow.slack_world import Workspace, local_slack, until, workspace  # noqa: F401 - fixtures
+from tests.flow.slack_world import Workspace, until
 from tests.servers.slack_socket import SlackSocket
 
 if TYPE_CHECKING:
