@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,14 +13,13 @@ from slack_bolt import App, BoltRequest
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.signature import SignatureVerifier
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import Response
 
 from copilot import observe
 from copilot.config import config
 from copilot.web.db import in_db
 from copilot.web.webhooks import TooLarge, read_body
-from slackbot import handlers, installs
-from slackbot.installs import oauth
+from slackbot import handlers, installs, pages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,12 +30,6 @@ if TYPE_CHECKING:
 
 log = observe.logger(__name__)
 KIND = "slack"
-STATE_COOKIE = "copilot-slack-state"
-PRIVATE = {
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,57 +57,8 @@ def routes() -> APIRouter:
     async def own(endpoint_key: str, request: Request) -> Response:
         return await _respond(request, endpoint_key)
 
-    @router.get("/slack/install/{key}")
-    async def install(key: str) -> Response:
-        return await run_in_threadpool(in_db(_begun), key)
-
-    @router.get("/slack/oauth/callback")
-    async def callback(request: Request) -> Response:
-        query = request.query_params
-        state, code, error = query.get("state", ""), query.get("code", ""), query.get("error", "")
-        cookie = request.cookies.get(STATE_COOKIE, "")
-        return await run_in_threadpool(in_db(_finished), state, cookie, code, error)
-
+    router.include_router(pages.routes())
     return router
-
-
-def _begun(key: str) -> Response:
-    """Send the browser to Slack, and bind the state to it."""
-    try:
-        begun = oauth.begin(key)
-    except oauth.InstallRefused as refused:
-        return _page("Not installed", str(refused), status=410)
-    answer = RedirectResponse(begun.url, status_code=302, headers=PRIVATE)
-    answer.set_cookie(
-        STATE_COOKIE, begun.state, max_age=600, path="/slack/oauth", httponly=True, samesite="lax",
-        secure=config().public_url.startswith("https://"),
-    )  # fmt: skip
-    return answer
-
-
-def _finished(state: str, cookie: str, code: str, error: str) -> Response:
-    """End an installation, and say to the person how it went."""
-    try:
-        name, lines = oauth.finish(state=state, cookie=cookie, code=code, error=error)
-    except oauth.InstallRefused as refused:
-        answer = _page("Not installed", str(refused), status=400)
-    else:
-        answer = _page(
-            f"Installed in {name}", " ".join((*lines, "Invite the bot to a channel, and try /sre help there."))
-        )
-    answer.delete_cookie(STATE_COOKIE, path="/slack/oauth")
-    return answer
-
-
-def _page(title: str, words: str, *, status: int = 200) -> Response:
-    """Return a page of plain words."""
-    title, words = html.escape(title), html.escape(words)
-    return HTMLResponse(
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
-        f'<body style="font:16px/1.5 system-ui;max-width:36rem;margin:4rem auto;padding:0 1rem"><h1>{title}</h1><p>{words}</p>',
-        status_code=status,
-        headers=PRIVATE,
-    )
 
 
 async def _respond(request: Request, endpoint_key: str) -> Response:

@@ -123,7 +123,8 @@ def _made(question: Question, telling: Telling) -> Answer:
         return _told(_across(question), telling)
     telling.step("rows", "Reading the incident")
     briefing = incident_reader.read(question.tenant_id, question.incident_id)
-    telling.step("rows", "Reading the incident", status="complete", output=_seen(len(briefing.evidence)))
+    # Named, as it may have been guessed from where the question was asked.
+    telling.step("rows", f"Reading INC-{briefing.number}", status="complete", output=_seen(len(briefing.evidence)))
     conversed = _conversed(question, briefing, telling)
     if conversed.lines or conversed.is_stopped:
         return Answer(

@@ -21,7 +21,10 @@ _NUMBER = re.compile(r"\b(?:INC-?|incident\s+#?|#)(\d{1,9})\b", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Hold a question as a face took it in. `thread` joins questions that follow one another; `place` is the face's own."""
+    """Hold a question as a face took it in. `thread` joins questions that follow one another; `place` is the face's own.
+
+    `incident_id` is the incident in whose thread it was asked, `looked_at` the one that the person looked at meanwhile.
+    """
 
     text: str
     person: str
@@ -31,12 +34,15 @@ class Asked:
     place: dict[str, Any]
     may_look: bool
     incident_id: UUID | None = None
+    looked_at: UUID | None = None
 
 
 def ask(tenant_id: UUID, asked: Asked) -> UUID:
     """Write a question down and return its id; call it in the transaction that takes it in, so that it is asked once."""
     with tenant_scope(tenant_id):
-        incident_id = _named(asked.text) or asked.incident_id or _earlier(asked.thread) or _only_open()
+        # Who looks elsewhere while they ask on still means what their thread is about.
+        meant = _named(asked.text) or asked.incident_id or _earlier(asked.thread) or asked.looked_at
+        incident_id = meant or _only_open()
         question = Question.objects.create(
             incident_id=incident_id,
             face=asked.face,

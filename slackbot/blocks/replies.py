@@ -23,6 +23,7 @@ from slackbot.blocks.parts import (
     moment,
     ours,
     rich,
+    safe_link,
     text,
 )
 from slackbot.blocks.thread import similar_message
@@ -97,9 +98,12 @@ def _open(one: OpenIncident) -> Element:
     return line(*elements)
 
 
-def incident_reply(briefing: Briefing) -> tuple[list[Block], str]:
-    """Return the incident's card."""
-    return root_card(briefing)
+def incident_reply(briefing: Briefing, address: str) -> tuple[list[Block], str]:
+    """Return the incident's card, with the address to share where that is one."""
+    blocks, text_ = root_card(briefing)
+    if safe_link(address):
+        blocks = [*blocks[: BLOCKS_IN_MESSAGE - 1], rich(line(text("A link to share: "), link(address, address)))]
+    return blocks, text_
 
 
 def why_reply(briefing: Briefing) -> tuple[list[Block], str]:

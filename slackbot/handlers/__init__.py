@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from slackbot.handlers import actions, commands, conversation, events, home, views
+from slackbot.handlers import actions, commands, conversation, events, home, looking_at, unfurling, views
 
 if TYPE_CHECKING:
     from slack_bolt import App
@@ -15,6 +15,8 @@ def register(app: App) -> None:
     # The first that fits is called, and the buttons' last listener fits all.
     conversation.register(app)
     home.register(app)
+    looking_at.register(app)
+    unfurling.register(app)
     commands.register(app)
     actions.register(app)
     events.register(app)

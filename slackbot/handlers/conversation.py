@@ -14,6 +14,7 @@ from copilot.models import FeedbackValue, Question, Role
 from copilot.observe import logger
 from slackbot.afterwards import afterwards
 from slackbot.blocks.answer import FEEDBACK
+from slackbot.handlers import looking_at
 from slackbot.handlers.visitor import visitor
 from slackbot.models import SlackPost
 
@@ -26,12 +27,6 @@ log = logger(__name__)
 FACE = "slack"
 _MENTION = re.compile(r"<@([A-Z0-9]+)(?:\|[^>]*)?>")
 _STOP = re.compile(r"(?:please\s+)?(?:stop|cancel|halt)[.! ]*", re.IGNORECASE)
-PROMPTS = (
-    {"title": "Why?", "message": "Why is this happening?"},
-    {"title": "What changed?", "message": "What changed before it began?"},
-    {"title": "Seen before?", "message": "Have we seen this before?"},
-    {"title": "What next?", "message": "What should I check next?"},
-)
 
 
 def register(app: App) -> None:
@@ -67,6 +62,8 @@ def _take_in(body: dict[str, Any], context: BoltContext) -> None:
         conversation.stop(who.tenant_id, face=FACE, thread=thread)
         return
     may_look = not who.refusal(Role.RESPONDER)
+    # In the pane, "this" is what the person looks at beside it.
+    looked_at = looking_at.incident_in(who, event.get("app_context"))
     # An answer has a place; where a mention stands in a channel and a pane at once, it is still one question.
     with who.once("question", who.channel, str(event.get("ts"))) as is_new:
         if not is_new:
@@ -88,6 +85,7 @@ def _take_in(body: dict[str, Any], context: BoltContext) -> None:
                 },
                 may_look=may_look,
                 incident_id=posted.values_list("incident_id", flat=True).first(),
+                looked_at=looked_at,
             ),
         )
     # The question is in the rows: Slack may be told now that we have it, and whoever finds it there answers it.

@@ -18,8 +18,7 @@ from copilot.observe import logger
 from integrations import registry
 from slackbot.afterwards import afterwards
 from slackbot.blocks.home import ConnectionLine, SetUpStep, Week, home_view
-from slackbot.handlers import lookups, setting_up
-from slackbot.handlers.conversation import PROMPTS
+from slackbot.handlers import looking_at, lookups, setting_up
 from slackbot.handlers.visitor import visitor
 from slackbot.models import SlackInstallation
 
@@ -46,17 +45,10 @@ def _opened(body: dict[str, Any], context: BoltContext) -> None:
     """Show the Home tab, or offer questions where the pane was opened."""
     who = visitor(body, context)
     event = body.get("event") or {}
-    afterwards(partial(_offer if event.get("tab") == "messages" else _show, who))
-
-
-def _offer(who: Visitor) -> None:
-    """Offer questions; without a thread, as Slack asks where the whole pane is meant."""
-    try:
-        who.client.assistant_threads_setSuggestedPrompts(
-            channel_id=who.channel, title="Ask about an incident", prompts=[dict(one) for one in PROMPTS]
-        )
-    except (SlackClientError, OSError) as failure:
-        log.info("slack prompts not shown", error=str(failure)[:200])
+    if event.get("tab") == "messages":
+        afterwards(partial(looking_at.offer, who, event.get("context")))
+    else:
+        afterwards(partial(_show, who))
 
 
 def _refreshed(ack: Ack, body: dict[str, Any], context: BoltContext) -> None:

@@ -13,8 +13,9 @@ from copilot.knowledge import incident_reader, memory, runbook_matching
 from copilot.knowledge.alert_runbooks import LABEL, AlertRunbook, alert_runbooks
 from copilot.knowledge.recent_changes import recent_changes
 from copilot.knowledge.runbook_search import search
-from copilot.models import Hypothesis, Incident, IncidentStatus
+from copilot.models import Hypothesis, Incident, IncidentStatus, Tenant
 from copilot.stages.services import closest_services, named_service
+from slackbot import incident_links
 from slackbot.blocks import digest_message, replies
 from slackbot.blocks.parts import Block
 from slackbot.blocks.runbooks import runbooks_reply
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from slackbot.handlers.visitor import Visitor
+    from slackbot.installs import Installation
 
 Reply = tuple[list[Block], str]
 
@@ -102,14 +104,21 @@ def _is_theirs(names: frozenset[str], incident: Incident) -> bool:
 
 def permalink(who: Visitor, post: SlackPost | None) -> str:
     """Return the web address of a posted message."""
-    base = who.installation.team_url
+    return permalink_in(who.installation, post)
+
+
+def permalink_in(installation: Installation, post: SlackPost | None) -> str:
+    """Return the web address of a message that was posted in a workspace."""
+    base = installation.team_url
     return f"{base.rstrip('/')}/archives/{post.channel}/p{post.ts.replace('.', '')}" if post and base else ""
 
 
 def incident(who: Visitor, rest: str, _body: dict[str, Any]) -> Reply:
     """Answer `/sre incident 42`."""
     _, incident_id, _ = numbered(who, rest, "/sre incident 42")
-    return replies.incident_reply(incident_reader.read(who.tenant_id, incident_id))
+    slug = Tenant.objects.values_list("slug", flat=True).get(id=who.tenant_id)
+    address = incident_links.address(slug, incident_id)
+    return replies.incident_reply(incident_reader.read(who.tenant_id, incident_id), address)
 
 
 def why(who: Visitor, rest: str, _body: dict[str, Any]) -> Reply:

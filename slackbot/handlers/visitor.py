@@ -194,11 +194,18 @@ def ticked(view: Mapping[str, Any], name: str) -> bool:
     return bool(state.get("selected_options"))
 
 
+def _authorized(body: Mapping[str, Any]) -> str:
+    """Return the person in whose name Slack sends an event that names nobody itself."""
+    given = body.get("authorizations")
+    first = given[0] if isinstance(given, list) and given and isinstance(given[0], dict) else {}
+    return "" if first.get("is_bot", True) else str(first.get("user_id") or "")
+
+
 def visitor(body: Mapping[str, Any], context: Mapping[str, Any]) -> Visitor:
     """Return who sent this verified request; reads slash commands, interactions and events alike."""
     installation: Installation = context["installation"]
     user, event, container = _mapping(body, "user"), _mapping(body, "event"), _mapping(body, "container")
-    person = str(body.get("user_id") or user.get("id") or event.get("user") or "")
+    person = str(body.get("user_id") or user.get("id") or event.get("user") or _authorized(body) or "")
     channel = body.get("channel")
     where = channel.get("id") if isinstance(channel, dict) else body.get("channel_id") or event.get("channel")
     team = str(user.get("team_id") or body.get("team_id") or "")

@@ -14,6 +14,7 @@ from copilot.faces import Connected
 from copilot.guard import vault
 from copilot.guard.tenancy import tenant_scope
 from copilot.models import AuditEntry, Connection, ConnectionHealth, Endpoint, Tenant
+from slackbot import incident_links
 from slackbot.installs.health import HISTORY, who_am_i
 from slackbot.installs.installation import KIND, SECONDS, SLACK, guard_address, request_url
 from slackbot.models import InstallationStatus, SlackInstallation, SlackPost, SlackWorkspace
@@ -104,7 +105,8 @@ def _install_locally(tenant_id: UUID, server: str, address: str, secret: str) ->
     guard_address(server + "/")
     secret = secret or secrets.token_hex(16)
     team = Tenant.objects.get(id=tenant_id).slug
-    body = {"team": team, "app_url": address, "signing_secret": secret, "commands": ["/sre"]}
+    body = {"team": team, "app_url": address, "signing_secret": secret, "commands": ["/sre"],
+            "unfurl_domains": incident_links.domains()}  # fmt: skip
     try:
         with httpx.Client(trust_env=False, timeout=SECONDS) as client:
             answer = client.post(f"{server}/local/app", json=body)

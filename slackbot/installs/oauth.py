@@ -30,7 +30,7 @@ STATE_LIFE = timedelta(minutes=10)
 # As in manifest.yaml, which a test compares.
 SCOPES = (
     "app_mentions:read", "assistant:write", "channels:history", "channels:join", "channels:read", "chat:write", "commands",
-    "files:write", "groups:history", "groups:read", "im:history", "users:read",
+    "files:write", "groups:history", "groups:read", "im:history", "links:read", "links:write", "users:read",
 )  # fmt: skip
 
 

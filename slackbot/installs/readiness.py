@@ -26,6 +26,8 @@ USEFUL = {
     "channels:read": "finding a channel by its name",
     "files:write": "charts and post-mortem drafts",
     "im:history": "questions in the app's pane",
+    "links:read": "links to incidents that unfurl",
+    "links:write": "links to incidents that unfurl",
     "users:read": "knowing whose an incident is",
 }
 PAGES = 20

@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from slackbot.local import events, modals, submitting
+from slackbot.local import events, modals, sharing, submitting
 from slackbot.local.choosing import action_of, find_element, state_of
 from slackbot.local.delivery import Delivery
 from slackbot.local.errors import LocalError, SlackError
 from slackbot.local.interactions import message_action_payload, slash_fields, view_action_payload
 from slackbot.local.methods.streams import STREAMING, end_stream
 from slackbot.local.model import Channel, Json, Message, User, View
-from slackbot.local.posting import escaped, post_as_bot, post_as_person, with_mentions
+from slackbot.local.posting import escaped, post_as_bot, post_as_person, with_links, with_mentions
 from slackbot.local.reacting import add_reaction, remove_reaction
 from slackbot.local.responses import ResponseAddress, respond
 from slackbot.local.service import Service
@@ -20,7 +20,7 @@ from slackbot.local.workspace import Workspace
 LONGEST_WAIT = 60.0
 QUIET = 0.15
 SHOWN = ("posted", "edited", "deleted")
-VIEWS = ("view_opened", "view_updated", "view_closed", "home")
+VIEWS = ("view_opened", "view_updated", "view_closed", "home", "details")
 
 
 @dataclass
@@ -194,10 +194,11 @@ async def say(act: Act) -> None:
     workspace, channel = act.workspace, act.channel()
     if channel.is_archived:
         raise LocalError(f"channel: #{channel.name} is archived", field="channel")
-    text = escaped(with_mentions(workspace, act.required("text")))
+    text = escaped(with_links(with_mentions(workspace, act.required("text"))))
     message = post_as_person(workspace, user=act.user, channel=channel, text=text, thread_ts=act.thread(channel))
     mentioned = f"<@{workspace.app.bot_user_id}>" in text
     act.settle = 1.0 if mentioned or channel.is_im else 0.0
+    await sharing.tell_links(act.service, workspace, message, channel)
     if workspace.app.bot_user_id not in channel.members:
         return
     if mentioned and not channel.is_im:
@@ -283,6 +284,10 @@ ACTS: dict[str, Callable[[Act], Awaitable[None]]] = {
     "react": react,
     "open_home": open_home,
     "stop": stop,
+    "look": sharing.look,
+    "open_entity": sharing.open_entity,
+    "close_entity": sharing.close_entity,
+    "use_entity": sharing.use_entity,
 }
 
 
@@ -326,7 +331,7 @@ async def perform(service: Service, body: Json) -> Json:
 
 def _own_changes(act: Act) -> int:
     """Return how many visible changes the act itself made, before anything the app did."""
-    return 1 if act.body["type"] in ("message", "react") else 0
+    return 1 if act.body["type"] in ("message", "react", "open_entity") else 0
 
 
 async def _settle(workspace: Workspace, *, after: int, seconds: float, own: int, reader: str | None) -> None:

@@ -1,6 +1,7 @@
 """Tell the app of events, and again when it did not take them: Slack's envelope and Slack's retries."""
 
 import asyncio
+from urllib.parse import urlsplit
 
 from slackbot.local.delivery import Delivery
 from slackbot.local.model import Channel, Json, Message, User
@@ -89,6 +90,8 @@ def message_event(workspace: Workspace, message: Message, channel: Channel) -> J
         "event_ts": message.ts,
         "channel_type": "im" if channel.is_im else ("group" if channel.is_private else "channel"),
     }
+    if channel.is_im:
+        event["app_context"] = workspace.context(str(message.body.get("user")))
     if message.is_reply:
         event["thread_ts"] = message.thread_ts
         parent = workspace.message(channel.id, message.thread_ts or "")
@@ -111,11 +114,57 @@ def home_opened_event(workspace: Workspace, user: User, *, tab: str, view: Json 
         "user": user.id,
         "channel": workspace.direct_channel(user).id,
         "tab": tab,
+        "context": workspace.context(user.id),
         "event_ts": workspace.clock.timestamp(),
     }
     if view is not None:
         event["view"] = view
     return event
+
+
+def context_event(workspace: Workspace, user: User) -> Json:
+    """Return the event of a person who looks at something else beside the app's pane."""
+    return {
+        "type": "app_context_changed",
+        "user": user.id,
+        "channel": workspace.direct_channel(user).id,
+        "context": workspace.context(user.id),
+        "event_ts": workspace.clock.timestamp(),
+    }
+
+
+def link_event(workspace: Workspace, message: Message, channel: Channel, *, links: list[Json], unfurl_id: str) -> Json:
+    """Return the event of a message with links to the app's own hosts."""
+    event: Json = {
+        "type": "link_shared",
+        "channel": channel.id,
+        "is_bot_user_member": workspace.app.bot_user_id in channel.members,
+        "user": message.body.get("user"),
+        "message_ts": message.ts,
+        "unfurl_id": unfurl_id,
+        "source": "conversations_history",
+        "links": links,
+        "event_ts": workspace.clock.timestamp(),
+    }
+    return {**event, "thread_ts": message.thread_ts} if message.is_reply else event
+
+
+def details_event(workspace: Workspace, message: Message, *, user: User, entity: Json, trigger_id: str) -> Json:
+    """Return the event of a person who opened the card of a link."""
+    return {
+        "type": "entity_details_requested",
+        "user": user.id,
+        "external_ref": entity["external_ref"],
+        "entity_url": entity["url"],
+        "link": {"url": entity["url"], "domain": urlsplit(entity["url"]).hostname},
+        "app_unfurl_url": entity["app_unfurl_url"],
+        "trigger_id": trigger_id,
+        "user_locale": "en-US",
+        "channel": message.channel,
+        "message_ts": message.ts,
+        "thread_ts": message.thread_ts or message.ts,
+        "event_ts": workspace.clock.timestamp(),
+    }
 
 
 def reaction_event(workspace: Workspace, message: Message, *, user: User, name: str, added: bool) -> Json:

@@ -39,6 +39,8 @@ async def install(service: Service, body: Json) -> Json:
         app.signing_secret = secret
     if commands is not None or not app.commands:
         app.commands = commands if commands is not None else list(DEFAULT_COMMANDS)
+    if (domains := _domains(body)) is not None:
+        app.unfurl_domains = domains
     if isinstance(body.get("token_rotation"), bool):
         service.codes.rotating.discard(team)
         if body["token_rotation"]:
@@ -80,6 +82,15 @@ def _secret(body: Json) -> str | None:
     if not isinstance(secret, str) or not secret.strip():
         raise LocalError("signing_secret: must be a text that is not empty", field="signing_secret")
     return secret.strip()
+
+
+def _domains(body: Json) -> list[str] | None:
+    domains: Any = body.get("unfurl_domains")
+    if domains is None:
+        return None
+    if not isinstance(domains, list) or not all(isinstance(one, str) and one.strip() for one in domains):
+        raise LocalError('unfurl_domains: must be a list such as ["copilot.example.com"]', field="unfurl_domains")
+    return [one.strip().lower() for one in domains]
 
 
 def _commands(body: Json) -> list[str] | None:

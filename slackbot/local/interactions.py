@@ -83,6 +83,34 @@ def message_action_payload(
     return payload
 
 
+def entity_action_payload(
+    service: Service, workspace: Workspace, *, user: User, message: Message, entity: Json, action: Json, is_pane: bool
+) -> Json:
+    """Return the payload of a button of a link's card, or of the pane that it opened."""
+    channel = workspace.channels[message.channel]
+    path = service.responses.issue(
+        workspace, channel=channel.id, user=user.id, thread_ts=message.thread_ts if message.is_reply else None
+    )
+    return {
+        "type": "block_actions",
+        **_who(workspace, user),
+        "container": {
+            "type": "entity_detail" if is_pane else "message_attachment",
+            "message_ts": message.ts,
+            "thread_ts": message.thread_ts or message.ts,
+            "channel_id": channel.id,
+            "is_app_unfurl": True,
+            "app_unfurl_url": entity.get("app_unfurl_url", entity["url"]),
+            "entity_url": entity["url"],
+            "external_ref": entity["external_ref"],
+        },
+        "trigger_id": service.triggers.issue(workspace, user.id),
+        "channel": {"id": channel.id, "name": "directmessage" if channel.is_im else channel.name},
+        "response_url": service.base_url + path,
+        "actions": [action],
+    }
+
+
 def view_action_payload(service: Service, workspace: Workspace, *, user: User, view: View, action: Json) -> Json:
     """Return the payload of a button or menu used in a modal or App Home tab."""
     return {

@@ -221,6 +221,7 @@ class LocalRoutes:
         return {
             "views": [{**modals.public(workspace, view), "errors": view.errors} for view in workspace.modals(user.id)],
             "home": modals.public(workspace, home) if home else None,
+            "details": workspace.details.get(user.id),
         }
 
     async def get_deliveries(self, request: Request) -> Json:

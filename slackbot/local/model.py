@@ -122,6 +122,8 @@ class App:
     app_url: str | None = None
     commands: list[str] = field(default_factory=list)
     url_verified: bool = False
+    # Links to these hosts are told to the app.
+    unfurl_domains: list[str] = field(default_factory=list)
 
 
 @dataclass

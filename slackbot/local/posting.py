@@ -91,6 +91,11 @@ def with_mentions(workspace: Workspace, text: str) -> str:
     return re.sub(r"(?<![\w<&])#([\w-]+)", place, text)
 
 
+def with_links(text: str) -> str:
+    """Return typed text with bare web addresses as Slack's composer sends them."""
+    return re.sub(r"(?<![<|\w])https?://[^\s<>|]*[^\s<>|.,;:!?)]", r"<\g<0>>", text)
+
+
 def escaped(text: str) -> str:
     """Return typed text with `&`, `<` and `>` escaped, except where it already holds a mention or link."""
     parts: list[str] = []

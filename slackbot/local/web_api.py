@@ -16,7 +16,7 @@ from slackbot.local.service import Service
 
 SCOPES = (
     "app_mentions:read,channels:history,channels:join,channels:manage,channels:read,assistant:write,chat:write,commands,files:read,"
-    "files:write,im:history,im:read,im:write,reactions:read,reactions:write,team:read,users:read,users:read.email"
+    "files:write,im:history,im:read,im:write,links:read,links:write,reactions:read,reactions:write,team:read,users:read,users:read.email"
 )
 
 

@@ -45,6 +45,10 @@ class Workspace:
     # An app at work does not outlive a restart of this server, nor does what it shows of it.
     sessions: dict[tuple[str, str], Session] = field(default_factory=dict)
     prompts: dict[str, Prompts] = field(default_factory=dict)
+    unfurls: dict[str, tuple[str, str]] = field(default_factory=dict)
+    # The card that each person has open beside the conversation, and what they look at.
+    details: dict[str, Json] = field(default_factory=dict)
+    looking: dict[str, list[Json]] = field(default_factory=dict)
     changes: deque[Change] = field(default_factory=lambda: deque(maxlen=KEPT_CHANGES))
     last_change: int = 0
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -164,6 +168,20 @@ class Workspace:
         )
         self.save_channel(channel)
         return channel
+
+    def look(self, user: User, channel: Channel, thread_ts: str | None) -> bool:
+        """Note what a person looks at, the thread before its channel; return whether it is something else than before."""
+        entities: list[Json] = [{"type": "slack#/types/channel_id", "value": channel.id, "team_id": self.id}]
+        if thread_ts is not None:
+            value = {"channel_id": channel.id, "message_ts": thread_ts}
+            entities.insert(0, {"type": "slack#/types/message_context", "value": value, "team_id": self.id})
+        before, self.looking[user.id] = self.looking.get(user.id), entities
+        return before != entities
+
+    def context(self, user: str) -> Json:
+        """Return what a person looks at, as Slack tells an app."""
+        entities = self.looking.get(user)
+        return {"entities": entities} if entities else {}
 
     # Messages ----------------------------------------------------------------------------------------------------
 

@@ -131,6 +131,18 @@ class Screens:
             page.wait_for_timeout(2500)
             self.keep("home", page.screenshot())
 
+    def link(self) -> None:
+        """Photograph a shared link with its card, and the pane beside it."""
+        number = self.root["text"].split(" ")[0].removeprefix("INC-")
+        told = self.act("slash", channel=CHANNEL, command="/sre", text=f"incident {number}")["messages"][0]["blocks"]
+        address = told[-1]["elements"][0]["elements"][-1]["url"]
+        said = self.act("message", channel="general", text=f"Carts time out for us, too. Is that {address} ?")
+        ts = next(one["ts"] for one in said["messages"] if address in one["text"])
+        self.act("open_entity", channel="general", ts=ts, url=address)
+        with self.page(channel="general", height=900) as page:
+            self.keep("link", page.screenshot())
+        self.act("close_entity")
+
     def digest(self) -> None:
         """Photograph the digest, as it is shown on demand."""
         self.act("slash", channel=CHANNEL, command="/sre", text="digest --share")
@@ -225,7 +237,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=QUIET)
         screens = Screens(browser, slack=slack, ops=ops, password=password, folder=folder)
         for take in (
-            screens.thread, screens.why, screens.answer, screens.home, screens.digest, screens.resolved, screens.admin,
+            screens.thread, screens.why, screens.answer, screens.link, screens.home, screens.digest, screens.resolved, screens.admin,
         ):  # fmt: skip
             take()
         browser.close()

@@ -151,7 +151,7 @@ def workspace(
 ) -> Iterator[Workspace]:
     """The tenant's own Slack workspace, connected, with the product's routes served to it."""
     from copilot import config as configuration
-    from slackbot import installs
+    from slackbot import incident_links, installs
     from slackbot.afterwards import settle
     from slackbot.app import routes
     from slackbot.installs import installation
@@ -159,6 +159,7 @@ def workspace(
     port = free_port()
     settings = configuration.config().model_copy(update={"public_url": f"http://127.0.0.1:{port}"})
     monkeypatch.setattr(installation, "config", lambda: settings)
+    monkeypatch.setattr(incident_links, "config", lambda: settings)
     # A team of this test's own: rows are emptied after each test, the workspace server lives on.
     slug = f"t{time.time_ns()}"
     Tenant.objects.filter(id=tenant.id).update(slug=slug)

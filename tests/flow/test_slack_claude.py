@@ -72,7 +72,7 @@ def test_claude_answers_in_the_thread_with_steps_and_sources(
 
     plan = message["blocks"][0]
     assert [(task["title"], task["status"]) for task in plan["tasks"]] == [
-        ("Reading the incident", "complete"),
+        ("Reading INC-42", "complete"),
         ("Reading evidence in full", "complete"),
     ]
     words = message_text(message)

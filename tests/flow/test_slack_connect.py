@@ -139,8 +139,11 @@ def test_the_manifest_names_what_the_face_uses() -> None:
     )
     assert manifest["settings"]["event_subscriptions"]["bot_events"] == [
         "agent_session_stopped",
+        "app_context_changed",
         "app_home_opened",
         "app_mention",
+        "entity_details_requested",
+        "link_shared",
         "message.im",
         "app_uninstalled",
         "tokens_revoked",

@@ -62,7 +62,7 @@ def test_a_mention_in_the_thread_is_answered_there_with_what_it_rests_on(workspa
     assert kinds[0] == "plan"
     assert kinds[-2:] == ["context", "context_actions"]
     assert [(task["title"], task["status"]) for task in message["blocks"][0]["tasks"]] == [
-        ("Reading the incident", "complete")
+        ("Reading INC-42", "complete")
     ]
     words = message_text(message)
     assert "around the onset at" in words

@@ -8,6 +8,7 @@ import { setUpKeyboard } from "./keyboard.js";
 import { avatar, showMessages } from "./messages.js";
 import { showModal } from "./modal.js";
 import { setDirectory } from "./mrkdwn.js";
+import { showDetails } from "./work_object.js";
 
 const at = (id) => document.getElementById(id);
 const asked = new URLSearchParams(location.search);
@@ -105,6 +106,8 @@ const actions = {
   react: (message, name) => quietly({ type: "react", channel: place(), ts: message.ts, name }),
   openThread: (ts) => go({ thread: ts }),
   use: (message, action) => quietly({ type: "click", channel: place(), ts: message.ts, ...action }),
+  openEntity: (message, url) => quietly({ type: "open_entity", channel: place(), ts: message.ts, url }),
+  useEntity: (message, url, action) => quietly({ type: "use_entity", channel: place(), ts: message.ts, url, action_id: action.action_id }),
 };
 
 const place = () => world.channel?.id ?? world.direct?.id ?? "@copilot";
@@ -128,6 +131,11 @@ async function drawMessages({ toEnd = false } = {}) {
   showWorking(at("thread-working"), thread, shown.thread);
   if (thread) showMessages(at("replies"), thread.messages, world, actions, { inThread: true, empty: "This message is gone.", toEnd: toEnd && !shown.mark });
   showModal(views.views, world, quietly);
+  const opened = views.details;
+  showDetails(at("details"), opened, {
+    use: (action) => quietly({ type: "use_entity", action_id: action.action_id }),
+    refresh: () => quietly({ type: "open_entity", channel: opened.channel, ts: opened.ts, url: opened.url }),
+  });
   mark();
 }
 
@@ -194,8 +202,17 @@ async function go(change) {
   if (moved || change.thread) at("replies").replaceChildren();
   await drawMessages({ toEnd: true });
   if ("as" in change || "team" in change) listen();
+  // In Slack the app's pane stands beside the conversation; here it takes its place, and what was looked at last counts.
+  if (world.channel && world.app.installed) look();
   if (!world.channel && ("channel" in change || "tab" in change || "as" in change)) quietly({ type: "open_home", tab: shown.tab });
 }
+
+async function look() {
+  const body = { team: shown.team, as: shown.as, wait: 0, type: "look", channel: place(), ...(shown.thread ? { thread_ts: shown.thread } : {}) };
+  await fetch("/local/act", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) }).catch(() => null);
+}
+
+const closeDetails = () => quietly({ type: "close_entity" });
 
 function changed(kind) {
   if (kind === "people" || kind === "channels") waiting = { ...waiting, frame: true };
@@ -247,11 +264,15 @@ at("me").addEventListener("change", (event) => go({ as: event.target.value }));
 at("menu").addEventListener("click", () => document.body.classList.toggle("drawer"));
 at("shade").addEventListener("click", () => document.body.classList.remove("drawer"));
 at("thread-close").addEventListener("click", () => go({ thread: null }));
+at("details-close").addEventListener("click", closeDetails);
 setUpKeyboard({
   boxes: [at("messages"), at("replies")],
   tabs: [at("tab-home"), at("tab-messages")],
   openThread: (ts) => { if (!shown.thread) go({ thread: ts }); },
-  closeThread: () => { if (shown.thread) go({ thread: null }); },
+  closeThread: () => {
+    if (!at("details").hidden) closeDetails();
+    else if (shown.thread) go({ thread: null });
+  },
 });
 at("tab-home").addEventListener("click", () => go({ tab: "home" }));
 at("tab-messages").addEventListener("click", () => go({ tab: "messages" }));

@@ -4,6 +4,7 @@ import { ago, dayName, moment, time } from "./dates.js";
 import { hue, initials, make } from "./dom.js";
 import { emoji } from "./emoji.js";
 import { mrkdwn } from "./mrkdwn.js";
+import { card } from "./work_object.js";
 
 const QUICK = ["thumbsup", "eyes", "white_check_mark"];
 const TOGETHER = 300;
@@ -73,6 +74,11 @@ function body(message, context) {
   if (message.blocks?.length && !composed) parts.push(...blocks(message.blocks, context));
   else if (message.text) parts.push(make("div", { class: "text" }, mrkdwn(message.text)));
   for (const attachment of message.attachments ?? []) {
+    if (attachment.work_object) {
+      const url = attachment.app_unfurl_url;
+      parts.push(card(attachment.work_object, { open: () => context.openEntity(url), use: (action) => context.useEntity(url, action) }));
+      continue;
+    }
     const bar = make("div", { class: "attachment" },
       attachment.pretext && make("div", {}, mrkdwn(attachment.pretext)),
       attachment.title && make("strong", {}, attachment.title),
@@ -94,6 +100,8 @@ function row(message, previous, world, actions, options) {
     me: world.me,
     team: world.team,
     use: (action) => actions.use(message, action),
+    openEntity: (url) => actions.openEntity(message, url),
+    useEntity: (url, action) => actions.useEntity(message, url, action),
   };
   const stamp = make("time", { class: "stamp", title: moment(seconds), datetime: new Date(seconds * 1000).toISOString() }, time(seconds));
   return make("article", { class: `message ${follows ? "follows" : ""} ${message.is_ephemeral ? "ephemeral" : ""} ${message.streaming_state === "in_progress" ? "streaming" : ""}`, tabindex: -1, "aria-label": `${name}, ${time(seconds)}${message.is_ephemeral ? ", only visible to you" : ""}`, "aria-busy": message.streaming_state === "in_progress" ? "true" : undefined, data: { ts: message.ts } },

@@ -9,7 +9,7 @@ from copilot.knowledge.alert_runbooks import AlertRunbook
 from copilot.knowledge.briefing import Briefing
 from copilot.knowledge.recent_changes import ChangeLine, Source
 from slackbot import blocks
-from slackbot.blocks import asking, connecting, replies
+from slackbot.blocks import asking, connecting, replies, work_object
 from slackbot.blocks.runbooks import runbooks_reply
 from slackbot.handlers import grammar
 from slackbot.plain_text import message_text
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Made = list[dict[str, Any]]
+ADDRESS = "https://copilot.example.com/slack/incidents/acme/0b5c8a52-7d0c-4ac4-9a20-3a83a3c7a6a1"
+THREAD = "https://acme.slack.com/archives/C0CHECKOUT/p1795194120000100"
 
 
 def all_messages(briefing: Briefing) -> Iterator[tuple[str, Made, str]]:
@@ -30,7 +32,6 @@ def all_messages(briefing: Briefing) -> Iterator[tuple[str, Made, str]]:
         blocks.similar_message,
         blocks.resolution_message,
         blocks.related_message,
-        replies.incident_reply,
         replies.why_reply,
         replies.similar_reply,
     ):
@@ -48,6 +49,8 @@ def all_messages(briefing: Briefing) -> Iterator[tuple[str, Made, str]]:
         link=briefing.url,
     )
     yield ("status_reply", *replies.status_reply([open_incident] * 15, 99))
+    yield ("incident_reply", *replies.incident_reply(briefing, ADDRESS))
+    yield ("classic_unfurl", work_object.classic_unfurl(briefing)["blocks"], briefing.source or "–")
     yield ("opened_reply", *replies.opened_reply(briefing.number, briefing.channel, briefing.url))
     yield ("thread_reply", *replies.thread_reply(briefing.number, "The draft is in", briefing.url))
     yield ("said", *replies.said(briefing.title))
@@ -121,6 +124,19 @@ def all_views(briefing: Briefing) -> Iterator[dict[str, Any]]:
     yield made
     for works in (None, True, False):
         yield connecting.with_result({**made, "id": "V1", "hash": "1.2"}, works=works, detail=briefing.explanation)
+
+
+def all_entities(briefing: Briefing) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every Work Object that the product can build of a briefing: the card of a link, and the pane beside it."""
+    for thread in (THREAD, ""):
+        at = briefing.started_at
+        yield (
+            "unfurled",
+            work_object.unfurl_entity(
+                briefing, posted=f"{ADDRESS}?from=mail", address=ADDRESS, thread=thread, updated_at=at
+            ),
+        )
+        yield "presented", work_object.details_entity(briefing, address=ADDRESS, thread=thread, updated_at=at)
 
 
 def card(state: str) -> str:

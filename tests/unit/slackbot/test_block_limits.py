@@ -12,6 +12,7 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from slack_sdk.models.metadata import EntityPayload, IncidentEntityFields
 
 from copilot.knowledge.briefing import (
     Briefing,
@@ -28,13 +29,14 @@ from slackbot import blocks
 from slackbot.blocks import words
 from slackbot.blocks.parts import fallback, safe_link
 from slackbot.local.blocks import check_message_blocks, check_view
+from slackbot.local.entities import PRESENTED, UNFURLED, mistakes
 from tests.unit.slackbot import briefings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-from tests.unit.slackbot.every_message import all_messages, all_views, links_of
+from tests.unit.slackbot.every_message import all_entities, all_messages, all_views, links_of
 
 # That Slack takes it -----------------------------------------------------------------------------------------------
 
@@ -60,6 +62,19 @@ def test_slack_takes_every_message_and_window_in_every_state(state: str, schema:
         for block in view["blocks"]:
             schema.validate(block)
         assert check_view(view) == []
+
+
+CHECKS = {"unfurled": UNFURLED, "presented": PRESENTED}
+
+
+@pytest.mark.parametrize("state", briefings.STATES)
+def test_slack_takes_every_work_object_in_every_state(state: str) -> None:
+    for kind, entity in all_entities(briefings.STATES[state]):
+        assert mistakes(CHECKS[kind], entity, "") == []
+        # Slack's own classes know every name that is sent, but the severity that its pages tell of.
+        known = EntityPayload(**entity["entity_payload"])
+        assert known.to_dict() == entity["entity_payload"]
+        assert set(entity["entity_payload"]["fields"]) - IncidentEntityFields.attributes <= {"severity"}
 
 
 HOSTILE = st.one_of(
@@ -276,6 +291,11 @@ def test_whatever_outsiders_write_slack_takes_it_and_nothing_of_it_comes_alive(b
     for view in all_views(briefing):
         assert check_view(view) == []
         assert all(not LIVE.search(markup) for markup in markup_of(view))
+    for kind, entity in all_entities(briefing):
+        assert mistakes(CHECKS[kind], entity, "") == []
+        # Slack parses the values that are marked as Markdown alone, and none is.
+        payload = entity["entity_payload"]
+        assert not any("format" in field for field in (*payload["fields"].values(), *payload["custom_fields"]))
 
 
 def inline(value: Any) -> Iterator[dict[str, Any]]:
