@@ -68,6 +68,11 @@ class Config(BaseSettings):
     )
 
     gather_seconds: float = Field(default=20.0, gt=0, le=120, description="Deadline of all sources of one run.")
+    calls_per_run: int = Field(
+        default=1000,
+        ge=0,
+        description="About how many requests one run may make of all its sources; the router says who goes first. 0: no limit.",
+    )
     max_source_bytes: int = Field(default=16_777_216, ge=65_536, description="Size cap of one answer of a source.")
     agent_answer_bytes: int = Field(
         default=4_194_304, ge=65_536, le=67_108_864, description="Size cap of one answer of an agent."

@@ -209,13 +209,33 @@ class Health:
     detail: str
 
 
+class Category(StrEnum):
+    """Name what a source or a tool knows about: the specialists among whom a router chooses."""
+
+    KUBERNETES = "kubernetes"
+    METRICS = "metrics"
+    LOGS = "logs"
+    CHANGES = "changes"
+    DATABASE = "database"
+    NETWORK = "network"
+    CREDENTIALS = "credentials"
+    KNOWLEDGE = "knowledge"
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Name one small read-only question that a source can be asked in a conversation; `arguments` bounds what may be asked."""
+    """Name one small read-only question that a source can be asked as a tool; `arguments` bounds what may be asked.
+
+    Without a category it is of its integration's first. `cost` is about how many requests it makes, which budgets are charged;
+    `per_minute` is how often one tenant may ask it.
+    """
 
     name: str
     description: str
     arguments: type[BaseModel]
+    category: Category | None = None
+    cost: int = 1
+    per_minute: int = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +266,9 @@ class Integration(ABC):
     # Heavy modules that gathering imports when it is first used; a worker loads them before it forks.
     loads: ClassVar[tuple[str, ...]] = ()
     gathers: ClassVar[bool] = False
+    # What it knows about, and about how many requests gathering makes: routers choose by the one, budgets count the other.
+    categories: ClassVar[tuple[Category, ...]] = ()
+    gather_cost: ClassVar[int] = 10
     looks: ClassVar[tuple[Look, ...]] = ()
     # Names of the credential fields that the product makes up where a person leaves them empty (a bearer token, say).
     generated: ClassVar[tuple[str, ...]] = ()

@@ -11,6 +11,7 @@ from copilot.cli.terminal import line, on_one_line, printable, table
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from copilot.knowledge.briefing import Briefing, HypothesisLine
     from copilot.models import Tenant
@@ -138,11 +139,18 @@ def show_incident(options: argparse.Namespace) -> int:
         console.print(table(("", "what was seen", "source", "severity"), seen, whole=("", "severity")))
     for source in briefing.sources:
         console.print(line(f"{source.name}: {source.status} in {source.seconds:.2f} s {source.detail}"))
-    if briefing.model_note:
-        console.print(line(f"rules only: {briefing.model_note}"))
-    for said in briefing.limited:
-        console.print(line(f"limited: {said}"))
+    for name, said in _how(briefing):
+        console.print(line(f"{name}: {said}"))
     return 0
+
+
+def _how(briefing: Briefing) -> Iterator[tuple[str, str]]:
+    """Yield how the investigation was made, where there is something to say of it."""
+    if briefing.routing:
+        yield "asked", briefing.routing
+    if briefing.model_note:
+        yield "rules only", briefing.model_note
+    yield from (("limited", said) for said in briefing.limited)
 
 
 def _hypothesis(one: HypothesisLine) -> tuple[str, ...]:

@@ -247,10 +247,11 @@ def _gap_lines(briefing: Briefing) -> list[Line]:
 
 def _gaps(briefing: Briefing) -> _Said:
     lines = _gap_lines(briefing)
+    asked = [Line(f"Asked were {briefing.routing}.", ())] if briefing.routing else []
     if not lines:
         names = ", ".join(one.name for one in briefing.sources) or "none"
-        return [Line(f"Every source that was asked has answered: {names}.", ())], ()
-    return [Line("I can't see:", (), "unknown"), *lines], ()
+        return [Line(f"Every source that was asked has answered: {names}.", ()), *asked], ()
+    return [Line("I can't see:", (), "unknown"), *lines, *asked], ()
 
 
 def _timeline(briefing: Briefing) -> _Said:

@@ -198,6 +198,7 @@ class Briefing:
     same_lead: tuple[int, ...] = ()
     runbooks: tuple[RunbookQuote, ...] = ()
     limited: tuple[str, ...] = ()
+    routing: str = ""
     onset: float | None = None
 
     @property

@@ -147,6 +147,7 @@ def _briefing(incident: Incident, run: Run | None) -> Briefing:
         weighed_light=tuple(ranking.weighed_light) if ranking else (),
         gaps=tuple(gathered.output.get("gap_lines", ())) if gathered else (),
         onset=float(gathered.output["onset"]) if gathered and "onset" in gathered.output else None,
+        routing=str(gathered.output.get("routing", "")) if gathered else "",
         scoring_version=ranking.version if ranking else "",
         model_note=ranking.model_note if ranking else "",
         model=calls.order_by("-created_at").values_list("model", flat=True).first() or "",

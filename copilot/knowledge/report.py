@@ -21,6 +21,7 @@ def write(briefing: Briefing) -> str:
         *_causes(briefing),
         *_listed("Next check", [briefing.next_check] if briefing.next_check else []),
         *_listed("Evidence", [_evidence(briefing, place) for place in range(len(briefing.evidence))][:MOST_EVIDENCE]),
+        *_listed("Who was asked", [f"Specialists: {briefing.routing}."] if briefing.routing else []),
         *_listed("What could not be seen", _unseen(briefing)),
         *_listed("Similar incidents", _similar(briefing)),
     ]

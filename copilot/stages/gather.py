@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from copilot.guard.redact import Redactor
 from copilot.guard.tenancy import tenant_scope
 from copilot.limits import MEGABYTE, limits_for, reached
 from copilot.models import (
+    AuditEntry,
     Connection,
     ConnectionHealth,
     EvidenceRecord,
@@ -29,6 +31,7 @@ from copilot.models import (
     SourceStatus,
 )
 from copilot.relay import asking
+from copilot.specialists import route
 from copilot.stages.changes import changes_between
 from copilot.stages.claim import Claim, Outcome, Progress
 from copilot.stages.economy import most_telling
@@ -40,8 +43,10 @@ from scoring.frozen import plain
 from scoring.observations import Gap, Note, Observation, Window
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from uuid import UUID
 
+    from copilot.specialists import Routing
     from integrations.base import Integration
     from scoring.detect import Detection
 
@@ -76,7 +81,8 @@ def gather(claim: Claim, progress: Progress) -> Outcome:
     with tenant_scope(claim.tenant_id):
         incident = Incident.objects.select_related("service").get(id=claim.incident_id)
         around = neighbourhood(incident)
-        sources, broken = _sources(claim)
+        routing = route(incident.title, _labels(incident))
+        sources, broken = _sources(claim, routing)
         if claim.plan.get("economy"):
             sources, broken = _few(claim, sources, broken)
         own = _own_observations(incident, around)
@@ -85,7 +91,7 @@ def gather(claim: Claim, progress: Progress) -> Outcome:
         service=incident.service.scope if incident.service else None,
         neighbours=tuple(service.scope for service in around.neighbours),
         alert_title=incident.title,
-        alert_labels={str(k): str(v) for k, v in incident.labels.items()},
+        alert_labels=_labels(incident),
         external_url=incident.url,
         dedupe_key=incident.dedupe_key,
     )
@@ -111,8 +117,16 @@ def gather(claim: Claim, progress: Progress) -> Outcome:
         "sources_asked": asked,
         "observations": len(observations),
         "limited": _spent(claim, meter),
+        "routing": routing.why,
+        "left_out": [category.value for category in routing.left_out],
+        "calls": sum(source.integration.gather_cost for source in sources),
+        "seconds": round(max((answers[source.name].seconds for source in sources), default=0.0), 3),
     }
-    return Outcome(output=output, write=lambda: _write(claim, detection))
+    return Outcome(output=output, write=lambda: _write(claim, incident, detection, output))
+
+
+def _labels(incident: Incident) -> dict[str, str]:
+    return {str(name): str(value) for name, value in incident.labels.items()}
 
 
 def _window(incident: Incident, claim: Claim) -> Window:
@@ -129,13 +143,21 @@ def _window(incident: Incident, claim: Claim) -> Window:
     return Window(start=alert - 60 * claim.plan["look_back_minutes"], end=end, alert_at=alert)
 
 
-def _sources(claim: Claim) -> tuple[list[_Source], list[Gap]]:
-    """Return the tenant's connections that can be asked, and a gap for each whose credentials do not open."""
+def _sources(claim: Claim, routing: Routing) -> tuple[list[_Source], list[Gap]]:
+    """Return the tenant's connections that are asked, and a gap for each that cannot be, or that the budget does not cover.
+
+    Whom the alert's class leaves out is not asked: it can say nothing. A budget is spent in the router's order.
+    """
     found: list[_Source] = []
     gaps: list[Gap] = []
-    for connection in Connection.objects.filter(is_enabled=True).order_by("kind", "name"):
-        known = registry.integrations().get(connection.kind)
-        if known is None or not known.gathers:
+    left = int(claim.plan.get("calls", 0)) or math.inf
+    connections = Connection.objects.filter(is_enabled=True).order_by("kind", "name")
+    askable = [
+        (one, known) for one in connections if (known := registry.integrations().get(one.kind)) and known.gathers
+    ]
+    askable.sort(key=lambda pair: routing.place(pair[1].categories))
+    for connection, known in askable:
+        if not routing.asks(known.categories):
             continue
         name = known.title if connection.name == "default" else f"{known.title} ({connection.name})"
         way = asking.via(connection)
@@ -145,34 +167,18 @@ def _sources(claim: Claim) -> tuple[list[_Source], list[Gap]]:
             credentials = None if way else known.Credentials.model_validate(values)
         except (vault.SealBroken, ValueError) as error:
             gaps.append(Gap(known.slug, name, f"its credentials cannot be used: {type(error).__name__}"))
-            SourceCall.objects.update_or_create(
-                run_id=claim.run_id,
-                name=name,
-                defaults={
-                    "tenant_id": claim.tenant_id,
-                    "connection": connection,
-                    "source": known.slug,
-                    "status": SourceStatus.FAILED,
-                    "detail": "its credentials cannot be used; enter them again in the admin",
-                },
-            )
+            detail = "its credentials cannot be used; enter them again in the admin"
+            _note_call(claim, connection, name, SourceStatus.FAILED, detail)
             continue
         if way is None and not known.asks(credentials):
             continue
+        if refusal := _refusal(claim, known, left):
+            gaps.append(Gap(known.slug, name, refusal))
+            _note_call(claim, connection, name, SourceStatus.FAILED, refusal)
+            continue
+        left -= known.gather_cost
         found.append(_Source(connection.id, name, known, credentials, way))
-        SourceCall.objects.update_or_create(
-            run_id=claim.run_id,
-            name=name,
-            defaults={
-                "tenant_id": claim.tenant_id,
-                "connection": connection,
-                "source": known.slug,
-                "status": SourceStatus.ASKING,
-                "observations": 0,
-                "seconds": 0.0,
-                "detail": "",
-            },
-        )
+        _note_call(claim, connection, name, SourceStatus.ASKING, "")
     return found, gaps
 
 
@@ -200,6 +206,29 @@ def _spent(claim: Claim, meter: Meter) -> list[str]:
     return [said]
 
 
+def _refusal(claim: Claim, known: Integration, left: float) -> str:
+    """Return why a source is not asked now, or nothing."""
+    if known.gather_cost > left:
+        return f"was not asked: the run's budget of {claim.plan['calls']} calls is used up, and the router put others first"
+    return ""
+
+
+def _note_call(claim: Claim, connection: Connection, name: str, status: SourceStatus, detail: str) -> None:
+    SourceCall.objects.update_or_create(
+        run_id=claim.run_id,
+        name=name,
+        defaults={
+            "tenant_id": claim.tenant_id,
+            "connection": connection,
+            "source": connection.kind,
+            "status": status,
+            "observations": 0,
+            "seconds": 0.0,
+            "detail": detail,
+        },
+    )
+
+
 def _own_observations(incident: Incident, around: Neighbourhood) -> list[Observation]:
     """Return what we know ourselves: the alert's words, the declared dependencies, and changes that were reported to us."""
     note = Note(
@@ -209,7 +238,7 @@ def _own_observations(incident: Incident, around: Neighbourhood) -> list[Observa
         source=incident.source,
         kind="alert",
         link=incident.url,
-        labels={str(k): str(v) for k, v in incident.labels.items()},
+        labels=_labels(incident),
     )
     changes = changes_between(
         incident.alert_at - CHANGES_LOOK_BACK,
@@ -329,8 +358,15 @@ def _note_answer(claim: Claim, source: _Source, answer: _Answer) -> None:
             )
 
 
-def _write(claim: Claim, detection: Detection) -> None:
-    """Replace the run's evidence by this attempt's, within the transaction that ends the stage."""
+def _write(claim: Claim, incident: Incident, detection: Detection, output: Mapping[str, Any]) -> None:
+    """Replace the run's evidence by this attempt's, within the transaction that ends the stage; the audit log gets who was asked."""
+    spent = {name: output[name] for name in ("routing", "left_out", "sources_asked", "calls", "seconds")}
+    AuditEntry.objects.create(
+        actor="copilot",
+        action="ask sources",
+        target=f"INC-{incident.number}",
+        detail={"run": str(claim.run_id), **spent},
+    )
     EvidenceRecord.objects.filter(run_id=claim.run_id).delete()
     EvidenceRecord.objects.bulk_create(
         EvidenceRecord(

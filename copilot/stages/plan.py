@@ -23,6 +23,7 @@ def new_plan(*, until: datetime | None = None, limited: dict[str, Any] | None = 
         "stages": [stage.value for stage in STAGES],
         "scoring": VERSION,
         "gather_seconds": settings.gather_seconds,
+        "calls": settings.calls_per_run,
         "look_back_minutes": settings.look_back_minutes,
         "model": settings.model if settings.anthropic_api_key else "",
         "economy": "",

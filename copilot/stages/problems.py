@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from copilot import specialists
 from copilot.models import Service
 from copilot.stages.services import closest_services, named_service
 from integrations.matchers import POD_SUFFIX
@@ -24,47 +25,6 @@ _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
 _NAMESPACE = re.compile(
     r"(?:\bnamespace[:=]?\s+|\bns[:/=]\s*|(?<!\S)-n\s+|\bin the\s+(?=\S+\s+namespace\b))[`'\"]?(?P<name>[a-z0-9][a-z0-9-]{0,62})",
     re.IGNORECASE,
-)
-
-# What the words say of the sort of trouble; each is a set of specialists' sources. Order is from the particular to the general.
-_DOMAINS: Final[tuple[tuple[str, frozenset[str], re.Pattern[str]], ...]] = tuple(
-    (domain, frozenset(families), re.compile(pattern, re.IGNORECASE))
-    for domain, families, pattern in (
-        (
-            "credentials",
-            (),
-            (
-                r"certificat|x509|expired|unauthori[sz]|forbidden|\b40[13]\b|credential|password|permission denied|access denied|"
-                r"(missing|wrong|invalid|rotated) (secret|token|key)|login fail|authenticat"
-            ),
-        ),
-        (
-            "database",
-            ("locks", "queries", "replication"),
-            r"database|\bdb\b|postgres|mysql|mariadb|mongo|redis|\bsql\b|connection pool|too many connections",
-        ),
-        (
-            "network",
-            ("network",),
-            r"\bdns\b|connection refused|no route|packet loss|handshake|network ?polic|ingress|resolve host",
-        ),
-        (
-            "kubernetes",
-            ("restarts", "node", "memory"),
-            r"\bpods?\b|deployment|\boom|crash ?loop|image ?pull|evicted|quota|probe|schedul|cordon|\breplicas?\b|kubelet",
-        ),
-        (
-            "changes",
-            (),
-            r"deploy|release|rollout|roll ?back|upgrade|config|feature flag|environment variable|\benv var",
-        ),
-        ("logs", (), r"exception|stack ?trace|traceback|panic|log line|\blogs?\b"),
-        (
-            "metrics",
-            ("latency", "errors", "traffic", "cpu", "disk", "queue", "threads", "cache", "connections"),
-            r"\bmetric",
-        ),
-    )
 )
 
 
@@ -108,14 +68,8 @@ def read(words: str) -> Reading:
         pods=pods,
         namespace=namespace,
         families=tuple(sorted(fired_families([words]))),
-        domains=domains(words),
+        domains=specialists.domains(words),
     )
-
-
-def domains(words: str) -> tuple[str, ...]:
-    """Return the sorts of trouble that the words speak of, the most particular first."""
-    families = fired_families([words])
-    return tuple(domain for domain, its, pattern in _DOMAINS if families & its or pattern.search(words))
 
 
 def _places(words: str) -> tuple[tuple[str, ...], str]:
@@ -183,4 +137,4 @@ def _tokens(words: str) -> Iterable[str]:
         yield from (part.strip(".-") for part in one.split("/"))
 
 
-__all__ = ["Choice", "Reading", "domains", "doubted", "read"]
+__all__ = ["Choice", "Reading", "doubted", "read"]

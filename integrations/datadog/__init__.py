@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pydantic import Field, SecretStr, field_validator
 
-from integrations.base import Credentials, Health, Inbound, Integration, NotGenuine
+from integrations.base import Category, Credentials, Health, Inbound, Integration, NotGenuine
 from integrations.datadog import api, events, looking
 from integrations.datadog.events import TEMPLATE
 from integrations.genuine import plain, require_header
@@ -127,6 +127,8 @@ class Datadog(Integration):
     trial: ClassVar[str] = "in Datadog, Test Notifications on the page of a monitor whose message names the webhook"
     receives: ClassVar[bool] = True
     gathers: ClassVar[bool] = True
+    categories: ClassVar[tuple[Category, ...]] = (Category.METRICS, Category.DATABASE, Category.CHANGES)
+    gather_cost: ClassVar[int] = 6
     generated: ClassVar[tuple[str, ...]] = ("token",)
     looks: ClassVar[tuple[Look, ...]] = looking.LOOKS
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from integrations.base import Health, Integration
+from integrations.base import Category, Health, Integration
 from integrations.log_questions import LOOKS
 from integrations.payload import base_address, iso
 from integrations.server import Server, ServerCredentials
@@ -141,6 +141,8 @@ class Elasticsearch(Integration):
         thread names it among what is missing. Where a shard fails, the answer counts as none.
     """
     gathers: ClassVar[bool] = True
+    categories: ClassVar[tuple[Category, ...]] = (Category.LOGS,)
+    gather_cost: ClassVar[int] = 24
     looks: ClassVar[tuple[Look, ...]] = LOOKS
 
     def gather(

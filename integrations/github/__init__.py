@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field, SecretStr, field_validator
 
-from integrations.base import Credentials, Door, Event, Health, Inbound, Integration, NotGenuine, Scope
+from integrations.base import Category, Credentials, Door, Event, Health, Inbound, Integration, NotGenuine, Scope
 from integrations.genuine import require_signature, separated
 from integrations.github import api, events
 from integrations.payload import base_address
@@ -103,6 +103,8 @@ class GitHub(Integration):
     )
     receives: ClassVar[bool] = True
     gathers: ClassVar[bool] = True
+    categories: ClassVar[tuple[Category, ...]] = (Category.CHANGES,)
+    gather_cost: ClassVar[int] = 20
     generated: ClassVar[tuple[str, ...]] = ("webhook_secret",)
 
     def verify(self, inbound: Inbound, credentials: GitHubCredentials) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field, SecretStr, field_validator
 
-from integrations.base import Credentials, Door, Event, Health, Inbound, Integration, NotGenuine, Scope
+from integrations.base import Category, Credentials, Door, Event, Health, Inbound, Integration, NotGenuine, Scope
 from integrations.genuine import separated
 from integrations.gitlab import api, events
 from integrations.gitlab.signing import require_secret, require_signature, signing_key
@@ -115,6 +115,8 @@ class GitLab(Integration):
     trial: ClassVar[str] = "in GitLab, Settings → Webhooks → Test beside the webhook"
     receives: ClassVar[bool] = True
     gathers: ClassVar[bool] = True
+    categories: ClassVar[tuple[Category, ...]] = (Category.CHANGES,)
+    gather_cost: ClassVar[int] = 20
     generated: ClassVar[tuple[str, ...]] = ("webhook_secret",)
 
     def verify(self, inbound: Inbound, credentials: GitLabCredentials) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field, field_validator
 
-from integrations.base import Health, Integration, Seen
+from integrations.base import Category, Health, Integration, Seen
 from integrations.payload import base_address
 from integrations.questions import in_scope
 from integrations.server import Server, ServerCredentials
@@ -79,6 +79,8 @@ class Jaeger(Integration):
         ```
     """
     gathers: ClassVar[bool] = True
+    categories: ClassVar[tuple[Category, ...]] = (Category.NETWORK,)
+    gather_cost: ClassVar[int] = 6
     looks: ClassVar[tuple[Look, ...]] = looking.LOOKS
 
     def gather(self, door: Door, credentials: JaegerCredentials, scope: Scope, window: Window) -> Iterable[Observation]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from integrations import base
-from integrations.base import Health, Integration, SourceError
+from integrations.base import Category, Health, Integration, SourceError
 from integrations.kubernetes import (
     argo,
     certificates,
@@ -66,6 +66,14 @@ class Kubernetes(Integration):
     )
     setup: ClassVar[str] = "Step by step: [connect](../connect.md#kubernetes)."
     gathers: ClassVar[bool] = True
+    categories: ClassVar[tuple[Category, ...]] = (
+        Category.KUBERNETES,
+        Category.LOGS,
+        Category.CHANGES,
+        Category.CREDENTIALS,
+        Category.NETWORK,
+    )
+    gather_cost: ClassVar[int] = 60
     loads: ClassVar[tuple[str, ...]] = ("kubernetes.client",)
     looks: ClassVar[tuple[Look, ...]] = looking.LOOKS
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from integrations.base import Look, Rejected, Seen
+from integrations.base import Category, Look, Rejected, Seen
 from integrations.cluster import fields
 from integrations.kubernetes import snapshot
 
@@ -61,8 +61,9 @@ LOOKS = (
         "objects",
         "List objects of one kind with what tells of their health; at most 25, of the incident's namespaces.",
         Objects,
+        cost=4,
     ),
-    Look("log", "Read the last lines of one container's log.", Log),
+    Look("log", "Read the last lines of one container's log.", Log, category=Category.LOGS),
 )
 
 

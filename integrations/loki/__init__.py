@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field, field_validator
 
-from integrations.base import Health, Integration
+from integrations.base import Category, Health, Integration
 from integrations.log_questions import LOOKS
 from integrations.loki import looking
 from integrations.loki.api import ask
@@ -84,6 +84,8 @@ class Loki(Integration):
         counts are then scaled, and the thread names it among what is missing.
     """
     gathers: ClassVar[bool] = True
+    categories: ClassVar[tuple[Category, ...]] = (Category.LOGS,)
+    gather_cost: ClassVar[int] = 24
     looks: ClassVar[tuple[Look, ...]] = LOOKS
 
     def gather(self, door: Door, credentials: LokiCredentials, scope: Scope, window: Window) -> Iterable[Observation]:

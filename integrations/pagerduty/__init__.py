@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field, SecretStr, field_validator
 
-from integrations.base import BadPayload, Credentials, Door, Event, Health, Inbound, Integration, NotGenuine, Scope
+from integrations.base import (
+    BadPayload,
+    Category,
+    Credentials,
+    Door,
+    Event,
+    Health,
+    Inbound,
+    Integration,
+    NotGenuine,
+    Scope,
+)
 from integrations.genuine import require_signature, separated
 from integrations.pagerduty import api, events
 from integrations.payload import base_address, decode, part, text
@@ -76,6 +87,8 @@ class PagerDuty(Integration):
     trial: ClassVar[str] = "in PagerDuty, Integrations → Generic Webhooks (v3) → the webhook → Send Test Event"
     receives: ClassVar[bool] = True
     gathers: ClassVar[bool] = True
+    categories: ClassVar[tuple[Category, ...]] = (Category.CHANGES, Category.KNOWLEDGE)
+    gather_cost: ClassVar[int] = 3
 
     def verify(self, inbound: Inbound, credentials: PagerDutyCredentials) -> None:
         """Return if one of the `v1=` signatures of `X-PagerDuty-Signature` is right; other versions are passed over.

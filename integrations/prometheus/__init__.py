@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from integrations import base
-from integrations.base import Health, Integration
+from integrations.base import Category, Health, Integration
 from integrations.prometheus import looking
 from integrations.prometheus import pack as packs
 
@@ -100,6 +100,13 @@ class Prometheus(Integration):
     )
     setup: ClassVar[str] = "Step by step: [connect](../connect.md#prometheus)."
     gathers: ClassVar[bool] = True
+    categories: ClassVar[tuple[Category, ...]] = (
+        Category.METRICS,
+        Category.DATABASE,
+        Category.KUBERNETES,
+        Category.NETWORK,
+    )
+    gather_cost: ClassVar[int] = 60
     loads: ClassVar[tuple[str, ...]] = ("prometheus_api_client",)
     looks: ClassVar[tuple[Look, ...]] = looking.LOOKS
 

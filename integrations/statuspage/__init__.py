@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field, field_validator
 
-from integrations.base import Credentials, Health, Integration
+from integrations.base import Category, Credentials, Health, Integration
 from integrations.questions import Questions
 from integrations.rest import Rest
 from integrations.statuspage import formats, pages
@@ -58,6 +58,8 @@ class StatusPages(Integration):
     title: ClassVar[str] = "Status pages"
     Credentials: ClassVar[type[Credentials]] = StatusPageCredentials
     gathers: ClassVar[bool] = True
+    categories: ClassVar[tuple[Category, ...]] = (Category.NETWORK,)
+    gather_cost: ClassVar[int] = 4
     gives: ClassVar[str] = (
         "outages, degraded parts and maintenance of vendors, as conditions of what the service depends on, with the page's words"
     )

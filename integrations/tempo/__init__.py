@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from integrations.base import Health, Integration, Rejected, Seen
+from integrations.base import Category, Health, Integration, Rejected, Seen
 from integrations.questions import in_scope
 from integrations.server import GrafanaCredentials, Server
 from integrations.tracing import looking
@@ -66,6 +66,8 @@ class Tempo(Integration):
         ```
     """
     gathers: ClassVar[bool] = True
+    categories: ClassVar[tuple[Category, ...]] = (Category.NETWORK,)
+    gather_cost: ClassVar[int] = 12
     looks: ClassVar[tuple[Look, ...]] = looking.LOOKS
 
     def gather(self, door: Door, credentials: TempoCredentials, scope: Scope, window: Window) -> Iterable[Observation]:

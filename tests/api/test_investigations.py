@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from django.utils import timezone
 
-from copilot import flow, investigations
+from copilot import flow, investigations, specialists
 from copilot.guard.tenancy import tenant_scope
 from copilot.llm import choosing
 from copilot.models import AuditEntry, Incident, Run, Service, StageResult, Tenant
@@ -103,7 +103,7 @@ def test_where_several_may_be_meant_they_are_named(shop: Tenant, words: str, cho
 )
 def test_words_tell_the_sort_of_trouble(words: str, families: tuple[str, ...], domains: tuple[str, ...]) -> None:
     assert tuple(sorted(fired_families([words]))) == families
-    assert problems.domains(words) == domains
+    assert specialists.domains(words) == domains
 
 
 def test_a_problem_in_plain_words_is_accepted_and_investigated(acme: World, portal: Client) -> None:

@@ -168,6 +168,7 @@ class ReportBody(BaseModel):
     gaps: list[str] = Field(description="What could not be seen.")
     weighed_light: list[str]
     sources: list[SourceBody]
+    routing: str = Field(description="Which specialists were asked first, who was left out, and why; empty before.")
     similar: list[SimilarBody]
     confirmed_cause: str
     confirmed_by: str
@@ -260,6 +261,7 @@ def report_body(row: Incident, run: Run | None, briefing: Briefing) -> ReportBod
         gaps=list(briefing.gaps),
         weighed_light=list(briefing.weighed_light),
         sources=[source_body(one) for one in briefing.sources],
+        routing=briefing.routing,
         similar=[_similar(one) for one in briefing.similar],
         confirmed_cause=_confirmed(briefing),
         confirmed_by=briefing.confirmed_by,
