@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('copilot', '0011_limits'),
+        ('copilot', '0012_across_tenants'),
     ]
 
     operations = [
