@@ -44,20 +44,7 @@ def put(
     """
     names = list(dict.fromkeys(one.strip() for one in needs if one.strip()))
     with tenant_scope(tenant_id):
-        service = Service.objects.filter(name=name).first() or Service(tenant_id=tenant_id, name=name)
-        is_new = service._state.adding  # noqa: SLF001 - Django's documented way to ask
-        for field, value in values.items():
-            setattr(service, field, value)
-        try:
-            service.clean_fields(exclude={"tenant"})
-            service.clean()
-            with transaction.atomic():
-                service.save()
-        except ValidationError as error:
-            raise WrongService((field, " ".join(texts)) for field, texts in error.message_dict.items()) from None
-        except IntegrityError:
-            other = Service.objects.filter(pagerduty_id=service.pagerduty_id).first()
-            raise WrongService([("pagerduty_id", f"{service.pagerduty_id} is already {other}")]) from None
+        service, is_new = save(tenant_id, name, values)
         _point(service, names)
         if needs_only:
             ServiceDependency.objects.filter(caller=service, source=DECLARED).exclude(callee__name__in=names).delete()
@@ -70,13 +57,39 @@ def put(
     return service, is_new
 
 
+def save(tenant_id: UUID, name: str, values: Mapping[str, Any]) -> tuple[Service, bool]:
+    """Add a service, or change just the given values; one that a source had found is set up by people from now on.
+
+    Runs inside the tenant's scope.
+
+    :raises WrongService: where a value is wrong.
+    """
+    service = Service.objects.filter(name=name).first() or Service(tenant_id=tenant_id, name=name)
+    is_new = service._state.adding  # noqa: SLF001 - Django's documented way to ask
+    for field, value in {**values, "origin": ""}.items():
+        setattr(service, field, value)
+    try:
+        service.clean_fields(exclude={"tenant"})
+        service.clean()
+        with transaction.atomic():
+            service.save()
+    except ValidationError as error:
+        raise WrongService((field, " ".join(texts)) for field, texts in error.message_dict.items()) from None
+    except IntegrityError:
+        other = Service.objects.filter(pagerduty_id=service.pagerduty_id).first()
+        raise WrongService([("pagerduty_id", f"{service.pagerduty_id} is already {other}")]) from None
+    return service, is_new
+
+
 def _point(service: Service, names: list[str]) -> None:
     for name in names:
         callee, _ = Service.objects.get_or_create(
             tenant_id=service.tenant_id, name=name, defaults={"namespace": service.namespace}
         )
         if callee.id != service.id:
-            ServiceDependency.objects.get_or_create(tenant_id=service.tenant_id, caller=service, callee=callee)
+            ServiceDependency.objects.get_or_create(
+                tenant_id=service.tenant_id, caller=service, callee=callee, source=DECLARED
+            )
 
 
-__all__ = ["DECLARED", "FIELDS", "WrongService", "put"]
+__all__ = ["DECLARED", "FIELDS", "WrongService", "put", "save"]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import requests
     import urllib3
 
+    from integrations.survey import Survey
     from scoring.observations import Change, Observation, Window
 
 
@@ -269,6 +270,8 @@ class Integration(ABC):
     # What it knows about, and about how many requests gathering makes: routers choose by the one, budgets count the other.
     categories: ClassVar[tuple[Category, ...]] = ()
     gather_cost: ClassVar[int] = 10
+    # True where `survey` tells who needs whom, apart from any incident.
+    surveys: ClassVar[bool] = False
     looks: ClassVar[tuple[Look, ...]] = ()
     # Names of the credential fields that the product makes up where a person leaves them empty (a bearer token, say).
     generated: ClassVar[tuple[str, ...]] = ()
@@ -330,6 +333,15 @@ class Integration(ABC):
         :raises SourceError: where nothing at all could be asked.
         """
         return ()
+
+    def survey(self, door: Door, credentials: Any, scope: Scope, window: Window) -> Survey:
+        """Return which services there are and who needs whom, as seen in the window; only for `surveys`.
+
+        The scope's services are those that people set up: their namespaces and labels say where to look.
+
+        :raises SourceError: where nothing at all could be asked.
+        """
+        raise Rejected(f"{self.title} does not tell who needs whom", retryable=False)
 
     def look(self, door: Door, credentials: Any, scope: Scope, window: Window, arguments: Any) -> Seen:
         """Answer one of `looks` about the scope; `arguments` is of its model, which tells which.

@@ -11,6 +11,7 @@ from django.db.models import Count, Q
 
 from copilot.admin.base import TenantAdmin, TenantFilter, TenantForm, TenantInline
 from copilot.models import ChangeRecord, Incident, IncidentStatus, Role, Service, ServiceDependency
+from copilot.services import DECLARED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,12 +71,15 @@ class DependencyForm(TenantForm):
         callee: Service = self.cleaned_data["callee"]
         if self.instance.caller_id is not None and callee.pk == self.instance.caller_id:
             raise ValidationError("A service cannot need itself.")
+        others = ServiceDependency.objects.filter(caller_id=self.instance.caller_id, callee=callee, source=DECLARED)
+        if self.instance.caller_id is not None and others.exclude(pk=self.instance.pk).exists():
+            raise ValidationError(f"That it needs {callee} is declared already.")
         return callee
 
     def save(self, commit: bool = True) -> Any:  # noqa: FBT001, FBT002 - Django's own signature
         """Note that a person said so."""
         if self.instance._state.adding:  # noqa: SLF001 - Django's documented way to ask
-            self.instance.source = "declared"
+            self.instance.source = DECLARED
         return super().save(commit)
 
 

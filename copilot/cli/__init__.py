@@ -23,6 +23,7 @@ from copilot.cli import (
     socket,
     tenants,
     tokens,
+    topology,
     up,
 )
 from copilot.cli.session import Problem, find_installation
@@ -35,6 +36,7 @@ COMMANDS = (
     connect,
     agent,
     services,
+    topology,
     doctor,
     database,
     incidents,

@@ -14,7 +14,7 @@ from copilot.models.question import AnsweredBy, AnswerFeedback, Question, Questi
 from copilot.models.related import RelatedAlert
 from copilot.models.run import Run, SourceCall, SourceStatus, Stage, StageResult
 from copilot.models.runbook import Runbook, RunbookChunk, RunbookTerm, RunbookVector, RunbookVersion
-from copilot.models.service import Service, ServiceDependency
+from copilot.models.service import Service, ServiceDependency, ServiceKind, TopologySurvey
 from copilot.models.tenant import Membership, Role, Tenant, Weekday, is_time_zone
 from copilot.models.token import ApiToken, KeptAnswer, Scope
 from copilot.models.usage import ModelCall
@@ -63,11 +63,13 @@ __all__ = [
     "Scope",
     "Service",
     "ServiceDependency",
+    "ServiceKind",
     "SourceCall",
     "SourceStatus",
     "Stage",
     "StageResult",
     "Tenant",
+    "TopologySurvey",
     "Weekday",
     "is_time_zone",
 ]

@@ -6,6 +6,7 @@ import re
 
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models.functions import Now
 
 from copilot.guard.tenancy import TenantModel
 from integrations.base import ServiceScope
@@ -16,10 +17,23 @@ from scoring.observations import Entity, EntityKind
 CHANNEL = r"^(#?[^\sA-Z#@<>,.\x00]{1,80}|[CGD][A-Z0-9]{2,20})?$"
 
 
+class ServiceKind(models.TextChoices):
+    """Say what sort of thing a node of the topology is; the words are those of scoring's entities."""
+
+    SERVICE = "service", "service"
+    DATABASE = "database", "database"
+    QUEUE = "queue", "queue"
+    EXTERNAL = "external", "outside"
+
+
 class Service(TenantModel):
-    """Be one service of a tenant, with what each source needs to find it."""
+    """Be one service of a tenant, with what each source needs to find it; a node of the topology.
+
+    A service that a source has found, and that nobody has set up, names that source as its `origin`.
+    """
 
     name = models.CharField(max_length=120)
+    kind = models.CharField(max_length=10, choices=ServiceKind, default=ServiceKind.SERVICE, db_default="service")
     pagerduty_id = models.CharField("PagerDuty service id", max_length=40, blank=True)
     namespace = models.CharField("Kubernetes namespace", max_length=63, blank=True)
     workload = models.CharField("Kubernetes workload", max_length=253, blank=True)
@@ -32,6 +46,21 @@ class Service(TenantModel):
     depends_on = models.ManyToManyField(
         "self", through="ServiceDependency", symmetrical=False, related_name="callers", blank=True
     )
+    entrance = models.CharField(
+        "users come in",
+        max_length=60,
+        blank=True,
+        db_default="",
+        help_text="Who says that users meet it first hand; empty: nobody.",
+    )
+    origin = models.CharField(
+        "found by",
+        max_length=60,
+        blank=True,
+        db_default="",
+        help_text="The source that found it; empty where people set it up.",
+    )
+    seen_at = models.DateTimeField("last seen", null=True, blank=True, help_text="When a source last saw it.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -66,7 +95,9 @@ class Service(TenantModel):
     @property
     def entity(self) -> Entity:
         """Return the service in scoring's words."""
-        return Entity(EntityKind.SERVICE, self.name, self.namespace, self.name)
+        if self.kind == ServiceKind.SERVICE:
+            return Entity(EntityKind.SERVICE, self.name, self.namespace, self.name)
+        return Entity(EntityKind(self.kind), self.name, self.namespace)
 
     @property
     def scope(self) -> ServiceScope:
@@ -82,16 +113,45 @@ class Service(TenantModel):
 
 
 class ServiceDependency(TenantModel):
-    """Say that `caller` needs `callee`, and who said so (`declared`, or the source it was inferred from)."""
+    """Say that `caller` needs `callee`, who said so, and when: an arrow of the topology as one source sees it.
+
+    `source` is `declared` (people, one by one), `file` (a topology file), or where a source has seen it, e.g. `jaeger` or
+    `kubernetes environment`; its first word is the integration's slug then.
+    """
 
     caller = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="dependencies")
     callee = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="dependents")
     source = models.CharField(max_length=60, default="declared")
+    detail = models.CharField(max_length=300, blank=True, db_default="", help_text="Where it was seen, in words.")
+    first_seen_at = models.DateTimeField(db_default=Now())
+    last_seen_at = models.DateTimeField(db_default=Now())
 
     class Meta:
-        """Keep each arrow once."""
+        """Keep each source's arrow once."""
 
-        constraints = (models.UniqueConstraint(fields=("tenant", "caller", "callee"), name="service_dependency"),)
+        constraints = (
+            models.UniqueConstraint(fields=("tenant", "caller", "callee", "source"), name="service_dependency_seen"),
+        )
 
     def __str__(self) -> str:
         return f"{self.caller_id} needs {self.callee_id}"
+
+
+class TopologySurvey(TenantModel):
+    """Say when a connection was last asked who needs whom, when it last answered, and what it could not say."""
+
+    connection = models.ForeignKey("copilot.Connection", on_delete=models.CASCADE, related_name="surveys")
+    tried_at = models.DateTimeField()
+    answered_at = models.DateTimeField(null=True, blank=True)
+    services = models.PositiveIntegerField(default=0)
+    arrows = models.PositiveIntegerField(default=0)
+    detail = models.TextField(blank=True, help_text="What could not be seen, and why.")
+
+    class Meta:
+        """Keep one row for each connection."""
+
+        ordering = ("-tried_at",)
+        constraints = (models.UniqueConstraint(fields=("tenant", "connection"), name="topology_survey_once"),)
+
+    def __str__(self) -> str:
+        return f"survey of {self.connection_id}"

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from copilot.models import Service, ServiceDependency
+from copilot.models import Service, ServiceKind
+from copilot.topology.graph import walk
+from copilot.topology.reading import read
 from scoring.observations import Dependency, Entity, EntityKind
 
 if TYPE_CHECKING:
@@ -33,43 +35,38 @@ class Neighbourhood:
 
 
 def neighbourhood(incident: Incident) -> Neighbourhood:
-    """Return the services around an incident; runs inside the tenant's scope."""
-    services = {service.id: service for service in Service.objects.all()}
-    arrows = list(ServiceDependency.objects.values_list("caller_id", "callee_id", "source"))
+    """Return the services around an incident, by the topology as it is known now; runs inside the tenant's scope.
+
+    Arrows that no source has seen of late, or that are merely allowed, are left out. Outside parties are
+    nobody's to ask about: they are in the dependencies alone.
+    """
+    services = {service.name: service for service in Service.objects.all()}
+    topology = read(incident.tenant_id)
+    own = incident.service.name if incident.service else ""
     subject = (
         incident.service.entity
         if incident.service
         else Entity(EntityKind.SERVICE, incident.display_service, "", incident.display_service)
     )
-    nearest: list[int] = []
-    if incident.service_id is not None:
-        frontier = [incident.service_id]
-        for _ in range(DEPTH):
-            frontier = sorted(
-                {callee for caller, callee, _ in arrows if caller in frontier} - {*nearest, incident.service_id}
-            )
-            nearest.extend(frontier)
-        nearest.extend(
-            sorted(
-                {caller for caller, callee, _ in arrows if callee == incident.service_id}
-                - {*nearest, incident.service_id}
-            )
-        )
+    nearest = [*walk(topology.needs, own, hops=DEPTH), *topology.needed_by(own)] if own else []
     # Without declared dependencies the others may still be connected: Kubernetes and traces will tell.
     namespace = incident.service.namespace if incident.service else ""
     others = sorted(
-        (one for one in services.values() if one.id not in nearest and one.id != incident.service_id),
-        key=lambda one: (one.namespace != namespace, one.name),
+        (one for one in services.values() if one.name not in nearest and one.name != own),
+        key=lambda one: (bool(one.origin), one.namespace != namespace, one.name),
     )
-    chosen = [*(services[key] for key in nearest), *others][:MOST_NEIGHBOURS]
-    known = {one.id for one in chosen} | {incident.service_id}
+    chosen = [*(services[name] for name in dict.fromkeys(nearest) if name != own), *others]
+    asked = [one for one in chosen if one.kind != ServiceKind.EXTERNAL][:MOST_NEIGHBOURS]
+    known = {one.name for one in asked} | {own}
+    outside = {one.name for one in chosen if one.kind == ServiceKind.EXTERNAL}
     return Neighbourhood(
         subject=subject,
         service=incident.service,
-        neighbours=tuple(chosen),
+        neighbours=tuple(asked),
         dependencies=tuple(
-            Dependency(services[caller].entity, services[callee].entity, source)
-            for caller, callee, source in sorted(arrows)
-            if caller in known and callee in known
+            Dependency(services[edge.caller].entity, services[edge.callee].entity, source)
+            for edge in topology.edges
+            if edge.is_used and edge.caller in known and edge.callee in known | outside
+            for source in edge.sources
         ),
     )

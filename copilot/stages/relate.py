@@ -12,10 +12,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.db.models import Q
+from django.utils import timezone
 
 from copilot.config import config
 from copilot.models import Incident, IncidentStatus, RelatedAlert, ServiceDependency
 from copilot.stages.services import reference_name
+from copilot.topology.graph import ALLOWED
+from copilot.topology.reading import asked_at, sighting
 
 if TYPE_CHECKING:
     from copilot.models import Service
@@ -74,7 +77,12 @@ def _dependency(service: Service | None, near: list[Incident], at: datetime) -> 
         .exclude(caller=service, callee=service)
         .select_related("caller", "callee")
     )
-    found = [(known[one.callee_id if one.caller_id == service.id else one.caller_id], one) for one in arrows]
+    asked, now = asked_at(), timezone.now()
+    found = [
+        (known[one.callee_id if one.caller_id == service.id else one.caller_id], one)
+        for one in arrows
+        if one.source != ALLOWED and not sighting(one, asked, now).is_stale
+    ]
     if not found:
         return None
     incident, arrow = min(found, key=lambda pair: (pair[0].alert_at, pair[0].number, pair[1].id))

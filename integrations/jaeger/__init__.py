@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from integrations import base
     from integrations.base import Door, Look, Scope
+    from integrations.survey import Survey
     from scoring.observations import Observation, Window
 
 __all__ = ["Jaeger", "JaegerCredentials"]
@@ -81,6 +82,7 @@ class Jaeger(Integration):
     gathers: ClassVar[bool] = True
     categories: ClassVar[tuple[Category, ...]] = (Category.NETWORK,)
     gather_cost: ClassVar[int] = 6
+    surveys: ClassVar[bool] = True
     looks: ClassVar[tuple[Look, ...]] = looking.LOOKS
 
     def gather(self, door: Door, credentials: JaegerCredentials, scope: Scope, window: Window) -> Iterable[Observation]:
@@ -92,6 +94,12 @@ class Jaeger(Integration):
         from integrations.jaeger.gathering import gathered
 
         yield from gathered(door, credentials, scope, window)
+
+    def survey(self, door: Door, credentials: JaegerCredentials, scope: Scope, window: Window) -> Survey:
+        """Return who calls whom."""
+        from integrations.jaeger.survey import surveyed
+
+        return surveyed(door, credentials, scope, window)
 
     def look(self, door: Door, credentials: JaegerCredentials, scope: Scope, window: Window, arguments: Any) -> Seen:
         """List whom a service calls, or show its slowest traces."""

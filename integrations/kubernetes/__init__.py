@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from integrations import base
@@ -26,6 +27,7 @@ from integrations.kubernetes.access import KubernetesCredentials
 from integrations.kubernetes.api import Api
 from integrations.kubernetes.ownership import Owners
 from integrations.kubernetes.snapshot import CLUSTER_WIDE, NAMESPACED, SOURCE, take
+from integrations.survey import Survey
 from scoring.observations import Gap
 
 if TYPE_CHECKING:
@@ -74,6 +76,7 @@ class Kubernetes(Integration):
         Category.NETWORK,
     )
     gather_cost: ClassVar[int] = 60
+    surveys: ClassVar[bool] = True
     loads: ClassVar[tuple[str, ...]] = ("kubernetes.client",)
     looks: ClassVar[tuple[Look, ...]] = looking.LOOKS
 
@@ -90,6 +93,19 @@ class Kubernetes(Integration):
             return
         with Api(door, credentials.access()) as api:
             yield from _gather(api, credentials, namespaces, scope, window)
+
+    def survey(self, door: Door, credentials: KubernetesCredentials, scope: Scope, window: Window) -> Survey:
+        """Read which workloads there are, who needs whom, and where users come in."""
+        from integrations.kubernetes.survey import surveyed
+
+        # A cluster tells how it is now.
+        del window
+        namespaces, gaps = _namespaces(credentials, scope)
+        if not namespaces:
+            return Survey(gaps=tuple(gaps))
+        with Api(door, credentials.access()) as api:
+            found = surveyed(api, namespaces, config_maps=credentials.versions)
+        return replace(found, gaps=(*gaps, *found.gaps))
 
     def look(
         self, door: Door, credentials: KubernetesCredentials, scope: Scope, window: Window, arguments: Any

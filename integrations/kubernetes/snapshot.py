@@ -90,14 +90,22 @@ class Snapshot:
         return self.objects.get(resource.plural, [])
 
 
-def take(api: Api, namespaces: Iterable[str]) -> Snapshot:
-    """Read everything in scope; what cannot be read becomes a gap that names the permission to grant."""
+def take(
+    api: Api,
+    namespaces: Iterable[str],
+    *,
+    namespaced: Iterable[Resource] = NAMESPACED,
+    whole: Iterable[Resource] = CLUSTER_WIDE,
+) -> Snapshot:
+    """Read everything in scope, or just the kinds that are named; what cannot be read becomes a gap that names the permission to grant."""
     namespaces = tuple(namespaces)
     snapshot = Snapshot(namespaces=frozenset(namespaces))
     refused: dict[str, None] = {}
-    tasks = [(resource, namespace) for resource in NAMESPACED for namespace in namespaces]
-    tasks.insert(1, (NODES, ""))
-    tasks += [(resource, "") for resource in CLUSTER_WIDE if resource is not NODES]
+    tasks = [(resource, namespace) for resource in namespaced for namespace in namespaces]
+    whole = tuple(whole)
+    if NODES in whole:
+        tasks.insert(1, (NODES, ""))
+    tasks += [(resource, "") for resource in whole if resource is not NODES]
     with ThreadPoolExecutor(max_workers=SIDE_BY_SIDE, thread_name_prefix="kubernetes") as pool:
         for resource, namespace, found in pool.map(lambda task: (*task, _listed(api, *task)), tasks):
             where = f" in {namespace}" if namespace else ""

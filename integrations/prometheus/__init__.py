@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from integrations.base import Door, Look, Scope, Seen
     from integrations.prometheus.pack import Pack
+    from integrations.survey import Survey
     from scoring.observations import Observation, Window
 
 __all__ = ["Prometheus", "PrometheusCredentials"]
@@ -107,6 +108,7 @@ class Prometheus(Integration):
         Category.NETWORK,
     )
     gather_cost: ClassVar[int] = 60
+    surveys: ClassVar[bool] = True
     loads: ClassVar[tuple[str, ...]] = ("prometheus_api_client",)
     looks: ClassVar[tuple[Look, ...]] = looking.LOOKS
 
@@ -121,6 +123,12 @@ class Prometheus(Integration):
         from integrations.prometheus.gathering import gathered
 
         yield from gathered(door, credentials, scope, window)
+
+    def survey(self, door: Door, credentials: PrometheusCredentials, scope: Scope, window: Window) -> Survey:
+        """Return who calls whom."""
+        from integrations.prometheus.survey import surveyed
+
+        return surveyed(door, credentials, scope, window)
 
     def look(
         self, door: Door, credentials: PrometheusCredentials, scope: Scope, window: Window, arguments: Any

@@ -90,13 +90,12 @@ class Api:
             )
         )
 
-    def instant(self, query: str) -> Result:
-        """Return the vector of an instant query."""
+    def instant(self, query: str, *, at: float | None = None) -> Result:
+        """Return the vector of an instant query, at a time (Unix seconds) or now."""
         seconds = self._seconds()
         connect = self._connect()
-        return self._series(
-            lambda: connect.custom_query(query, params={"timeout": f"{int(seconds * 1000)}ms"}, timeout=seconds)
-        )
+        params = {"timeout": f"{int(seconds * 1000)}ms", **({} if at is None else {"time": at})}
+        return self._series(lambda: connect.custom_query(query, params=params, timeout=seconds))
 
     def _seconds(self) -> float:
         seconds = min(self.door.remaining(), SECONDS_PER_REQUEST)

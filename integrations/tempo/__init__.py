@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from integrations import base
     from integrations.base import Door, Look, Scope
+    from integrations.survey import Survey
     from scoring.observations import Observation
 
 __all__ = ["Tempo", "TempoCredentials"]
@@ -68,6 +69,7 @@ class Tempo(Integration):
     gathers: ClassVar[bool] = True
     categories: ClassVar[tuple[Category, ...]] = (Category.NETWORK,)
     gather_cost: ClassVar[int] = 12
+    surveys: ClassVar[bool] = True
     looks: ClassVar[tuple[Look, ...]] = looking.LOOKS
 
     def gather(self, door: Door, credentials: TempoCredentials, scope: Scope, window: Window) -> Iterable[Observation]:
@@ -79,6 +81,12 @@ class Tempo(Integration):
         from integrations.tempo.gathering import gathered
 
         yield from gathered(door, credentials, scope, window)
+
+    def survey(self, door: Door, credentials: TempoCredentials, scope: Scope, window: Window) -> Survey:
+        """Return who calls whom."""
+        from integrations.tempo.survey import surveyed
+
+        return surveyed(door, credentials, scope, window)
 
     def look(self, door: Door, credentials: TempoCredentials, scope: Scope, window: Window, arguments: Any) -> Seen:
         """List whom a service calls, or show its slowest traces."""

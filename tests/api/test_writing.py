@@ -176,18 +176,25 @@ def test_a_service_is_put_with_what_it_needs_and_what_was_seen_stays(acme: World
     again = portal.put("/services/acme-checkout", json={"channel": "#checkout"})
 
     assert (new.status_code, changed.status_code) == (201, 200)
-    assert (
-        changed.json()["needs"]
-        == again.json()["needs"]
-        == [
-            {"caller": "acme-checkout", "callee": "cache", "source": "linkerd"},
-            {"caller": "acme-checkout", "callee": "mailer", "source": "declared"},
-        ]
-    )
+    shown = [
+        [(one["callee"], one["source"], one["is_stale"]) for one in answer.json()["needs"]]
+        for answer in (changed, again)
+    ]
+    assert shown == [[("cache", "linkerd", False), ("mailer", "declared", False)]] * 2
     assert (changed.json()["namespace"], changed.json()["channel"]) == ("acme", "#checkout")
     topology = portal.get("/topology").json()
     assert topology["services"] == ["acme-checkout", "acme-payments", "cache", "mailer", "queue"]
-    assert {"caller": "mailer", "callee": "queue", "source": "declared"} in topology["edges"]
+    assert ("mailer", "queue", "declared") in [
+        (one["caller"], one["callee"], one["source"]) for one in topology["edges"]
+    ]
+    impact = portal.get("/services/queue/impact?symptom=acme-checkout").json()
+    assert impact == {
+        "service": "queue", "direct": ["mailer"], "all": {"mailer": 1, "acme-checkout": 2}, "user_facing": [],
+        "path": ["acme-checkout", "mailer", "queue"],
+    }  # fmt: skip
+    assert [
+        portal.get(f"/services/{path}").status_code for path in ("nobody/impact", "queue/impact?symptom=nobody")
+    ] == [404, 404]
     assert [one["name"] for one in portal.get("/services?limit=2").json()["items"]] == [
         "acme-checkout",
         "acme-payments",

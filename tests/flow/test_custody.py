@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 # What a tenant set up, and what goes with its owner: these have no age.
 STAYS = {
-    "Agent", "AgentRequest", "ApiToken", "Connection", "IncidentCounter", "LimitUse", "Membership", "Service", "ServiceDependency", "SlackInstallation",
+    "Agent", "AgentRequest", "ApiToken", "Connection", "IncidentCounter", "LimitUse", "Membership", "Service", "ServiceDependency", "SlackInstallation", "TopologySurvey",
     "Runbook", "RunbookTerm", "RunbookVector",
 }  # fmt: skip
 # Append-only: nobody but the tables' owner may delete them.

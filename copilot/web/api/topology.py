@@ -5,15 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import Path, Request
+from django.utils import timezone
+from fastapi import Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from copilot import services
 from copilot.guard.tenancy import tenant_scope
-from copilot.models import Scope, Service, ServiceDependency
+from copilot.models import Scope, Service, ServiceDependency, ServiceKind
 from copilot.models.service import CHANNEL
+from copilot.topology import reading
 from copilot.web.api.idempotency import REFUSALS, Done, Key, once
 from copilot.web.api.paging import Cursor, Limit, Page, page
 from copilot.web.api.problems import invalid, not_found
@@ -33,6 +35,12 @@ NAME = r"^[^\x00/\s]([^\x00/]*[^\x00/\s])?$"
 Name = Annotated[str, Field(min_length=1, max_length=120, pattern=NAME)]
 InPath = Annotated[str, Path(min_length=1, max_length=120, pattern=NAME, description="The service's name.")]
 MOST_EDGES = 20_000
+SIGHTED = ("source", "detail", "first_seen_at", "last_seen_at", "is_stale")
+
+
+InQuery = Annotated[
+    str, Query(max_length=120, pattern=NO_NUL, description="A service that shows symptoms: the way from it is told.")
+]
 
 
 class ServiceIn(BaseModel):
@@ -60,17 +68,40 @@ class ServiceIn(BaseModel):
 
 
 class Edge(BaseModel):
-    """Say that one service needs another, and who said so."""
+    """Say that one service needs another, who said so, and when; an arrow that several sources see stands once for each."""
 
     caller: str
     callee: str
-    source: str = Field(description="`declared`, or the source that has seen it.")
+    source: str = Field(
+        description="`declared`, `file`, or the source that has seen it, e.g. `kubernetes environment`."
+    )
+    detail: str = Field(description="Where it was seen, or why it is needed.")
+    first_seen_at: datetime
+    last_seen_at: datetime
+    is_stale: bool = Field(
+        description="Its source was asked since and has not seen it for a week: it is shown, and not used; after a month it is"
+        " deleted."
+    )
+
+
+class Impact(BaseModel):
+    """Say who is hurt when a service fails."""
+
+    service: str
+    direct: list[str] = Field(description="Those that call it.")
+    all: dict[str, int] = Field(description="All that depend on it, with the number of calls between.")
+    user_facing: list[str] = Field(description="Those among them that users meet first hand.")
+    path: list[str] = Field(description="The way from the service named by `symptom` down to this one; empty for none.")
 
 
 class ServiceBody(BaseModel):
     """Be one service."""
 
     name: str
+    kind: ServiceKind
+    entrance: str = Field(description="Who says that users meet it first hand; empty: nobody.")
+    origin: str = Field(description="The source that found it; empty where people set it up.")
+    seen_at: datetime | None = Field(description="When a source last saw it.")
     pagerduty_id: str
     namespace: str
     workload: str
@@ -89,24 +120,32 @@ class TopologyBody(BaseModel):
     edges: list[Edge]
 
 
-def service_body(row: Service, edges: Iterable[ServiceDependency]) -> ServiceBody:
+def service_body(row: Service, edges: Iterable[Edge]) -> ServiceBody:
     """Return a service in the API's words."""
     return ServiceBody(
         name=row.name,
+        kind=ServiceKind(row.kind),
+        entrance=row.entrance,
+        origin=row.origin,
+        seen_at=row.seen_at,
         owners=[str(one) for one in row.owners],
-        needs=[_edge(one) for one in edges],
+        needs=list(edges),
         created_at=row.created_at,
         **{field: getattr(row, field) for field in services.FIELDS},
     )
 
 
-def _edge(one: ServiceDependency) -> Edge:
-    return Edge(caller=one.caller.name, callee=one.callee.name, source=one.source)
-
-
-def _edges(**of: Any) -> list[ServiceDependency]:
+def _edges(**of: Any) -> list[Edge]:
     rows = ServiceDependency.objects.filter(**of).select_related("caller", "callee")
-    return list(rows.order_by("caller__name", "callee__name")[:MOST_EDGES])
+    asked, now = reading.asked_at(), timezone.now()
+    return [
+        Edge(
+            caller=row.caller.name,
+            callee=row.callee.name,
+            **{field: getattr(reading.sighting(row, asked, now), field) for field in SIGHTED},
+        )
+        for row in rows.order_by("caller__name", "callee__name", "source")[:MOST_EDGES]
+    ]
 
 
 @routes.get("/topology", openapi_extra=READ, operation_id="showTopology", response_model=TopologyBody, responses=TAGGED)
@@ -116,7 +155,7 @@ async def show_topology(request: Request, caller: Asking) -> Response:
     def work() -> TopologyBody:
         with tenant_scope(caller.tenant_id):
             names = list(Service.objects.order_by("name").values_list("name", flat=True)[:MOST_EDGES])
-            return TopologyBody(services=names, edges=[_edge(one) for one in _edges()])
+            return TopologyBody(services=names, edges=_edges())
 
     return reply(request, await run_in_threadpool(in_db(work)))
 
@@ -153,6 +192,26 @@ def _read(tenant_id: UUID, name: str) -> ServiceBody:
         if row is None:
             raise not_found("service")
         return service_body(row, _edges(caller=row))
+
+
+@routes.get("/services/{name}/impact", openapi_extra=READ, operation_id="showImpact")
+async def show_impact(caller: Asking, name: InPath, symptom: InQuery = "") -> Impact:
+    """Show who is hurt when a service fails, and the way down to it from one that shows symptoms."""
+
+    def work() -> Impact:
+        graph = reading.read(caller.tenant_id)
+        if name not in graph or (symptom and symptom not in graph):
+            raise not_found("service")
+        radius = graph.blast_radius(name)
+        return Impact(
+            service=name,
+            direct=list(radius.direct),
+            all=dict(radius.all),
+            user_facing=list(radius.user_facing),
+            path=list(graph.path(symptom, name)) if symptom else [],
+        )
+
+    return await run_in_threadpool(in_db(work))
 
 
 @routes.put(
