@@ -26,8 +26,8 @@ BODIES: dict[str, Any] = {
     "reportProblem": {"service": "umbrella-checkout"},
     "uploadRunbook": {"name": "taken.md", "text": "# Taken"},
 }
-# Told of by name, which two tenants may share: this makes or finds one's own.
-BY_NAME = {"putService", "recordChange"}
+# Told of by name, which two tenants may share: this makes or finds one's own; the impact is that of the one which putService made.
+BY_NAME = {"putService", "recordChange", "showImpact"}
 
 
 def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
