@@ -142,9 +142,12 @@ def main(stopping: threading.Event | None = None) -> int:
     django.setup()
     from django.db import close_old_connections
 
-    from copilot import observe
+    from copilot import exposition, observe
+    from copilot.config import config
 
     observe.set_up("web")
+    if config().metrics_port:
+        exposition.serve(config().metrics_port)
     if stopping is None:
         stopping = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -87,6 +87,7 @@ def test_only_who_looks_at_the_cluster_has_its_token() -> None:
         "sre-copilot-ops": "sre-copilot-reader",
         "sre-copilot-worker": "sre-copilot-reader",
         "sre-copilot-migrate-1": None,
+        "sre-copilot-starter-1": None,
         "sre-copilot-postgresql": None,
         "sre-copilot-valkey": None,
     }
@@ -103,6 +104,7 @@ def test_each_process_has_its_own_database_role() -> None:
         "api": "database-url",
         "worker": "database-url",
         "beat": "database-url",
+        "starter-1": "database-url",
         "ops": "staff-database-url",
         "migrate": "owner-database-url",
     }
@@ -171,7 +173,7 @@ def test_no_password_is_drawn_twice_within_one_release() -> None:
 
 
 def test_migrations_run_first_where_all_that_they_need_is_there() -> None:
-    job = find(render(example("production")), "Job")
+    job = find(render(example("production")), "Job", "-migrate")
     assert job["metadata"]["annotations"] == {
         "helm.sh/hook": "pre-install,pre-upgrade",
         "helm.sh/hook-weight": "0",
@@ -185,7 +187,7 @@ def test_migrations_run_first_where_all_that_they_need_is_there() -> None:
 def test_else_they_are_a_job_that_the_pods_wait_for(name: str) -> None:
     """A hook would wait for ever: before an installation there is no bundled server and no secret; after it, no pod is ready."""
     objects = render(example(name))
-    job = find(objects, "Job")
+    job = find(objects, "Job", "-migrate-1")
     assert "annotations" not in job["metadata"]
     assert job["metadata"]["name"] == "sre-copilot-migrate-1"
     assert job["spec"]["template"]["spec"]["initContainers"][0]["args"] == ["copilot", "database", "prepare"]
@@ -195,6 +197,28 @@ def test_else_they_are_a_job_that_the_pods_wait_for(name: str) -> None:
         if pod.endswith(("-api", "-worker", "-ops", "-beat"))
     ]
     assert waiting == [["copilot", "database", "wait", "--seconds", "600"]] * 4
+
+
+def test_the_starter_runbooks_are_loaded_by_a_job_of_each_revision_once_the_tables_are_there() -> None:
+    job = find(render(example("production")), "Job", "-starter-1")
+    assert "annotations" not in job["metadata"]
+    spec = job["spec"]["template"]["spec"]
+    assert spec["initContainers"][0]["args"][:3] == ["copilot", "database", "wait"]
+    assert spec["containers"][0]["args"] == ["copilot", "runbook", "starter"]
+    without = render(example("trial"), sets=("runbooks.starter=false",))
+    assert not [one for one in without if "starter" in one["metadata"]["name"]]
+
+
+def test_a_socket_runs_where_it_is_wanted_and_nothing_comes_in() -> None:
+    objects = render(example("everything"))
+    spec = find(objects, "Deployment", "-socket")["spec"]
+    assert spec["replicas"] == 2
+    (container,) = spec["template"]["spec"]["containers"]
+    assert container["args"] == ["python", "-m", "slackbot.socket"]
+    assert [one["name"] for one in container["ports"]] == ["metrics"]
+    assert container["livenessProbe"]["httpGet"] == {"path": "/metrics", "port": "metrics"}
+    assert find(objects, "NetworkPolicy", "-socket")["spec"]["ingress"] is None
+    assert "sre-copilot-socket" not in pods(render(example("production")))
 
 
 def test_no_addresses_is_said_and_not_rendered() -> None:

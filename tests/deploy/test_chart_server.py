@@ -87,7 +87,10 @@ def test_the_release_is_there(control_plane: ControlPlane, trial: str) -> None:
         "sre-copilot-api", "sre-copilot-beat", "sre-copilot-ops", "sre-copilot-valkey", "sre-copilot-worker",
     ]  # fmt: skip
     assert names(control_plane, f"apis/apps/v1/namespaces/{NAMESPACE}/statefulsets") == ["sre-copilot-postgresql"]
-    assert names(control_plane, f"apis/batch/v1/namespaces/{NAMESPACE}/jobs") == ["sre-copilot-migrate-1"]
+    assert names(control_plane, f"apis/batch/v1/namespaces/{NAMESPACE}/jobs") == [
+        "sre-copilot-migrate-1",
+        "sre-copilot-starter-1",
+    ]
     assert len(names(control_plane, f"apis/networking.k8s.io/v1/namespaces/{NAMESPACE}/networkpolicies")) == 7
 
 
@@ -121,7 +124,10 @@ def test_an_upgrade_keeps_the_passwords_and_migrates_again(
 
     assert done.returncode == 0, done.stderr
     assert secret() == before
-    assert names(control_plane, f"apis/batch/v1/namespaces/{NAMESPACE}/jobs") == ["sre-copilot-migrate-2"]
+    assert names(control_plane, f"apis/batch/v1/namespaces/{NAMESPACE}/jobs") == [
+        "sre-copilot-migrate-2",
+        "sre-copilot-starter-2",
+    ]
 
 
 def test_the_integration_finds_all_that_it_needs(control_plane: ControlPlane, token: str) -> None:
@@ -227,7 +233,7 @@ def test_migrations_are_done_before_anything_else_is_there_and_again_at_an_upgra
     at_install, at_upgrade = (deployments for _, deployments in seen)
     assert at_install == [], "the tables are there before the first process"
     assert at_upgrade == [f"sre-copilot-{name}" for name in ("api", "beat", "ops", "worker")]
-    assert names(control_plane, f"apis/batch/v1/namespaces/{where}/jobs") == [job]
+    assert names(control_plane, f"apis/batch/v1/namespaces/{where}/jobs") == [job, "sre-copilot-starter-2"]
     assert len(names(control_plane, f"apis/networking.k8s.io/v1/namespaces/{where}/ingresses")) == 2
     helm("uninstall", "sre-copilot", "-n", where, kubeconfig=kubeconfig)
 
