@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from copilot import connections, conversation, flow
+from copilot import connections, conversation, flow, pulse
 from copilot.celery import app
 from copilot.custody import retention
 from copilot.relay import queue
@@ -45,6 +45,7 @@ def sweep() -> None:
     """Find work that no worker holds."""
     flow.sweep()
     conversation.sweep()
+    pulse.note()
 
 
 @app.task

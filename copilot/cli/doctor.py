@@ -26,6 +26,11 @@ def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
         " no failure.",
     )
     parser.add_argument("slug", nargs="?", metavar="TENANT")
+    parser.add_argument(
+        "--stack",
+        action="store_true",
+        help="look at the deployment itself instead: settings, database, secrets, broker, workers, beat, what waits, the api",
+    )
     parser.add_argument("--json", action="store_true")
     parser.set_defaults(run=run, needs_installation=True)
 
@@ -50,8 +55,32 @@ def agents_of(tenant: Tenant) -> list[dict[str, Any]]:
     ]
 
 
+def examine_stack(*, as_json: bool) -> int:
+    """Look at each part of the deployment, print a table, and return whether all is well."""
+    from dataclasses import asdict
+
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from copilot import diagnosis
+
+    parts = diagnosis.examine()
+    if as_json:
+        print_json([asdict(one) for one in parts])
+    else:
+        table = Table("part", "health", "what was seen")
+        for one in parts:
+            mark = Text("✓ works", "green") if one.works else Text("✗ fails", "red")
+            table.add_row(one.name, mark, Text(one.detail))
+        Console().print(table)
+    return 0 if all(one.works for one in parts) else 1
+
+
 def run(options: argparse.Namespace) -> int:
     """Test, print a table, and return whether all is well."""
+    if options.stack:
+        return examine_stack(as_json=options.json)
     from concurrent.futures import ThreadPoolExecutor
     from importlib import import_module
 
