@@ -90,6 +90,10 @@ lint: install-dev ## ruff, mypy and the import contracts
 upgrade: install-dev ## Run the main path's tests of the version of before on the tables of now
 	@$(BIN)/python -m tests.deploy.upgrade $(ARGS)
 
+.PHONY: rolling-restart
+rolling-restart: install-dev ## Replace api, worker and beat again and again during 100 incidents: none lost, doubled or refused
+	@$(BIN)/python -m tests.e2e.rolling $(ARGS)
+
 # Checkov pins half of what the product pins, differently: it has an environment of its own.
 .PHONY: policies
 policies: install-dev ## Hold Terraform, the image, the workflows and the rendered chart against checkov's policies
