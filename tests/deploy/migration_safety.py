@@ -14,7 +14,7 @@ from django.db import connection
 from django.db.migrations import operations as ops
 from django.db.models import NOT_PROVIDED, Field
 
-from copilot.guard.tenancy import RowSecurity
+from copilot.guard.tenancy import AcrossTenants, RowSecurity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +41,7 @@ INDEXED = {("modelcall", "question"), ("connection", "agent")}
 GOES = (ops.RemoveField, ops.DeleteModel, ops.RenameField, ops.RenameModel, ops.AlterModelTable)
 HARMLESS = (
     ops.CreateModel, ops.AlterModelOptions, ops.AlterModelManagers, ops.RemoveConstraint, ops.RemoveIndex, ops.RenameIndex,
-    ops.AlterModelTableComment, RowSecurity, AddIndexConcurrently, RemoveIndexConcurrently,
+    ops.AlterModelTableComment, RowSecurity, AcrossTenants, AddIndexConcurrently, RemoveIndexConcurrently,
 )  # fmt: skip
 
 

@@ -28,6 +28,10 @@ def test_a_migration_harms_no_version_that_still_runs(key: tuple[str, str]) -> N
     assert unsafe(LOADER.disk_migrations[key], LOADER.project_state(key, at_end=False)) == []
 
 
+def test_migrations_have_one_end() -> None:
+    assert LOADER.detect_conflicts() == {}
+
+
 def test_what_was_excused_is_there() -> None:
     assert {(app, name) for app, name, *_ in CONTRACTED} | set(READ) <= set(OURS)
 
