@@ -9,6 +9,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from copilot.admin import overview
+from copilot.admin.attempts import PacedAuthenticationForm
 from copilot.admin.roles import roles_of
 from copilot.models import Role
 
@@ -39,6 +40,7 @@ class OpsSite(admin.AdminSite):
     site_title = "SRE Copilot"
     index_title = "Overview"
     site_url = None
+    login_form = PacedAuthenticationForm
     index_template = "admin/copilot/overview.html"
     empty_value_display = "–"
     enable_nav_sidebar = True
