@@ -58,7 +58,9 @@ def _counted(name: str, address: str) -> int:
     try:
         for key, most in _keys(name, address):
             with _valkey().pipeline() as asked:
-                asked.incr(key).expire(key, WINDOW_SECONDS, nx=True).ttl(key)
+                asked.incr(key)
+                asked.expire(key, WINDOW_SECONDS, nx=True)
+                asked.ttl(key)
                 count, _, left = asked.execute()
             if count > most:
                 wait = max(wait, left, 1)

@@ -14,6 +14,8 @@ from copilot.cli.session import Problem, actor, find_tenant, print_json
 if TYPE_CHECKING:
     import argparse
 
+    from copilot.models import Tenant
+
 
 def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
     """Add the commands."""
@@ -128,9 +130,25 @@ def erase_tenant(options: argparse.Namespace) -> int:
             code=2,
         )
     _become("owner", "COPILOT_OWNER_DATABASE_URL", options, "the audit log is deleted by the tables' owner alone")
+    forget_vectors(tenant)
     gone = erase(tenant)
     print(f"tenant {tenant.slug} erased: {sum(gone.values())} rows of {len(gone)} tables")
     return 0
+
+
+def forget_vectors(tenant: Tenant) -> None:
+    """Take away what is kept of the tenant outside of the database.
+
+    :raises Problem: where that cannot be reached; nothing is erased then.
+    """
+    from copilot.knowledge import memory
+
+    try:
+        kept = memory.configured()
+        if kept is not None:
+            kept.forget(tenant.id, kept.ids(tenant.id))
+    except memory.Forgetful as error:
+        raise Problem(f"nothing was erased: the vectors of its runbooks are still there: {error}") from None
 
 
 def add_member(options: argparse.Namespace) -> int:

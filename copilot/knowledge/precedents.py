@@ -90,9 +90,9 @@ def precedents(incident: Incident, signature: Signature) -> tuple[Precedent, ...
         )
         .values_list("run__incident", "service", "cause_kind", "up", "down")
     )
-    votes: dict[tuple[UUID, str, str], int] = defaultdict(int)
+    votes: dict[UUID, dict[tuple[str, str], int]] = defaultdict(lambda: defaultdict(int))
     for incident_id, service, kind, up, down in hypotheses:
-        votes[incident_id, service, kind] += up - down
+        votes[incident_id][service, kind] += up - down
     found: set[Precedent] = set()
     for incident_id, one in by_incident.items():
         confirmation = confirmations.get(incident_id)
@@ -102,7 +102,7 @@ def precedents(incident: Incident, signature: Signature) -> tuple[Precedent, ...
             else None
         )
         age = max(0.0, (incident.started_at - one.incident.started_at).total_seconds() / 86_400)
-        causes = {(service, kind): vote for (other, service, kind), vote in votes.items() if other == incident_id}
+        causes = dict(votes[incident_id])
         if settled:
             causes.setdefault(settled, 0)
         for (service, kind), vote in causes.items():

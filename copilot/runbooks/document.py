@@ -116,7 +116,7 @@ def read(text: str, *, name: str) -> Document:
         lines[place] = ""
     sections = tuple(_sections(tokens, lines, skip_title=bool(title)))
     return Document(
-        title=(str(said.get("title") or "") or title or _name(name))[:TITLE_CHARACTERS],
+        title=(_word(said.get("title")) or title or _name(name))[:TITLE_CHARACTERS],
         services=_listed(said.get("services")),
         causes=_causes(said.get("causes"), notes),
         keywords=_listed(said.get("keywords")),
@@ -140,7 +140,8 @@ def _front_matter(text: str, notes: list[str]) -> tuple[dict[str, Any], str]:
     body = text[found.end() :]
     try:
         values = yaml.safe_load(found["yaml"])
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        # A date that does not exist is a ValueError, brackets without end a RecursionError.
         notes.append(f"its front matter is no YAML and was passed over: {str(error).splitlines()[0]}")
         return {}, body
     if values is None:
@@ -239,9 +240,20 @@ def _with_steps(sections: Sequence[Section], tokens: Sequence[Token], lines: Seq
 
 
 def _listed(value: Any) -> tuple[str, ...]:
-    """Return one or several words as they are written in YAML, or with commas between them."""
+    """Return one or several words as they are written in YAML, or with commas between them; lists within lists say nothing.
+
+    YAML's aliases make a few lines stand for a text of any length, so that nothing nested is written out.
+    """
+    if isinstance(value, dict | set):
+        return ()
     given = value if isinstance(value, list | tuple) else str(value).split(",") if value is not None else []
-    return tuple(dict.fromkeys(str(one).strip()[:200] for one in given if str(one).strip()))
+    words = (str(one).strip()[:200] for one in given if not isinstance(one, list | tuple | dict | set))
+    return tuple(dict.fromkeys(one for one in words if one))
+
+
+def _word(value: Any) -> str:
+    """Return one word or line of front matter, nothing for what is nested."""
+    return "" if value is None or isinstance(value, list | tuple | dict | set) else str(value).strip()
 
 
 def _causes(value: Any, notes: list[str]) -> tuple[str, ...]:
@@ -257,7 +269,7 @@ def _causes(value: Any, notes: list[str]) -> tuple[str, ...]:
 
 
 def _link(value: Any) -> str:
-    text = str(value or "").strip()
+    text = _word(value)
     return text if re.match(r"https?://\S+$", text) and len(text) <= 1000 else ""
 
 
@@ -267,7 +279,7 @@ def _moment(value: Any) -> datetime | None:
         return value if value.tzinfo else value.replace(tzinfo=UTC)
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day, tzinfo=UTC)
-    text = str(value or "").strip()
+    text = _word(value)
     for form in ("%B %d, %Y %I:%M %p", "%B %d, %Y", "%d %B %Y", "%b %d, %Y", "%d %b %Y", "%Y/%m/%d"):
         try:
             return datetime.strptime(text, form).replace(tzinfo=UTC)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import lzma
 import os
 import re
 import subprocess
 import tempfile
 import zipfile
+import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,6 +33,8 @@ CLONE_SECONDS = 300
 # Neither a server's own helpers nor a path in a redirect may choose how Git speaks.
 GIT_PROTOCOLS = "https:ssh:git:file"
 _PASSED_OVER = {"node_modules", "vendor", ".git"}
+# What reading a damaged archive may raise, by how its entries are packed.
+_DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError, ValueError)
 _GITHUB = re.compile(r"^https://github\.com/(?P<repository>[^/]+/[^/]+)/blob/(?P<path>.+)$")
 
 
@@ -138,7 +142,7 @@ def read_upload(name: str, data: bytes) -> Origin:
     return Origin("upload", (Found(PurePosixPath(name.replace("\\", "/")).name, text),), whole=False)
 
 
-def read_archive(data: bytes, *, source: str, whole: bool = True, is_inner: bool = False) -> Origin:
+def read_archive(data: bytes, *, source: str, whole: bool = True) -> Origin:
     """Return the Markdown files of a zip archive; archives within it, as Notion makes them for large spaces, are opened once.
 
     :raises Unreadable: where it is damaged, too large unpacked, or has no Markdown.
@@ -146,22 +150,54 @@ def read_archive(data: bytes, *, source: str, whole: bool = True, is_inner: bool
     notes: list[str] = []
     found: list[Found] = []
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > MAX_ARCHIVE_BYTES:
-                raise Unreadable(f"the archive is larger than {MAX_ARCHIVE_BYTES // 2**20} MiB unpacked; split it")
-            for entry in archive.infolist():
-                name = entry.filename
-                if name.lower().endswith(".zip") and not is_inner:
-                    found.extend(read_archive(archive.read(entry), source=source, is_inner=True).found)
-                elif name.lower().endswith(SUFFIXES) and not entry.is_dir() and "__MACOSX" not in name:
-                    text = _decoded(archive.read(entry), name, notes)
-                    if text is not None:
-                        found.append(Found(name[-500:], text, written_at=datetime(*entry.date_time, tzinfo=UTC)))
-    except (zipfile.BadZipFile, RuntimeError, ValueError) as error:
+        for entry, content in _unpacked(data, _Room(MAX_ARCHIVE_BYTES)):
+            text = _decoded(content, entry.filename, notes)
+            if text is not None:
+                found.append(Found(entry.filename[-500:], text, written_at=_written(entry)))
+    except _DAMAGED as error:
         raise Unreadable(f"the archive cannot be read: {error}") from error
     if not found:
         raise Unreadable("there is no Markdown in the archive; export the space as Markdown")
+    if len(found) > MOST_FILES:
+        notes.append(f"only the first {MOST_FILES} of its {len(found)} files were read")
     return Origin(source, tuple(found[:MOST_FILES]), whole=whole, notes=tuple(notes))
+
+
+class _Room:
+    """Hold how many bytes may still be unpacked, archives within an archive counted with it."""
+
+    def __init__(self, left: int) -> None:
+        self._left = left
+
+    def take(self, size: int) -> None:
+        """Take room for an archive's entries.
+
+        :raises Unreadable: where there is not enough.
+        """
+        self._left -= size
+        if self._left < 0:
+            raise Unreadable(f"the archive is larger than {MAX_ARCHIVE_BYTES // 2**20} MiB unpacked; split it")
+
+
+def _unpacked(data: bytes, room: _Room, *, is_inner: bool = False) -> Iterator[tuple[zipfile.ZipInfo, bytes]]:
+    """Yield the Markdown entries of an archive, and of those within it, with their bytes."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        # No entry is read beyond the size that it announces.
+        room.take(sum(entry.file_size for entry in archive.infolist()))
+        for entry in archive.infolist():
+            name = entry.filename.lower()
+            if name.endswith(".zip") and not is_inner:
+                yield from _unpacked(archive.read(entry), room, is_inner=True)
+            elif name.endswith(SUFFIXES) and not entry.is_dir() and "__macosx" not in name:
+                yield entry, archive.read(entry)
+
+
+def _written(entry: zipfile.ZipInfo) -> datetime | None:
+    """Return when an entry was written; some programs leave zeros there."""
+    try:
+        return datetime(*entry.date_time, tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def read_address(address: str) -> Origin:
@@ -341,9 +377,11 @@ def _decoded(data: bytes, name: str, notes: list[str]) -> str | None:
 
 def _http_date(answer: object) -> datetime | None:
     try:
-        return parsedate_to_datetime(answer.headers["Last-Modified"])  # type: ignore[attr-defined]
+        found = parsedate_to_datetime(answer.headers["Last-Modified"])  # type: ignore[attr-defined]
     except (KeyError, ValueError, TypeError):
         return None
+    # "-0000" says that the zone is not known; HTTP's times are in UTC.
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 __all__ = [

@@ -7,13 +7,17 @@ import stat
 import tarfile
 from collections import Counter
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import ProgrammingError, models
 from django.utils import timezone
 
 from copilot import connections
+from copilot.cli.session import Problem
+from copilot.cli.tenants import forget_vectors
 from copilot.config import config
 from copilot.custody import archive
 from copilot.custody.erasure import erase
@@ -21,6 +25,7 @@ from copilot.custody.retention import forget_of, forget_old
 from copilot.custody.tables import tables
 from copilot.embedded import OWNER, as_role
 from copilot.guard.tenancy import TenantModel, tenant_scope
+from copilot.knowledge import memory
 from copilot.models import AuditEntry, ChangeRecord, Delivery, EventRecord, Incident, Run, Stage, Tenant
 from copilot.stages.correlate import start_run
 from tests.conftest import point_at
@@ -238,3 +243,22 @@ def test_the_app_role_cannot_erase_and_nothing_is_half_gone(two_tenants: tuple[T
     assert rows_of(tenant) == before
     with tenant_scope(tenant.id):
         assert AuditEntry.objects.exists()
+
+
+def test_what_is_kept_outside_goes_first_and_nothing_goes_where_it_cannot(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forgotten: list[tuple[UUID, set[UUID]]] = []
+    vectors = {uuid4(), uuid4()}
+    kept = SimpleNamespace(ids=lambda _: vectors, forget=lambda *said: forgotten.append(said))
+    monkeypatch.setattr(memory, "configured", lambda: kept)
+
+    forget_vectors(tenant)
+    assert forgotten == [(tenant.id, vectors)]
+
+    def away(_: UUID) -> set[UUID]:
+        raise memory.Forgetful("Pinecone: NotFound")
+
+    kept.ids = away
+    with pytest.raises(Problem, match="nothing was erased: the vectors of its runbooks are still there: Pinecone"):
+        forget_vectors(tenant)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
+from django.db.models import Prefetch
 from django.utils import timezone
 from fastapi import Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -27,6 +28,8 @@ from copilot.web.db import in_db
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from uuid import UUID
+
+    from django.db.models import QuerySet
 
 routes = router("topology")
 READ = needs(Scope.TOPOLOGY_READ)
@@ -135,16 +138,24 @@ def service_body(row: Service, edges: Iterable[Edge]) -> ServiceBody:
     )
 
 
+def _arrows() -> QuerySet[ServiceDependency]:
+    rows = ServiceDependency.objects.select_related("caller", "callee")
+    return rows.order_by("caller__name", "callee__name", "source")
+
+
 def _edges(**of: Any) -> list[Edge]:
-    rows = ServiceDependency.objects.filter(**of).select_related("caller", "callee")
-    asked, now = reading.asked_at(), timezone.now()
+    return _told(_arrows().filter(**of)[:MOST_EDGES], reading.asked_at(), timezone.now())
+
+
+def _told(rows: Iterable[ServiceDependency], asked: dict[str, datetime], now: datetime) -> list[Edge]:
+    """Return arrows in the API's words; `asked` is when each sort of source last answered."""
     return [
         Edge(
             caller=row.caller.name,
             callee=row.callee.name,
             **{field: getattr(reading.sighting(row, asked, now), field) for field in SIGHTED},
         )
-        for row in rows.order_by("caller__name", "callee__name", "source")[:MOST_EDGES]
+        for row in rows
     ]
 
 
@@ -166,13 +177,14 @@ async def list_services(caller: Asking, *, limit: Limit = 50, cursor: Cursor = N
 
     def work() -> Page[ServiceBody]:
         with tenant_scope(caller.tenant_id):
+            asked, now = reading.asked_at(), timezone.now()
             return page(
-                Service.objects.all(),
+                Service.objects.prefetch_related(Prefetch("dependencies", _arrows())),
                 kind="services",
                 order=("name",),
                 limit=limit,
                 cursor=cursor,
-                show=lambda row: service_body(row, _edges(caller=row)),
+                show=lambda row: service_body(row, _told(row.dependencies.all(), asked, now)),
             )
 
     return await run_in_threadpool(in_db(work))

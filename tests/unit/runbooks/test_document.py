@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from datetime import UTC, datetime
 
 import pytest
 
-from copilot.runbooks import document, starter
-from copilot.runbooks.origins import Found
+from copilot.runbooks import document, origins, starter
+from copilot.runbooks.origins import Found, Unreadable, read_archive
 from copilot.runbooks.words import parts
 from scoring.evidence import CauseKind
 
@@ -147,3 +149,63 @@ def test_the_starter_set_has_a_runbook_for_most_kinds_of_cause() -> None:
 
     assert len(starter.origin().found) >= 30
     assert {kind.value for kind in CauseKind} - told == {"no fault"}
+
+
+@pytest.mark.parametrize(
+    "front",
+    [
+        "date: 2026-13-45",
+        "services: " + "[" * 5000,
+        "a: &a [x, x]\n"
+        + "".join(f"a{n}: &a{n} [*a{n - 1 or ''}, *a{n - 1 or ''}]\n" for n in range(1, 40))
+        + "services: *a39",
+        "services: {checkout: yes}\ntitle: [a, b]\nlink: {x: y}\nupdated: [2026]",
+    ],
+    ids=["no such date", "brackets without end", "aliases of aliases", "nested values"],
+)
+def test_front_matter_that_makes_no_sense_refuses_nothing_and_costs_nothing(front: str) -> None:
+    read = document.read(f"---\n{front}\n---\n# Disk full\n\nwords", name="x.md")
+
+    assert (read.title, read.services, read.link, read.written_at) == ("Disk full", (), "", None)
+
+
+# --- archives -----------------------------------------------------------------------------------------------------------
+
+
+def packed(entries: dict[str, bytes], *, way: int = zipfile.ZIP_DEFLATED) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", way) as archive:
+        for name, data in entries.items():
+            archive.writestr(name, data)
+    return made.getvalue()
+
+
+@pytest.mark.parametrize("way", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_archive_is_told_in_words(way: int) -> None:
+    whole = packed({"disk.md": b"# Disk full\n" + bytes(range(256)) * 40}, way=way)
+    begin = whole.index(b"disk.md") + len(b"disk.md")
+    damaged = whole[: begin + 20] + b"\xff" * 60 + whole[begin + 80 :]
+
+    with pytest.raises(Unreadable, match="the archive cannot be read"):
+        read_archive(damaged, source="x")
+
+
+def test_an_entry_without_a_date_has_none() -> None:
+    whole = bytearray(packed({"disk.md": b"# Disk full"}, way=zipfile.ZIP_STORED))
+    for signature, at in ((b"PK\x03\x04", 10), (b"PK\x01\x02", 12)):
+        begin = whole.index(signature) + at
+        whole[begin : begin + 4] = b"\x00" * 4
+
+    (found,) = read_archive(bytes(whole), source="x").found
+
+    assert (found.text, found.written_at) == ("# Disk full", None)
+
+
+def test_archives_within_an_archive_share_its_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(origins, "MAX_ARCHIVE_BYTES", 10_000)
+    inner = packed({"disk.md": b"x" * 4000})
+    assert len(inner) < 400
+
+    assert len(read_archive(packed({"1.zip": inner, "2.zip": inner}), source="x").found) == 2
+    with pytest.raises(Unreadable, match="larger than"):
+        read_archive(packed({f"{n}.zip": inner for n in range(3)}), source="x")
