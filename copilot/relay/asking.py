@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ from copilot.guard import vault
 from copilot.guard.tenancy import tenant_scope
 from copilot.models import Agent, AgentRequestState
 from copilot.relay import queue, states
+from copilot.relay.bell import bell
 from integrations.base import Health, Seen, SourceError, TimedOut, Unreachable
 
 if TYPE_CHECKING:
@@ -38,8 +40,9 @@ if TYPE_CHECKING:
     from integrations.base import Scope
     from scoring.observations import Observation, Window
 
-# Between two looks at the row: short beside what a source takes.
+# Between two looks at the row while its bell is not heard, short beside what a source takes; and while it is.
 LOOK_SECONDS = 0.15
+HEARD_SECONDS = 2.0
 # Kept back from the deadline, so that who asked hears our reason before losing patience.
 MARGIN_SECONDS = 0.5
 _ANSWER: TypeAdapter[Answer] = TypeAdapter(Answer)
@@ -128,14 +131,18 @@ def _answer(way: Via, request: Request, *, seconds: float, meter: Meter | None =
         seconds=until - time.monotonic(),
         max_bytes=config().agent_answer_bytes,
     )
+    rung = threading.Event()
     try:
-        while True:
-            found = queue.look_at(way.tenant_id, request_id)
-            if found.answer is not None or found.state not in queue.OPEN:
-                break
-            if time.monotonic() >= until:
-                raise TimedOut(_why_late(agent.name, found, seconds))
-            time.sleep(LOOK_SECONDS)
+        with bell.waiting(request_id, rung.set):
+            while True:
+                rung.clear()
+                found = queue.look_at(way.tenant_id, request_id)
+                if found.answer is not None or found.state not in queue.OPEN:
+                    break
+                left = until - time.monotonic()
+                if left <= 0:
+                    raise TimedOut(_why_late(agent.name, found, seconds))
+                rung.wait(min(HEARD_SECONDS if bell.is_heard else LOOK_SECONDS, left))
     finally:
         queue.close(way.tenant_id, request_id)
     if found.answer is None:

@@ -18,6 +18,7 @@ from copilot.guard.observed import redacted
 from copilot.guard.redact import Redactor
 from copilot.guard.tenancy import tenant_scope
 from copilot.models import Agent, AgentRequest, AgentRequestState, Tenant
+from copilot.relay.bell import ring
 from scoring.frozen import plain_observation
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def put(
             deadline=timezone.now() + timedelta(seconds=seconds),
             max_bytes=max_bytes,
         )
+        ring(agent_id)
     return row.id
 
 
@@ -142,6 +144,7 @@ def accept(who: Bearer, request_id: UUID, answered: Answered, *, size: int) -> N
             finished_at=Now(),
         ):
             raise Gone
+        ring(row.id)
     observe.agent_requests.labels(row.kind, state.value).inc()
 
 
@@ -151,6 +154,7 @@ def refuse(who: Bearer, request_id: UUID, reason: str) -> None:
         AgentRequest.objects.filter(id=request_id, agent_id=who.agent_id, state=AgentRequestState.TAKEN).update(
             state=AgentRequestState.FAILED, reason=reason[:1000], finished_at=Now()
         )
+        ring(request_id)
 
 
 def look_at(tenant_id: UUID, request_id: UUID) -> Waiting:

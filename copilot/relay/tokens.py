@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from copilot.guard.tenancy import tenant_scope
 from copilot.models import Agent, AgentToken, AuditEntry
+from copilot.relay.bell import ring
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -96,6 +97,8 @@ def revoke(tenant_id: UUID, agent: Agent, *, actor: str, label: str = "") -> tup
         AuditEntry.objects.create(
             actor=actor, action="revoke agent token", target=agent.name, detail={"tokens": list(labels)}
         )
+        # A poll that waits looks at its token again.
+        ring(agent.id)
     return labels
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, defaultdict, deque
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from uuid import UUID  # noqa: TC003 - FastAPI reads it
 
@@ -26,6 +27,7 @@ from copilot.agent.protocol import (
 )
 from copilot.config import config
 from copilot.relay import queue, tokens
+from copilot.relay.bell import bell
 from copilot.web.db import in_db
 from copilot.web.webhooks import TooLarge, read_body
 
@@ -37,8 +39,9 @@ if TYPE_CHECKING:
 log = observe.logger(__name__)
 router = APIRouter()
 
-# Between two looks for work while an agent waits.
+# Between two looks for work while an agent waits and the bell is not heard; and while it is, for what a lost agent had taken.
 LOOK_SECONDS = 0.4
+HEARD_SECONDS = 2.0
 # What one agent may ask of one process: far more than one that works at its limit does.
 PACE, PACE_SECONDS = 60, 10.0
 WAITING_POLLS = 3
@@ -147,14 +150,19 @@ async def _wait(request: Request, who: Bearer, said: Poll) -> list[Handed]:
         return queue.take(who, said.instance, said.capacity)
 
     until = time.monotonic() + said.wait_seconds
-    while True:
-        if await request.is_disconnected():
-            return []
-        work = await run_in_threadpool(in_db(look))
-        left = until - time.monotonic()
-        if work or left <= 0:
-            return work
-        await asyncio.sleep(min(LOOK_SECONDS, left))
+    rung, loop = asyncio.Event(), asyncio.get_running_loop()
+    with bell.waiting(who.agent_id, lambda: loop.call_soon_threadsafe(rung.set)):
+        while True:
+            rung.clear()
+            if await request.is_disconnected():
+                return []
+            work = await run_in_threadpool(in_db(look))
+            left = until - time.monotonic()
+            if work or left <= 0:
+                return work
+            pause = HEARD_SECONDS if bell.is_heard else LOOK_SECONDS
+            with suppress(TimeoutError):
+                await asyncio.wait_for(rung.wait(), min(pause, left))
 
 
 async def _take_in(request: Request, who: Bearer, request_id: UUID) -> Response:
