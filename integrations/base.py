@@ -140,7 +140,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class ServiceScope:
-    """Hold what an integration must know to ask about one service; empty fields are unknown."""
+    """Hold what an integration must know to ask about one service; empty fields are unknown.
+
+    `paths` are the folders of `repository` that hold the service's own code.
+    """
 
     name: str
     namespace: str = ""
@@ -148,6 +151,7 @@ class ServiceScope:
     selector: str = ""
     repository: str = ""
     pagerduty_id: str = ""
+    paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

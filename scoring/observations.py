@@ -167,6 +167,8 @@ class Change:
     """Hold one change to one entity; `key` is equal for the same change seen by two sources (version or commit).
 
     `files` are the paths that it touches and `diff` what it altered in them, as a unified diff; both empty where not known.
+    `paths` are the folders of the repository that are the service's, where somebody said so. `owners` holds for each of `files`
+    who owns it, and `kept_by` who owns the service's folders, names parted by blanks, as CODEOWNERS has them.
     """
 
     entity: Entity
@@ -183,6 +185,9 @@ class Change:
     key: str = ""
     files: tuple[str, ...] = ()
     diff: str = ""
+    paths: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
+    kept_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,11 +64,19 @@ class Relevance:
 def weigh(
     sightings: Sequence[Change], texts: Sequence[str], *, common: Iterable[str] = (), services: Iterable[str] = ()
 ) -> Relevance:
-    """Return how well a change, told by its sightings, fits the words of what went wrong at its service.
+    """Return how well a change, told by its sightings, fits the words of what went wrong at its service, and what it touches of it.
 
     `common` holds names that say nothing, such as those of the services themselves; `services` are all that are known, by whose
     names folders are told apart.
     """
+    found = _weighed(sightings, texts, common=common, services=services)
+    where = folders.told(sightings) if found.value != _ELSEWHERE else ""
+    return Relevance(found.value, "; ".join(words for words in (found.words, where) if words))
+
+
+def _weighed(
+    sightings: Sequence[Change], texts: Sequence[str], *, common: Iterable[str], services: Iterable[str]
+) -> Relevance:
     texts = [text[:_LONGEST_TEXT] for text in texts[:_MOST_TEXTS]]
     diff = diffs.parse(sightings)
     beyond = outside.find(texts)
@@ -82,8 +90,8 @@ def weigh(
         diff = diffs.Diff((), (), (), is_whole=False)
     if diff.is_inert:
         return Relevance(_INERT, "it alters nothing that runs")
-    if diff.is_whole and sightings and (theirs := folders.elsewhere(diff.paths, sightings[0].entity.service, services)):
-        return Relevance(_ELSEWHERE, f"it touches only the folders of {', '.join(theirs[:2])}")
+    if others := _others(sightings, diff, services):
+        return Relevance(_ELSEWHERE, others)
     lines = diff.lines if diff.is_whole else (*diff.lines, *titles)
     names = _names(lines) & _names(texts)
     words = _words((*lines, *diff.paths), common) & _words(texts, common)
@@ -97,6 +105,17 @@ def weigh(
     if len(words) >= _LEAST_WORDS:
         return Relevance(_WORDS, f"it touches {_listed(words)}, of which what failed speaks")
     return Relevance(_NOTHING_FITS, "nothing that it touches fits what failed") if diff.is_whole else Relevance(UNKNOWN)
+
+
+def _others(sightings: Sequence[Change], diff: diffs.Diff, services: Iterable[str]) -> str:
+    """Return whose all that a change touches is, in a phrase, where none of it is its service's; else nothing."""
+    if not sightings or folders.is_inside(sightings):
+        return ""
+    service = sightings[0].entity.service
+    if diff.is_whole and (theirs := folders.elsewhere(diff.paths, service, services)):
+        return f"it touches only the folders of {', '.join(theirs[:2])}"
+    owners = folders.foreign(sightings)
+    return f"it touches only what {', '.join(owners[:2])} owns, and nothing of {service}" if owners else ""
 
 
 def _names(lines: Iterable[str]) -> frozenset[str]:

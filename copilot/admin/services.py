@@ -11,6 +11,7 @@ from django.db.models import Count, Q
 
 from copilot.admin.base import TenantAdmin, TenantFilter, TenantForm, TenantInline
 from copilot.models import ChangeRecord, Incident, IncidentStatus, Role, Service, ServiceDependency
+from copilot.models.service import are_paths
 from copilot.services import DECLARED
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 
-class OwnersField(forms.CharField):
-    """Be a list of people, one a line."""
+class LinesField(forms.CharField):
+    """Be a list of texts, one a line."""
 
     widget = forms.Textarea(attrs={"rows": 3, "cols": 40})
 
@@ -35,14 +36,19 @@ class OwnersField(forms.CharField):
         return [line.strip() for line in lines if str(line).strip()]
 
     def has_changed(self, initial: Any, data: Any) -> bool:
-        """Return whether the people are others."""
+        """Return whether the texts are others."""
         return bool(self.to_python(initial) != self.to_python(data))
 
 
 class ServiceForm(TenantForm):
     """Be a service's form."""
 
-    owners = OwnersField(required=False, help_text="Slack user ids or e-mail addresses, one a line.")
+    owners = LinesField(required=False, help_text="Slack user ids or e-mail addresses, one a line.")
+    paths = LinesField(
+        required=False,
+        help_text="Folders of the repository that hold this service's own code, one a line, e.g. services/checkout.",
+        validators=[are_paths],
+    )
 
     def clean_pagerduty_id(self) -> str:
         """Refuse a PagerDuty service that is another service of the tenant already."""
@@ -116,7 +122,7 @@ class ServiceAdmin(TenantAdmin):
         (None, {"fields": ("name", "channel", "owners")}),
         (
             "Where its data is",
-            {"fields": ("pagerduty_id", ("namespace", "workload"), "selector", "repository")},
+            {"fields": ("pagerduty_id", ("namespace", "workload"), "selector", ("repository", "paths"))},
         ),
     )
 

@@ -294,5 +294,6 @@ def asked_window(window: Window) -> AskedWindow:
 
 
 def _asked_service(service: ServiceScope) -> AskedService:
-    # A selector that is cut would select something else.
-    return AskedService(**{key: value if key == "selector" else value[:300] for key, value in asdict(service).items()})
+    # A selector that is cut would select something else. Folders of a repository say nothing to what an agent reaches.
+    given = {key: value for key, value in asdict(service).items() if key != "paths"}
+    return AskedService(**{key: value if key == "selector" else value[:300] for key, value in given.items()})

@@ -26,6 +26,14 @@ def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
     create.add_argument("--channel", metavar="C", help="Slack channel, e.g. #incidents")
     create.add_argument("--repository", metavar="OWNER/NAME")
     create.add_argument(
+        "--path",
+        dest="paths",
+        action="append",
+        default=None,
+        metavar="FOLDER",
+        help="folder of the repository with this service's own code, e.g. services/checkout; may be repeated",
+    )
+    create.add_argument(
         "--owner", action="append", default=None, help="Slack user id or e-mail address; may be repeated"
     )
     create.add_argument(
@@ -51,6 +59,8 @@ def add_service(options: argparse.Namespace) -> int:
     given = {field: getattr(options, field) for field in services.FIELDS if getattr(options, field) is not None}
     if options.owner is not None:
         given["owners"] = options.owner
+    if options.paths is not None:
+        given["paths"] = [path for path in options.paths if path]
     names = [name for word in options.depends_on for name in word.split(",") if name.strip()]
     try:
         service, is_new = services.put(tenant.id, options.name, given, needs=names, actor=actor())
@@ -58,7 +68,12 @@ def add_service(options: argparse.Namespace) -> int:
         raise Problem(f"service {options.name!r}: {error}", code=2) from None
     if options.json:
         print_json(
-            {"name": service.name, **{field: getattr(service, field) for field in services.FIELDS}, "depends_on": names}
+            {
+                "name": service.name,
+                **{field: getattr(service, field) for field in services.FIELDS},
+                "paths": service.paths,
+                "depends_on": names,
+            }
         )
     else:
         print(f"service {service.name} {'added' if is_new else 'changed'}")
@@ -77,6 +92,7 @@ def list_services(options: argparse.Namespace) -> int:
             {
                 "name": service.name,
                 **{field: getattr(service, field) for field in FIELDS},
+                "paths": service.paths,
                 "owners": service.owners,
                 "depends_on": sorted(service.depends_on.values_list("name", flat=True)),
             }

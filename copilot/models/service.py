@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -15,6 +16,20 @@ from scoring.observations import Entity, EntityKind
 
 # A channel's name as Slack allows it (of any script, without capitals and blanks), its id, or none.
 CHANNEL = r"^(#?[^\sA-Z#@<>,.\x00]{1,80}|[CGD][A-Z0-9]{2,20})?$"
+MOST_PATHS = 50
+
+
+def are_paths(value: Any) -> None:
+    """Return where these are folders of a repository.
+
+    :raises ValidationError: where they are not; the text names the first that is none.
+    """
+    if not isinstance(value, list) or len(value) > MOST_PATHS:
+        raise ValidationError(f"At most {MOST_PATHS} folders, one a line.")
+    for one in value:
+        parts = one.strip("/").split("/") if isinstance(one, str) else []
+        if not parts or not all(parts) or {".", ".."} & set(parts) or len(one) > 300 or "*" in one or "\x00" in one:
+            raise ValidationError(f"{one!r} is no folder of a repository: write it as services/checkout")
 
 
 class ServiceKind(models.TextChoices):
@@ -42,6 +57,12 @@ class Service(TenantModel):
     )
     channel = models.CharField("Slack channel", max_length=100, blank=True)
     repository = models.CharField(max_length=200, blank=True, help_text="owner/name")
+    paths = models.JSONField(
+        default=list,
+        blank=True,
+        validators=[are_paths],
+        help_text="Folders of the repository that hold this service's own code, e.g. services/checkout.",
+    )
     owners = models.JSONField(default=list, blank=True, help_text="Slack user ids or e-mail addresses.")
     depends_on = models.ManyToManyField(
         "self", through="ServiceDependency", symmetrical=False, related_name="callers", blank=True
@@ -109,6 +130,7 @@ class Service(TenantModel):
             selector=self.selector,
             repository=self.repository,
             pagerduty_id=self.pagerduty_id,
+            paths=tuple(self.paths),
         )
 
 

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from integrations.base import Event
 
 
+MOST_FILES = 300
+LONGEST_PATH = 500
+
+
 def record_change(event: Event) -> ChangeRecord:
     """Insert or update the row of a change."""
     change = event.change
@@ -38,6 +42,7 @@ def record_change(event: Event) -> ChangeRecord:
         "status": change.status[:40],
         "detail": change.detail,
         "key": change.key[:300],
+        "files": [file[:LONGEST_PATH] for file in change.files[:MOST_FILES]],
     }
     row, is_new = ChangeRecord.objects.get_or_create(
         source=event.source, dedupe_key=event.dedupe_key[:300], defaults={**values, "at": started}
@@ -75,6 +80,8 @@ def changes_between(start: datetime, end: datetime, *, services: Iterable[int], 
             status=row.status,
             detail=row.detail,
             key=row.key,
+            files=tuple(row.files),
+            paths=tuple(row.service.paths) if row.service else (),
         )
         for row in rows
     ]

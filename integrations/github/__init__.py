@@ -86,16 +86,17 @@ class GitHub(Integration):
     title: ClassVar[str] = "GitHub"
     Credentials: ClassVar[type[Credentials]] = GitHubCredentials
     gives: ClassVar[str] = (
-        "changes: deployments, merged pull requests and releases, with the files and settings that they altered"
+        "changes: deployments, merged pull requests, pushes and releases, with the files and settings that they altered, and "
+        "by CODEOWNERS whose these are"
     )
     needs: ClassVar[str] = (
-        "the webhook events Deployments, Deployment statuses, Pull requests and Releases; a token that may read Deployments, "
-        "Contents and Pull requests"
+        "the webhook events Deployments, Deployment statuses, Pull requests, Pushes and Releases; a token that may read "
+        "Deployments, Contents and Pull requests"
     )
     limits: ClassVar[str] = (
         "8 repositories and 150 deployments of each at most; the last 3 are compared with the ones before, of "
         "which GitHub lists 300 files; the files of 3 pull requests and 3 releases that no deployment brought; "
-        "60 requests an hour without a token"
+        "pushes to the default branch alone; 256 KiB of CODEOWNERS, kept for 10 minutes; 60 requests an hour without a token"
     )
     setup: ClassVar[str] = "Step by step: [connect](../connect.md#github)."
     trial: ClassVar[str] = (

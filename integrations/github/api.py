@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from integrations.base import Health, Rejected, Unauthorised
+from integrations.base import Health, Rejected, ServiceScope, Unauthorised
+from integrations.code_owners import Repository
 from integrations.comparison import Compared
 from integrations.genuine import separated
 from integrations.github import comparing, deployments, published
@@ -39,6 +40,8 @@ _COMPARED = 3
 # Of each repository: pull requests and releases that are read with their files.
 _READ = 3
 _RELEASES = "10"
+# Where GitHub looks for the file; the first that is there counts.
+_OWNERS = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
 # So many pull requests of a deployment are named.
 _NAMED = 3
 
@@ -77,17 +80,17 @@ def gather(
     :raises SourceError: where nothing at all could be asked.
     """
     questions = Questions(source=source, door=door)
-    wanted: dict[str, list[str]] = {}
+    wanted: dict[str, list[ServiceScope]] = {}
     for service in scope.services:
         if service.repository and kept_at(service.repository, credentials.base_url):
             name = path_at(service.repository, credentials.base_url)
             if name:
-                wanted.setdefault(name, []).append(service.name)
+                wanted.setdefault(name, []).append(service)
             else:
                 reason = f"{service.repository!r} is no repository: write owner/name"
                 questions.gaps.append(Gap(source, f"deployments of {service.name}", reason))
     if not wanted:
-        wanted = {name: [name.rpartition("/")[2]] for name in separated(credentials.repositories)}
+        wanted = {name: [ServiceScope(name.rpartition("/")[2])] for name in separated(credentials.repositories)}
     skipped = list(wanted)[_REPOSITORIES:]
     questions.gaps += [
         Gap(source, f"deployments of {name}", f"only {_REPOSITORIES} repositories are asked") for name in skipped
@@ -95,7 +98,12 @@ def gather(
     with _client(door, credentials) as client:
         rest = Rest(client, VENDOR)
         for name in list(wanted)[:_REPOSITORIES]:
-            yield from _Repository(door, rest, questions, name, wanted[name], window).changes()
+            repository = _Repository(door, rest, questions, name, [one.name for one in wanted[name]], window)
+            owned = Repository(
+                name=name, address=credentials.base_url, bearer=credentials.bearer, services=wanted[name],
+                questions=questions, places=_OWNERS, read=partial(_file, rest, name),
+            )  # fmt: skip
+            yield from owned.told(repository.changes())
     yield from questions.close()
 
 
@@ -257,6 +265,10 @@ def _previous(deployment: Mapping[str, Any], listed: list[Mapping[str, Any]]) ->
     position = next((index for index, item in enumerate(listed) if item is deployment), len(listed))
     same = (item for item in listed[position + 1 :] if text(item, "environment") == text(deployment, "environment"))
     return next(same, None)
+
+
+def _file(rest: Rest, name: str, path: str) -> Mapping[str, Any]:
+    return rest.read(f"/repos/{name}/contents/{path}")
 
 
 def _client(door: Door, credentials: GitHubCredentials) -> httpx.Client:

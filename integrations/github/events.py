@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
+from integrations import pushes
 from integrations.base import BadPayload, Event, EventKind, Inbound, ServiceReference
 from integrations.github import deployments, published
-from integrations.payload import decode, given_time, part, required_part, required_text, text, time_of
+from integrations.payload import decode, given_time, link, part, parts, required_part, required_text, text, time_of
 
 if TYPE_CHECKING:
     from scoring.observations import Change
@@ -17,7 +18,6 @@ Payload = Mapping[str, Any]
 
 _IGNORED: Mapping[str, str] = {
     "ping": "a test of the webhook",
-    "push": "a push changes nothing that runs until it is deployed",
     "workflow_run": "a workflow run is told by the deployment it makes",
     "check_run": "a check changes nothing that runs",
     "create": "a new branch or tag changes nothing that runs until it is deployed",
@@ -43,6 +43,8 @@ def read(inbound: Inbound, *, source: str) -> Event:
         return _release(payload, inbound.received_at, source)
     if name == "pull_request":
         return _pull_request(payload, inbound.received_at, source)
+    if name == "push":
+        return _push(payload, inbound.received_at, source)
     action = text(payload, "action")
     reason = _IGNORED.get(
         name, f"GitHub's event {name or 'without a name'}{f' ({action})' if action else ''} is no change"
@@ -149,6 +151,24 @@ def _pull_request(payload: Payload, received_at: float, source: str) -> Event:
     name = repository.rpartition("/")[2]
     change = published.pull_request(pull, repository=repository, service=name, source=source, at=at)
     return _published(payload, change, f"pull-request-{key}", "pull_request", repository, text(pull, "body"))
+
+
+def _push(payload: Payload, received_at: float, source: str) -> Event:
+    repository = part(payload, "repository")
+    if reason := pushes.why_not(payload, text(repository, "default_branch")):
+        return _ignored(payload, "push", reason, received_at, source)
+    name = _repository(payload)
+    sha = required_text(payload, "after", "after", longest=100)
+    change = pushes.change(
+        payload,
+        repository=name,
+        source=source,
+        at=received_at,
+        author=text(part(payload, "pusher"), "name") or text(part(payload, "sender"), "login"),
+        link=link(payload, "compare"),
+        commits=len(parts(payload, "commits")),
+    )
+    return _published(payload, change, f"push-{sha}", "push", name, "")
 
 
 def _published(payload: Payload, change: Change, key: str, event_type: str, repository: str, body: str) -> Event:

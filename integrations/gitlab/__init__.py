@@ -97,15 +97,16 @@ class GitLab(Integration):
     title: ClassVar[str] = "GitLab"
     Credentials: ClassVar[type[Credentials]] = GitLabCredentials
     gives: ClassVar[str] = (
-        "changes: deployments, merged merge requests, releases and feature flags, with the files and settings that they altered"
+        "changes: deployments, merged merge requests, pushes, releases and feature flags, with the files and settings that they "
+        "altered, and by CODEOWNERS whose these are"
     )
     needs: ClassVar[str] = (
-        "the webhook triggers Deployment, Merge request, Releases and Feature flag (Pipeline, where deployments have no "
+        "the webhook triggers Deployment, Merge request, Push, Releases and Feature flag (Pipeline, where deployments have no "
         "environment of their own); a token with the scope read_api"
     )
     limits: ClassVar[str] = (
         "8 projects, and the last 100 deployments of each; 3 are compared with the ones before; the files of 3 merge requests "
-        "and 3 releases that no deployment brought"
+        "and 3 releases that no deployment brought; pushes to the default branch alone; 256 KiB of CODEOWNERS, kept for 10 minutes"
     )
     setup: ClassVar[str] = (
         "In the project or group: *Settings → Webhooks → Add new webhook*; paste the address and the secret token. Where your "

@@ -7,7 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from integrations.base import Health, Rejected, Unauthorised
+from integrations.base import Health, Rejected, ServiceScope, Unauthorised
+from integrations.code_owners import Repository
 from integrations.comparison import Compared, unified
 from integrations.genuine import separated
 from integrations.gitlab import made
@@ -37,6 +38,8 @@ LOOK_BACK = 3600.0
 _PROJECTS = 8
 _PAGE = "100"
 _RELEASES = "10"
+# Where GitLab looks for the file; the first that is there counts.
+_OWNERS = ("CODEOWNERS", "docs/CODEOWNERS", ".gitlab/CODEOWNERS")
 # Of each project: deployments, merge requests and releases that are read with what they touched.
 _COMPARED = 3
 _NAMED = 3
@@ -72,17 +75,17 @@ def gather(
     :raises SourceError: where nothing at all could be asked.
     """
     questions = Questions(source=source, door=door)
-    wanted: dict[str, list[str]] = {}
+    wanted: dict[str, list[ServiceScope]] = {}
     for service in scope.services:
         if service.repository and kept_at(service.repository, credentials.base_url):
             name = path_at(service.repository, credentials.base_url, deepest=DEEPEST)
             if name:
-                wanted.setdefault(name, []).append(service.name)
+                wanted.setdefault(name, []).append(service)
             else:
                 reason = f"{service.repository!r} is no project: write group/name"
                 questions.gaps.append(Gap(source, f"deployments of {service.name}", reason))
     if not wanted:
-        wanted = {name: [name.rpartition("/")[2]] for name in separated(credentials.projects)}
+        wanted = {name: [ServiceScope(name.rpartition("/")[2])] for name in separated(credentials.projects)}
     questions.gaps += [
         Gap(source, f"deployments of {name}", f"only {_PROJECTS} projects are asked")
         for name in list(wanted)[_PROJECTS:]
@@ -90,7 +93,12 @@ def gather(
     with _client(door, credentials) as client:
         rest = Rest(client, VENDOR, "project")
         for name in list(wanted)[:_PROJECTS]:
-            yield from _Project(rest, questions, name, wanted[name], window).changes()
+            project = _Project(rest, questions, name, [one.name for one in wanted[name]], window)
+            owned = Repository(
+                name=name, address=credentials.base_url, bearer=credentials.bearer, services=wanted[name],
+                questions=questions, places=_OWNERS, read=project.file,
+            )  # fmt: skip
+            yield from owned.told(project.changes())
     yield from questions.close()
 
 
@@ -111,6 +119,10 @@ class _Project:
     @property
     def since(self) -> float:
         return self.window.start - LOOK_BACK
+
+    def file(self, path: str) -> Object:
+        """Return a file of the default branch, its content in base64."""
+        return self.rest.read(f"{self.root}/repository/files/{quote(path, safe='')}", ref="HEAD")
 
     def changes(self) -> Iterator[Change]:
         """Yield the deployments, then what was merged or released and went out with none of them."""

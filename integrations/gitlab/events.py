@@ -5,9 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from integrations import pushes
 from integrations.base import Event, EventKind, Inbound, ServiceReference
 from integrations.gitlab import made
-from integrations.payload import decode, given_time, link, part, parts, required_part, required_text, text, time_of
+from integrations.payload import (
+    decode,
+    given_time,
+    link,
+    part,
+    parts,
+    required_part,
+    required_text,
+    text,
+    time_of,
+    whole,
+)
 from scoring.observations import Change, ChangeKind, Entity, EntityKind
 
 if TYPE_CHECKING:
@@ -16,7 +28,6 @@ if TYPE_CHECKING:
 Payload = Mapping[str, Any]
 
 _IGNORED: Mapping[str, str] = {
-    "push": "a push changes nothing that runs until it is deployed",
     "tag_push": "a new tag changes nothing that runs until it is deployed",
     "build": "a job is told by the deployment it makes",
 }
@@ -38,6 +49,7 @@ def read(inbound: Inbound, *, source: str) -> tuple[Event, ...]:
         "release": _release,
         "pipeline": _pipeline,
         "feature_flag": _flag,
+        "push": _push,
     }
     hook = _Hook(payload, kind, inbound.received_at, source)
     if reader := readers.get(kind):
@@ -107,6 +119,23 @@ class _Hook:
                 reason=reason,
             ),
         )
+
+
+def _push(hook: _Hook) -> tuple[Event, ...]:
+    if reason := pushes.why_not(hook.payload, hook.default_branch):
+        return hook.ignored(reason)
+    # GitLab lists the last twenty commits, and counts them all.
+    listed = parts(hook.payload, "commits")
+    change = pushes.change(
+        hook.payload,
+        repository=hook.path,
+        source=hook.source,
+        at=hook.received_at,
+        author=text(hook.payload, "user_username", "user_name"),
+        link=link(listed[-1], "url"),
+        commits=max(whole(hook.payload, "total_commits_count") or 0, len(listed)),
+    )
+    return (hook.event(change, f"push-{change.version[:100]}", at=hook.received_at),)
 
 
 def _deployment(hook: _Hook) -> tuple[Event, ...]:

@@ -173,6 +173,10 @@ def test_a_service_is_put_with_what_it_needs_and_what_was_seen_stays(acme: World
 
     new = portal.put("/services/mailer", json={"namespace": "mail", "needs": ["queue"]})
     changed = portal.put("/services/acme-checkout", json={"channel": "#checkout", "needs": ["mailer"]})
+    placed = portal.put("/services/acme-checkout", json={"paths": ["services/checkout"]})
+    misplaced = portal.put("/services/acme-checkout", json={"paths": ["services/*/checkout"]})
+    assert (placed.status_code, placed.json()["paths"]) == (200, ["services/checkout"])
+    assert (misplaced.status_code, misplaced.json()["errors"][0]["where"]) == (422, "body.paths")
     again = portal.put("/services/acme-checkout", json={"channel": "#checkout"})
 
     assert (new.status_code, changed.status_code) == (201, 200)

@@ -380,6 +380,7 @@ def test_a_service_is_added_with_what_it_needs(acme: World, owner: Client) -> No
                 "name": "cart",
                 "pagerduty_id": "PCART",
                 "owners": "U123\nalice@example.org\n",
+                "paths": "services/cart\n\nlibs/basket/\n",
                 "dependencies-TOTAL_FORMS": "1",
                 "dependencies-0-callee": str(acme.needed.pk),
             }
@@ -389,6 +390,7 @@ def test_a_service_is_added_with_what_it_needs(acme: World, owner: Client) -> No
     assert answer.status_code == 302
     row = Service.objects.get(name="cart")
     assert (row.tenant_id, row.owners) == (acme.tenant.pk, ["U123", "alice@example.org"])
+    assert row.paths == ["services/cart", "libs/basket/"]
     arrow = ServiceDependency.objects.get(caller=row)
     assert (arrow.callee_id, arrow.tenant_id, arrow.source) == (acme.needed.pk, acme.tenant.pk, "declared")
     assert trail("add service").actor == "acme-owner"
@@ -398,6 +400,7 @@ def test_a_service_is_added_with_what_it_needs(acme: World, owner: Client) -> No
     ("values", "field", "text"),
     [
         ({"name": "acme-payments"}, "name", "There is a service acme-payments already."),
+        ({"paths": "../secrets"}, "paths", "&#x27;../secrets&#x27; is no folder of a repository"),
         (
             {"name": "x", "pagerduty_id": "Pacme"},
             "pagerduty_id",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from integrations import code_owners
 from integrations.kubernetes.api import Api, Listing, Resource
 from integrations.kubernetes.snapshot import KINDS, REVISIONS
 from tests.integrations.kubernetes_schema import packaged
@@ -14,8 +15,14 @@ from tests.servers.fixtures import control_plane, kubelet, start_prometheus
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["control_plane", "kubelet", "start_prometheus", "watch"]
+__all__ = ["control_plane", "kubelet", "no_owners_are_kept", "start_prometheus", "watch"]
 VERSION = "1.37"
+
+
+@pytest.fixture(autouse=True)
+def no_owners_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test find what another read of a repository."""
+    monkeypatch.setattr(code_owners, "cache", code_owners.Cache())
 
 
 @pytest.fixture(scope="session", autouse=True)

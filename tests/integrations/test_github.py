@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import json
@@ -234,7 +235,6 @@ def test_githubs_own_changes_are_read(name: str, event: str, expected: tuple[obj
         ("check_run.completed", "check_run"),
         ("pull_request.closed", "pull_request"),
         ("push", "push"),
-        ("push.with-new-branch", "push"),
         ("push.with-organization", "push"),
         ("release.created", "release"),
         ("workflow_run.completed", "workflow_run"),
@@ -330,7 +330,24 @@ def test_deployments_are_looked_back_for_with_their_status_and_their_commits() -
     assert isinstance(staging, Change)
     assert (staging.status, staging.previous_version, staging.detail) == ("pending", "", "environment staging")
     assert {asked.headers["authorization"] for asked in door.asked} == {"Bearer ghp_token"}
-    assert [asked.method for asked in door.asked] == ["GET"] * 6
+    assert [asked.method for asked in door.asked] == ["GET"] * 9
+    assert [asked.url.rpartition("contents/")[2] for asked in door.asked if "contents/" in asked.url] == [
+        ".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS",
+    ]  # fmt: skip
+
+
+def test_who_owns_the_files_and_which_folders_are_the_services_is_told() -> None:
+    owners = {"content": base64.b64encode(b"*.yaml @shop/platform\n/services/payments/ @shop/pay").decode(), "size": 60}
+
+    def owned(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        return (200, {}, owners) if "/contents/CODEOWNERS" in url else answers(method, url, headers, body)
+
+    where = Scope(service=ServiceScope(name="payments", repository="shop/payments", paths=("services/payments",)))
+    production, staging = (one for one in gather(FakeDoor(owned), where) if isinstance(one, Change))
+
+    assert (production.files, production.owners) == (("pool.yaml", "app.py"), ("@shop/platform", ""))
+    assert (production.paths, production.kept_by) == (("services/payments",), "@shop/pay")
+    assert (staging.files, staging.paths) == ((), ("services/payments",))
 
 
 def test_services_of_one_repository_each_get_the_change() -> None:

@@ -61,6 +61,11 @@ class ServiceIn(BaseModel):
         default=None, max_length=100, pattern=CHANNEL, description="In Slack: `#incidents`, or an id."
     )
     repository: str | None = Field(default=None, max_length=200, pattern=NO_NUL, description="`owner/name`")
+    paths: list[Annotated[Words, Field(max_length=300)]] | None = Field(
+        default=None,
+        max_length=50,
+        description="Folders of the repository with its own code, e.g. `services/checkout`.",
+    )
     owners: list[Annotated[Words, Field(max_length=200)]] | None = Field(default=None, max_length=50)
     needs: list[Name] | None = Field(
         default=None,
@@ -111,6 +116,7 @@ class ServiceBody(BaseModel):
     selector: str
     channel: str
     repository: str
+    paths: list[str]
     owners: list[str]
     needs: list[Edge]
     created_at: datetime
@@ -131,6 +137,7 @@ def service_body(row: Service, edges: Iterable[Edge]) -> ServiceBody:
         entrance=row.entrance,
         origin=row.origin,
         seen_at=row.seen_at,
+        paths=[str(one) for one in row.paths],
         owners=[str(one) for one in row.owners],
         needs=list(edges),
         created_at=row.created_at,
