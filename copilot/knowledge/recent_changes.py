@@ -12,7 +12,6 @@ from copilot.guard.tenancy import tenant_scope
 from copilot.models import ChangeRecord, EvidenceRecord, Service
 from scoring import sightings
 from scoring.frozen import thaw_evidence
-from scoring.observations import ChangeKind
 from scoring.sightings import Sighting
 
 if TYPE_CHECKING:
@@ -148,10 +147,7 @@ def _reported(row: ChangeRecord, service: str) -> Told:
         row.at, row.title, row.author, row.link, row.status, (Source(row.source, row.link),), row.detail or versions
     )
     announces = row.status in sightings.ANNOUNCED
-    seen = Sighting(
-        service, ChangeKind(row.kind), row.at.timestamp(), row.source, row.version, row.key, row.status, row.environment
-    )
-    return Told(line, seen, _ANNOUNCED if announces else _DID)
+    return Told(line, replace(row.sighting, service=service), _ANNOUNCED if announces else _DID)
 
 
 def _seen(evidence: Evidence, number: int, service: str) -> Told:

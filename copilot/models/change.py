@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.db import models
 
 from copilot.guard.tenancy import TenantModel
+from scoring import sightings
+from scoring.observations import ChangeKind
+from scoring.sightings import Sighting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from uuid import UUID
+
+_KINDS = frozenset(ChangeKind)
 
 
 class ChangeRecord(TenantModel):
@@ -43,3 +54,41 @@ class ChangeRecord(TenantModel):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def service_called(self) -> str:
+        """Return the service's name, or what the report called it."""
+        return self.service.name if self.service else self.service_name
+
+    @property
+    def sighting(self) -> Sighting:
+        """Return what tells whether another report is of the same change."""
+        return Sighting(
+            service=self.service_called,
+            kind=ChangeKind(self.kind) if self.kind in _KINDS else None,
+            at=self.at.timestamp(),
+            source=self.source,
+            version=self.version,
+            key=self.key,
+            status=self.status,
+            environment=self.environment,
+        )
+
+
+def together(rows: Iterable[ChangeRecord]) -> list[list[ChangeRecord]]:
+    """Return reports in groups, each one change of one tenant; first in each who did it, before who only announced it.
+
+    Which are one change is said in `scoring.sightings`; the order of their arrival plays no part.
+    """
+    homes: dict[tuple[UUID, str], list[ChangeRecord]] = {}
+    for row in rows:
+        homes.setdefault((row.tenant_id, row.service_called), []).append(row)
+    found: list[list[ChangeRecord]] = []
+    for mine in homes.values():
+        groups = sightings.groups(mine, lambda row: row.sighting, _order)
+        found += (sorted(group, key=lambda row: (row.status in sightings.ANNOUNCED, *_order(row))) for group in groups)
+    return found
+
+
+def _order(row: ChangeRecord) -> tuple[float, str, str, str, str]:
+    return (row.at.timestamp(), row.source, row.version, row.key, row.dedupe_key)

@@ -151,7 +151,11 @@ async def _wait(request: Request, who: Bearer, said: Poll) -> list[Handed]:
 
     until = time.monotonic() + said.wait_seconds
     rung, loop = asyncio.Event(), asyncio.get_running_loop()
-    with bell.waiting(who.agent_id, lambda: loop.call_soon_threadsafe(rung.set)):
+
+    def wake() -> None:
+        loop.call_soon_threadsafe(rung.set)
+
+    with bell.waiting(who.agent_id, wake):
         while True:
             rung.clear()
             if await request.is_disconnected():

@@ -400,7 +400,11 @@ def test_a_service_is_added_with_what_it_needs(acme: World, owner: Client) -> No
     ("values", "field", "text"),
     [
         ({"name": "acme-payments"}, "name", "There is a service acme-payments already."),
-        ({"paths": "../secrets"}, "paths", "&#x27;../secrets&#x27; is no folder of a repository"),
+        (
+            {"name": "x", "paths": "../secrets"},
+            "paths",
+            "'../secrets' is no folder of a repository: write it as services/checkout",
+        ),
         (
             {"name": "x", "pagerduty_id": "Pacme"},
             "pagerduty_id",

@@ -77,12 +77,13 @@ def test_nobody_waits_and_nothing_listens(played: Played, monkeypatch: pytest.Mo
             assert not woken.wait(0.3), "rung before the transaction was committed"
         assert woken.wait(5)
         assert own.is_heard
-    until = time.monotonic() + 5
-    while own.is_heard and time.monotonic() < until:
-        time.sleep(0.02)
-    assert not own.is_heard
+    assert becomes(own, heard=False)
     with own.waiting(played.made.agent_id, woken.set):
-        until = time.monotonic() + 5
-        while not own.is_heard and time.monotonic() < until:
-            time.sleep(0.02)
-        assert own.is_heard
+        assert becomes(own, heard=True)
+
+
+def becomes(own: Bell, *, heard: bool) -> bool:
+    until = time.monotonic() + 5
+    while own.is_heard is not heard and time.monotonic() < until:
+        time.sleep(0.02)
+    return own.is_heard is heard

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
+import time
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integrations import code_owners
 from integrations.base import Rejected, ServiceScope, Unauthorised
 from integrations.code_owners import KEPT_SECONDS, MOST_BYTES, Repository, parse
 from integrations.questions import Questions
@@ -133,8 +133,8 @@ def test_it_is_read_once_and_only_for_changes_with_files(monkeypatch: pytest.Mon
     assert next(iter(other.told([change("cart", "x")]))).owners == ("@others",)
     assert asked_by_other == ["CODEOWNERS"]
 
-    now = code_owners.time.monotonic()
-    monkeypatch.setattr(code_owners.time, "monotonic", lambda: now + KEPT_SECONDS + 1)
+    now = time.monotonic()
+    monkeypatch.setattr("integrations.code_owners.time.monotonic", lambda: now + KEPT_SECONDS + 1)
     list(found.told([change("cart", "x")]))
     assert asked == ["CODEOWNERS", "CODEOWNERS"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -72,7 +73,7 @@ REWORDED = """\
 """
 
 
-def change(diff: str = "", *files: str, kind: ChangeKind = ChangeKind.DEPLOYMENT, **fields: str) -> Change:
+def change(diff: str = "", *files: str, kind: ChangeKind = ChangeKind.DEPLOYMENT, **fields: Any) -> Change:
     return Change(
         PAY, kind, shop.SYMPTOM_AT - 120, fields.pop("title", "a change"), "github", files=files, diff=diff, **fields
     )

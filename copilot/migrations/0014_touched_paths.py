@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('copilot', '0010_agent_token'),
+        ('copilot', '0013_waiting_connection'),
     ]
 
     operations = [
