@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from integrations.comparison import Compared
-from integrations.payload import parts, text
+from integrations.payload import clean, parts, text
 from scoring.observations import Change, ChangeKind, Entity, EntityKind
 
 if TYPE_CHECKING:
@@ -59,6 +59,6 @@ def files(payload: Mapping[str, Any]) -> tuple[str, ...]:
         for name in ("added", "modified", "removed"):
             listed = commit.get(name)
             for path in listed if isinstance(listed, list) else ():
-                if isinstance(path, str) and (plain := path.replace("\x00", "").strip()):
+                if isinstance(path, str) and (plain := clean(path)):
                     found[plain[:500]] = None
     return tuple(found)[:MOST_FILES]
