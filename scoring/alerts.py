@@ -171,8 +171,12 @@ def _sentences(told: Mapping[str, float], shared: Mapping[str, float], spread: M
     found = []
     if told:
         alone = sum(1 for word in told if spread[word] == 1)
-        where = f", {alone} of them nowhere else" if alone else ""
-        found.append(f"fires {len(told)} kind{'' if len(told) == 1 else 's'} of alert{where}: {_listed(told)}")
+        if len(told) == 1:
+            where = ", which nothing else fires" if alone else ""
+            found.append(f"fires one kind of alert{where}: {_listed(told)}")
+        else:
+            where = f", {alone} of which nothing else fires" if alone else ""
+            found.append(f"fires {len(told)} kinds of alert{where}: {_listed(told)}")
     if shared:
         found.append(f"has instances that share what others hardly show: {_listed(shared)}")
     return found

@@ -205,7 +205,8 @@ def _hint_statement(kind: CauseKind, service: str, telling: list[Evidence], case
     )
     text = f"{fault}: {_phrase(headline)}"
     if headline.onset is not None:
-        text += f", since {format_onset(case.onset - headline.onset).removeprefix('at ')}"
+        when = format_onset(case.onset - headline.onset)
+        text += f"; it began {when}" if headline.until is not None else f", since {when.removeprefix('at ')}"
     return text
 
 

@@ -109,7 +109,7 @@ def from_series(
     if known.event:
         text = f"{what}: {_happenings(shift, counter=series.counter):.0f} in {format_duration(end - shift.onset)}"
     if over:
-        text += f", over since {format_duration(end - shift.last)}"
+        text += f", ended {format_duration(end - shift.last)} ago"
     kinds = _kinds(series, shift, limit=limit, unit=unit)
     # What is known to mean no harm by itself (fewer requests, more memory where there is plenty) sets the scene.
     harmless = not kinds and not fired and series.indicator in INDICATORS
@@ -146,7 +146,7 @@ def _filled(
     share = filled.high / limit
     text = (
         f"{what} rose steadily from {format_value(filled.low, unit)} to {format_value(filled.high, unit)}"
-        + ("" if unit == "ratio" else f", {share:.0%} of its limit")
+        + ("" if unit == "ratio" else f", {share * 100:.0f} % of its limit")
         + f", within {format_duration(filled.until - filled.since)}"
     )
     return Found(

@@ -203,7 +203,7 @@ def _precedent(candidate: Candidate, precedents: Iterable[Precedent]) -> Factor:
     if incidents:
         reason = f"the cause in {times} of {incidents} similar past incidents"
     else:
-        reason = f"no similar past incident; {candidate.cause_kind.value} makes about {rate:.0%} of incidents"
+        reason = f"no similar past incident; {candidate.cause_kind.value} makes about {rate * 100:.0f} % of incidents"
     return _factor("precedent frequency", mean, low, high, reason)
 
 
@@ -219,7 +219,7 @@ def _quality(standing: Standing, case: Case, coverage: float, missing: tuple[str
     ages = [item.freshness for item in standing.own if item.kind is EvidenceKind.METRIC]
     age = min(max(0.0, min(ages, default=0.0)), 1e6)
     freshness = math.pow(0.5, max(0.0, age - _FRESH) / _STALE_HALF_LIFE)
-    explained, of = _explanation(standing.candidate, case)
+    explained, suffering = _explanation(standing.candidate, case)
     value = (
         _SHARES["agreement"] * agreement
         + _SHARES["coverage"] * coverage
@@ -244,21 +244,30 @@ def _quality(standing: Standing, case: Case, coverage: float, missing: tuple[str
         value,
         value - width,
         value + width,
-        _quality_reason(standing, counted, below, explained, of, missing),
+        _quality_reason(standing, counted, below, explained, suffering, missing),
     )
 
 
 def _quality_reason(
-    standing: Standing, sources: set[str], below: set[str], explained: float, of: int, missing: tuple[str, ...]
+    standing: Standing,
+    sources: set[str],
+    below: set[str],
+    explained: float,
+    suffering: tuple[str, ...],
+    missing: tuple[str, ...],
 ) -> str:
     parts = [f"{len(sources)} source{'s' if len(sources) != 1 else ''}" + (" agree" if len(sources) > 1 else "")]
     explaining = sorted({about(item) for item in standing.against if item.id in below})
     if explaining:
         parts.append(f"but {', '.join(explaining[:3])} below it explains it")
-    elif of and explained >= 0.999:
-        parts.append("it explains every service that suffers" if of > 1 else "it is the service that suffers")
-    elif of:
-        parts.append(f"it explains {explained:.0%} of what suffers")
+    elif explained >= 0.999 and suffering == (standing.candidate.entity.service,):
+        parts.append("it is the service that suffers")
+    elif explained >= 0.999:
+        parts.append("it explains every service that suffers" if len(suffering) > 1 else f"it explains {suffering[0]}")
+    elif explained <= 0.001:
+        parts.append(f"nothing that suffers ({', '.join(suffering[:2])}) is known to need it")
+    else:
+        parts.append(f"it explains {explained * 100:.0f} % of what suffers")
     other = sum(1 for item in standing.against if item.id not in below)
     if other:
         parts.append(f"{other} against it")
@@ -267,8 +276,8 @@ def _quality_reason(
     return ", ".join(parts)
 
 
-def _explanation(candidate: Candidate, case: Case) -> tuple[float, int]:
-    """Return the share of what suffers that would suffer from this candidate, and how many services suffer."""
+def _explanation(candidate: Candidate, case: Case) -> tuple[float, tuple[str, ...]]:
+    """Return the share of what suffers that would suffer from this candidate, and the services that suffer."""
     here = candidate.entity.service
     suffering = case.symptomatic()
     credit = 0.0
@@ -281,7 +290,7 @@ def _explanation(candidate: Candidate, case: Case) -> tuple[float, int]:
             credit += weight
         elif here not in case.graph or service not in case.graph:
             credit += weight * _NO_GRAPH
-    return credit / sum(suffering.values()), len(suffering)
+    return credit / sum(suffering.values()), tuple(sorted(suffering, key=lambda name: (-suffering[name], name)))
 
 
 def _coverage(inputs: RankInputs) -> tuple[float, tuple[str, ...]]:

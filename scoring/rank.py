@@ -10,7 +10,7 @@ from scoring.case import TOLERANCE, Case, about, began
 from scoring.changes import reason
 from scoring.checks import own_logs
 from scoring.confidence import total
-from scoring.evidence import Evidence, EvidenceKind, Ranking, RankInputs, Score, Verdict
+from scoring.evidence import CauseKind, Evidence, EvidenceKind, Ranking, RankInputs, Score, Verdict
 from scoring.factors import factors
 from scoring.health import all_clear
 from scoring.relevance import UNKNOWN
@@ -30,6 +30,8 @@ _LIKELY_FACTORS: Final = {"signal strength": 0.5, "temporal correlation": 0.4, "
 # Below these there is a lead, not a cause.
 _POSSIBLE: Final = 0.40
 _POSSIBLE_SIGNAL: Final = 0.3
+# How a factor that costs most is told: its reason alone would read like praise.
+_WEAK: Final = {"signal strength": "its signs are weak: ", "evidence quality": "the evidence is thin: "}
 _MOST_LIGHT: Final = 5
 _MOST_MISSING: Final = 8
 # Changes of earlier than this before the onset are not worth a sentence.
@@ -93,6 +95,8 @@ def _verdict(leads: list[_Scored], case: Case, well: str | None) -> tuple[Verdic
     first = leads[0]
     value = {factor.name: factor.value for factor in first.score.factors}
     name = _name(first)
+    # A service's name keeps its small letter.
+    opening = name if name.startswith(_service(first)) else f"{name[0].upper()}{name[1:]}"
     if first.score.confidence < _POSSIBLE or value["signal strength"] < _POSSIBLE_SIGNAL:
         return Verdict.INCONCLUSIVE, f"The strongest lead is {name}, but {_weak(first, case)}."
     rival = next((one for one in leads[1:] if _service(one) != _service(first)), None)
@@ -101,16 +105,16 @@ def _verdict(leads: list[_Scored], case: Case, well: str | None) -> tuple[Verdic
     if first.score.confidence >= _LIKELY and clear and sound and not (case.standing or case.disturbances(case.subject)):
         return (
             Verdict.POSSIBLE,
-            f"{name} leads, but nothing that was seen of {case.subject} shows a symptom that it explains.",
+            f"{opening} leads, but nothing that was seen of {case.subject} shows a symptom that it explains.",
         )
     if first.score.confidence >= _LIKELY and clear and sound:
         ahead = (
             f" ({first.score.confidence:.2f} against {rival.score.confidence:.2f} for {_name(rival)})" if rival else ""
         )
-        return Verdict.LIKELY, f"{name} stands clear of all others{ahead}: {_temporal_reason(first)}."
+        return Verdict.LIKELY, f"{opening} stands clear of all others{ahead}: {_temporal_reason(first)}."
     if not clear and rival is not None:
-        return Verdict.POSSIBLE, f"{name} and {_name(rival)} are too close to tell apart."
-    return Verdict.POSSIBLE, f"{name} leads, but {_weak(first, case)}."
+        return Verdict.POSSIBLE, f"{opening} and {_name(rival)} are too close to tell apart."
+    return Verdict.POSSIBLE, f"{opening} leads, but {_weak(first, case)}."
 
 
 def _missing(case: Case, inputs: RankInputs) -> tuple[str, ...]:
@@ -196,7 +200,8 @@ def _why_not(change: tuple[Evidence, ...], case: Case) -> str:
 def _weakest(made: tuple[Factor, ...]) -> str:
     """Return the reason of the factor that costs most, of those that this incident's own data decide."""
     weighed = [factor for factor in made if factor.name not in ("precedent frequency", "human validation")]
-    return min(weighed, key=lambda factor: (factor.weight * (factor.value - 1.0), factor.name)).reason
+    weakest = min(weighed, key=lambda factor: (factor.weight * (factor.value - 1.0), factor.name))
+    return _WEAK.get(weakest.name, "") * (weakest.value > 0.0) + weakest.reason
 
 
 def _weak(one: _Scored, case: Case) -> str:
@@ -211,7 +216,10 @@ def _temporal_reason(one: _Scored) -> str:
 
 
 def _name(one: _Scored) -> str:
-    return f"{_service(one)} ({one.score.candidate.cause_kind.value})"
+    kind = one.score.candidate.cause_kind
+    service = _service(one)
+    # That it is what others depend on, and that it fails, is no word for what ails it.
+    return f"a fault in {service}" if kind is CauseKind.FAILING_DEPENDENCY else f"{service} ({kind.value})"
 
 
 def _service(one: _Scored) -> str:

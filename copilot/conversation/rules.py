@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from copilot.answers import Answer, Line, Source, source_of
 from copilot.conversation import rollback
 from copilot.conversation.matching import Topic, topics
+from copilot.knowledge import unseen
+from copilot.knowledge.placeholders import fill
 from scoring.changes import parts
-from scoring.evidence import Direction
+from scoring.evidence import Direction, Verdict
 from scoring.units import format_onset
 
 if TYPE_CHECKING:
@@ -106,6 +108,8 @@ def _why(briefing: Briefing) -> _Said:
         lines.extend(Line(f"Missing: {one}", (), "bullet") for one in briefing.missing[:HYPOTHESES])
         lines.extend([Line(f"Next check: {briefing.next_check}")] if briefing.next_check else [])
         return lines, ()
+    if briefing.verdict == Verdict.NO_FAULT:
+        lines.append(Line("What else moved at that time:"))
     lines.extend(_hypothesis(one) for one in briefing.hypotheses[:HYPOTHESES])
     first = briefing.hypotheses[0]
     known = {one.id: one for one in briefing.evidence}
@@ -182,7 +186,9 @@ def _status(briefing: Briefing) -> _Said:
         )
     ]
     lines.extend(Line(one.statement, (one.id,), "bullet") for one in briefing.symptoms[:3])
-    if briefing.hypotheses:
+    if briefing.verdict == Verdict.NO_FAULT:
+        lines.append(Line(f"No fault seen: {briefing.explanation}".rstrip(": ")))
+    elif briefing.hypotheses:
         lines.append(_hypothesis(briefing.hypotheses[0]))
     else:
         lines.append(Line(_not_yet(briefing), (), "unknown"))
@@ -194,7 +200,10 @@ def _quoted(briefing: Briefing) -> _Said:
     best = briefing.runbooks[0]
     source = Source(id="R1", text=f"Runbook {best.title} ({best.origin})", origin="runbook", link=best.link)
     lines = [Line(f"The runbook “{best.title}” says ({best.origin}; shown as {best.why}):", ("R1",))]
-    lines.extend(Line(step, ("R1",), "bullet") for step in best.steps[:MOST])
+    steps = ("".join(part.text for part in fill(step, best.values)) for step in best.steps[:MOST])
+    lines.extend(Line(step, ("R1",), "bullet") for step in steps)
+    if best.filled_in:
+        lines.append(Line(f"Filled in from the incident: {', '.join(best.filled_in)}", ("R1",)))
     return lines, (source,)
 
 
@@ -222,27 +231,33 @@ def _symptoms(briefing: Briefing) -> _Said:
     seen.sort(key=lambda one: (not one.is_symptom, -one.severity))
     if not seen:
         return [Line("I can't see anything wrong in what was asked.", (), "unknown"), *_gap_lines(briefing)], ()
-    lines = [Line(f"{len(seen)} things speak for a fault, the alert's own symptoms first:")]
+    speak = "1 thing speaks" if len(seen) == 1 else f"{len(seen)} things speak"
+    first = ", the alert's own symptoms first" if seen[0].is_symptom and len(seen) > 1 else ""
+    lines = [Line(f"{speak} for a fault{first}:")]
     lines.extend(Line(one.statement, (one.id,), "bullet") for one in seen[:MOST])
     return lines, _sources(briefing)
 
 
 def _next(briefing: Briefing) -> _Said:
-    checks = dict.fromkeys(
-        filter(None, (briefing.next_check, *(one.next_check for one in briefing.hypotheses[:HYPOTHESES])))
-    )
+    checks = dict.fromkeys(filter(None, (briefing.next_check, *(one.next_check for one in _suspects(briefing)))))
     if not checks:
         return [Line("I can't see a check that would settle it.", (), "unknown")], ()
-    cites = briefing.hypotheses[0].supporting[:4] if briefing.hypotheses else ()
+    # The check of an all-clear is about the alert, and rests on no hypothesis.
+    is_of_lead = bool(briefing.hypotheses) and briefing.verdict != Verdict.NO_FAULT
+    cites = briefing.hypotheses[0].supporting[:4] if is_of_lead else ()
     first, *others = checks
     lines = [Line(f"Next check: {first}", cites)]
     lines.extend(Line(one, (), "bullet") for one in others)
     return lines, _sources(briefing)
 
 
+def _suspects(briefing: Briefing) -> Sequence[HypothesisLine]:
+    """Return what is suspected; of an all-clear nothing is."""
+    return () if briefing.verdict == Verdict.NO_FAULT else briefing.hypotheses[:HYPOTHESES]
+
+
 def _gap_lines(briefing: Briefing) -> list[Line]:
-    failed = [f"{one.name}: {one.detail or 'did not answer'}" for one in briefing.sources if one.status == "failed"]
-    return [Line(text, (), "bullet") for text in (*failed, *briefing.missing, *briefing.gaps)][:MOST]
+    return [Line(text, (), "bullet") for text in unseen.lines(briefing)][:MOST]
 
 
 def _gaps(briefing: Briefing) -> _Said:

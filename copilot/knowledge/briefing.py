@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from copilot.knowledge.placeholders import UNKNOWN, Values, fill
+
 if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
@@ -83,7 +85,10 @@ class SimilarIncident:
 
 @dataclass(frozen=True, slots=True)
 class RunbookQuote:
-    """Hold a runbook's steps, word for word, with where they are from, when they were written and read, and why they are shown."""
+    """Hold a runbook's steps, word for word, with where they are from, when they were written and read, and why they are shown.
+
+    `values` are what the incident fills into their placeholders where they are shown.
+    """
 
     id: UUID
     title: str
@@ -95,6 +100,13 @@ class RunbookQuote:
     written_at: datetime | None
     read_at: datetime
     why: str
+    values: Values = UNKNOWN
+
+    @property
+    def filled_in(self) -> tuple[str, ...]:
+        """Return the placeholders that the incident fills in, each with its value: `<namespace> = shop`."""
+        parts = (part for step in self.steps for part in fill(step, self.values) if part.was)
+        return tuple(dict.fromkeys(f"{part.was} = {part.text}" for part in parts))
 
     @property
     def origin(self) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.db.models import Q, Sum
 
 from copilot.guard.tenancy import tenant_scope
-from copilot.knowledge import looks, precedents, runbook_matching
+from copilot.knowledge import looks, placeholders, precedents, runbook_matching
 from copilot.knowledge.briefing import (
     Briefing,
     HypothesisLine,
@@ -49,6 +50,8 @@ MOST_RELATED = 1000
 MOST_SAME = 5
 # How many pieces of the lead's evidence are among the words that runbooks are looked for with.
 MOST_SAID = 6
+# Hypotheses that people are shown.
+MOST_SUSPECTS = 3
 # Incidents that began further apart than this may share a cause, but hardly one fault.
 NEAR = timedelta(hours=4)
 
@@ -188,9 +191,16 @@ def _runbooks(
     words = ". ".join(filter(None, (incident.title, incident.symptom, *lead, *seen)))
     may_act = verdict in {Verdict.LIKELY, Verdict.POSSIBLE}
     suspected = [(one.service, one.cause_kind) for one in hypotheses] if may_act else []
-    return runbook_matching.for_incident(
+    quotes = runbook_matching.for_incident(
         incident.tenant_id, service=incident.display_service, words=words, suspected=suspected
     )
+    values = placeholders.known(
+        evidence,
+        verdict=verdict,
+        service=incident.display_service,
+        suspects=[(one.service, one.supporting) for one in hypotheses[:MOST_SUSPECTS]],
+    )
+    return tuple(replace(one, values=values) for one in quotes)
 
 
 def _same_lead(incident: Incident, hypotheses: list[Hypothesis]) -> tuple[int, ...]:

@@ -6,13 +6,16 @@ import re
 from datetime import UTC
 from typing import TYPE_CHECKING
 
+from copilot.knowledge import unseen
 from copilot.knowledge.markdown import at, length, said
+from scoring.evidence import Verdict
 
 if TYPE_CHECKING:
     from copilot.knowledge.briefing import Briefing, HypothesisLine, TimelineLine
     from scoring.evidence import Evidence
 
 MOST_LINES = 80
+MOST_UNSEEN = 12
 FILL_IN = "_To be filled in._"
 
 
@@ -86,6 +89,8 @@ def _summary(briefing: Briefing) -> str:
     sentences = [f"{said(briefing.service)} was paged at {at(briefing.started_at)}: {said(first).rstrip('.')}."]
     if cause:
         sentences.append(f"The cause: {said(cause).rstrip('.')}.")
+    elif briefing.verdict == Verdict.NO_FAULT:
+        sentences.append(f"No fault was seen: {said(briefing.explanation).rstrip('.')}.")
     elif briefing.hypotheses:
         lead = briefing.hypotheses[0]
         sentences.append(
@@ -126,6 +131,8 @@ def _cause(briefing: Briefing) -> str:
             lines += _cited("Evidence against it", hypothesis.contradicting, known)
         return "\n".join(lines)
     lines = [f"Not confirmed. {FILL_IN}"]
+    if briefing.verdict == Verdict.NO_FAULT:
+        lines.append("No fault was seen in what was measured; what else moved at that time:")
     for one in briefing.hypotheses[:3]:
         lines.append(f"- {one.low:.2f}–{one.high:.2f}: {said(one.statement)}")
     return "\n".join(lines)
@@ -147,9 +154,8 @@ def _helped(briefing: Briefing) -> str:
 
 
 def _unseen(briefing: Briefing) -> str:
-    lines = [f"- {said(one)}" for one in briefing.gaps[:10]]
-    lines += [f"- {said(one.name, 60)}: {said(one.detail)}" for one in briefing.sources if one.status == "failed"]
-    return "\n".join(dict.fromkeys(lines)) or "All sources that were asked have answered."
+    lines = [f"- {said(one)}" for one in unseen.lines(briefing)[:MOST_UNSEEN]]
+    return "\n".join(lines) or "All sources that were asked have answered."
 
 
 def _follow_ups(briefing: Briefing) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from copilot.knowledge import unseen
 from copilot.knowledge.markdown import at, length, said
+from scoring.evidence import Verdict
 
 if TYPE_CHECKING:
     from copilot.knowledge.briefing import Briefing, HypothesisLine
@@ -19,17 +21,17 @@ def write(briefing: Briefing) -> str:
         f"**{said(briefing.title)}**",
         _standing(briefing),
         *_causes(briefing),
-        *_listed("Next check", [briefing.next_check] if briefing.next_check else []),
+        *_listed("Next check", _next_check(briefing)),
         *_listed("Evidence", [_evidence(briefing, place) for place in range(len(briefing.evidence))][:MOST_EVIDENCE]),
         *_listed("Who was asked", [f"Specialists: {briefing.routing}."] if briefing.routing else []),
-        *_listed("What could not be seen", _unseen(briefing)),
+        *_listed("What could not be seen", unseen.lines(briefing)),
         *_listed("Similar incidents", _similar(briefing)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _standing(briefing: Briefing) -> str:
-    begun = f"{briefing.status}, since {at(briefing.started_at)} UTC"
+    begun = f"{briefing.status.capitalize()}, since {at(briefing.started_at)} UTC"
     if briefing.resolved_at:
         begun += f", resolved after {length((briefing.resolved_at - briefing.started_at).total_seconds())}"
     if briefing.is_working:
@@ -43,6 +45,8 @@ def _causes(briefing: Briefing) -> list[str]:
     if not briefing.verdict:
         return []
     parts = [f"## Verdict: {briefing.verdict}", said(briefing.explanation)]
+    if briefing.hypotheses and briefing.verdict == Verdict.NO_FAULT:
+        parts.append("What else moved at that time, should there have been a fault after all:")
     for one in briefing.hypotheses:
         confirmed = ", confirmed" if one.is_confirmed else ""
         parts += [f"### {one.rank}. {said(one.statement)}", f"Confidence {one.low:.2f}–{one.high:.2f}{confirmed}."]
@@ -57,6 +61,12 @@ def _causes(briefing: Briefing) -> list[str]:
     return parts
 
 
+def _next_check(briefing: Briefing) -> list[str]:
+    """Return the check that settles the verdict, unless it stands with the first cause already."""
+    told = {one.next_check for one in briefing.hypotheses}
+    return [briefing.next_check] if briefing.next_check and briefing.next_check not in told else []
+
+
 def _factors(one: HypothesisLine) -> str:
     rows = [
         f"| {said(factor.name)} | {factor.weight:.2f} | {factor.value:.2f} | {said(factor.reason)} |"
@@ -68,11 +78,6 @@ def _factors(one: HypothesisLine) -> str:
 def _evidence(briefing: Briefing, place: int) -> str:
     one = briefing.evidence[place]
     return f"{one.id}: {one.statement} ({one.source})"
-
-
-def _unseen(briefing: Briefing) -> list[str]:
-    failed = [f"{one.name}: {one.detail}" for one in briefing.sources if one.status == "failed"]
-    return list(dict.fromkeys([*briefing.gaps, *failed, *briefing.missing]))
 
 
 def _similar(briefing: Briefing) -> list[str]:

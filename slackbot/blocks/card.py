@@ -126,8 +126,9 @@ def _people(briefing: Briefing) -> list[Block]:
 
 def _happening(briefing: Briefing) -> Block:
     shown = words.telling_symptoms(briefing)
+    title = "What was measured" if briefing.verdict == Verdict.NO_FAULT else "What is happening"
     lines = [line(text(clip(one.statement, 240)), text("  "), named(one)) for one in shown]
-    return rich(line(text("What is happening", bold=True)), bullets(*lines))
+    return rich(line(text(title, bold=True)), bullets(*lines))
 
 
 # The verdict ---------------------------------------------------------------------------------------------------------
@@ -152,10 +153,11 @@ def _verdict(briefing: Briefing) -> list[Block]:
         title = "Likely cause" if briefing.verdict == Verdict.LIKELY else "Possible causes, none clearly ahead"
         if not confirmed:
             blocks.append(rich(_said(title, briefing.explanation)))
-    # Where the first is clear, the others are a line each; their buttons are in a menu.
-    is_clear = briefing.verdict == Verdict.LIKELY or bool(confirmed)
+    # Where the first is clear, the others are a line each, and after an all-clear every one; their buttons are in a menu.
+    is_clear = briefing.verdict in {Verdict.LIKELY, Verdict.NO_FAULT} or bool(confirmed)
+    first = 0 if briefing.verdict == Verdict.NO_FAULT and not confirmed else 1
     for place, hypothesis in enumerate(briefing.hypotheses[: words.MOST_HYPOTHESES]):
-        if place and is_clear:
+        if place >= first and is_clear:
             blocks.append(folded(hypothesis))
         else:
             blocks.extend(hypothesis_blocks(briefing, hypothesis))
@@ -188,6 +190,8 @@ def _no_fault(briefing: Briefing) -> Block:
         )
     ]
     parts.extend(_open_questions(briefing))
+    if briefing.hypotheses:
+        parts.append(line(text("What else moved at that time", bold=True)))
     return rich(*parts)
 
 
@@ -208,7 +212,8 @@ def _inconclusive(briefing: Briefing) -> Block:
 def _open_questions(briefing: Briefing) -> list[Element]:
     """Return what is missing and what would settle it."""
     lines = [line(text("Missing: ", bold=True), text(clip(one, 200))) for one in briefing.missing[:3]]
-    if briefing.next_check:
+    # The lead's own check stands with the lead.
+    if briefing.next_check and briefing.next_check not in {one.next_check for one in briefing.hypotheses[:1]}:
         lines.append(line(text("Next check: ", bold=True), text(clip(briefing.next_check, 300))))
     return [bullets(*lines)] if lines else []
 

@@ -81,7 +81,7 @@ def _numbers(digest: Digest) -> list[Element]:
         lines.append(_fact("Medians", ", ".join(f"{words} {duration(seconds)}" for words, seconds in medians)))
     acceptance = digest.acceptance
     judged = (
-        f"{acceptance:.0%} of verdicts are 👍 ({digest.up} of {digest.up + digest.down})"
+        f"{acceptance * 100:.0f} % of verdicts are 👍 ({digest.up} of {digest.up + digest.down})"
         if acceptance is not None
         else ""
     )

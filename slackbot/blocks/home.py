@@ -138,7 +138,7 @@ def _numbers(week: Week) -> Block:
         said = line(text("No verdicts yet", bold=True), text(": 👍 and 👎 on the card tell what helps"))
     else:
         on = f"{week.answered} incident{'' if week.answered == 1 else 's'}"
-        said = line(text(f"{week.acceptance:.0%}", bold=True), text(f" of verdicts said 👍, on {on}"))
+        said = line(text(f"{week.acceptance * 100:.0f} %", bold=True), text(f" of verdicts said 👍, on {on}"))
     return rich(
         bullets(
             line(text(f"{week.investigated}", bold=True), text(" investigated")),

@@ -118,17 +118,17 @@ def what_would_change(briefing: Briefing, hypothesis: HypothesisLine) -> list[st
     """Return what moves this score: the next check, the weakest factor, silent sources, and people's verdicts."""
     found: list[str] = []
     if hypothesis.next_check:
-        found.append(f"The next check settles it: {clip(hypothesis.next_check, 240)}")
+        found.append(f"Next check: {clip(hypothesis.next_check, 240)}")
     if hypothesis.factors:
         weakest = max(hypothesis.factors, key=lambda factor: factor.weight * (1 - factor.value))
         found.append(
-            f"Most room is in {weakest.name}: at its best it would add"
-            f" {words.score(weakest.weight * (1 - weakest.value))} to the score."
+            f"{weakest.name.capitalize()} could raise it most: by"
+            f" {words.score(weakest.weight * (1 - weakest.value))} at its best."
         )
         widest = max(hypothesis.factors, key=lambda factor: factor.weight * (factor.high - factor.low))
         if widest.weight * (widest.high - widest.low) >= 0.02:
             found.append(
-                f"The range is wide mostly for {widest.name}"
+                f"The range is wide mostly because of {widest.name}"
                 f" ({words.score(widest.weight * (widest.high - widest.low))} of {words.score(hypothesis.high - hypothesis.low)})."
             )
     silent = [clip(one.name, 40) for one in briefing.sources if one.status == "failed"]

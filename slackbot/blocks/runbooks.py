@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from copilot.knowledge.placeholders import fill
 from slackbot.blocks.parts import Block, Element, bullets, fallback, line, link, rich, text
 from slackbot.wording import clip, counted
 
@@ -27,19 +28,23 @@ def what_to_do(quote: RunbookQuote) -> Block:
 def _quoted(title: str, quote: RunbookQuote, *, most: int) -> Block:
     head = [text(title, bold=True), text(", from the runbook " if title else "")]
     head.extend((link(quote.link, clip(quote.title, 120), bold=not title), text(f" ({clip(quote.origin, 160)})")))
-    parts = [line(*head), bullets(*(line(*_step(one)) for one in quote.steps[:most]))]
+    parts = [line(*head), bullets(*(line(*_step(one, quote)) for one in quote.steps[:most]))]
     rest = len(quote.steps) - most
     if rest > 0:
         parts.append(line(text(f"and {rest} more step{'' if rest == 1 else 's'} in the runbook", italic=True)))
+    if quote.filled_in:
+        parts.append(line(text(f"Filled in from the incident, in bold: {', '.join(quote.filled_in)}", italic=True)))
     return rich(*parts)
 
 
-def _step(step: str) -> list[Element]:
-    """Return a step as it is written, what stands between backticks as code."""
-    shown = clip(step, STEP)
-    return [
-        text(part.strip("`"), code=True) if _CODE.fullmatch(part) else text(part) for part in _CODE.split(shown) if part
-    ]
+def _step(step: str, quote: RunbookQuote) -> list[Element]:
+    """Return a step as it is written, what stands between backticks as code, what the incident filled in bold."""
+    elements: list[Element] = []
+    for piece in filter(None, _CODE.split(clip(step, STEP))):
+        is_code = _CODE.fullmatch(piece) is not None
+        parts = fill(piece.strip("`") if is_code else piece, quote.values)
+        elements.extend(text(part.text, code=is_code, bold=bool(part.was)) for part in parts)
+    return elements
 
 
 def runbooks_reply(

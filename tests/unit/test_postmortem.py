@@ -89,8 +89,8 @@ Evidence for it:
 
 ## What could not be seen
 
-- loki: logs of checkout: not connected
 - pagerduty: did not answer within 2 s
+- loki: logs of checkout: not connected
 
 ## Follow-ups
 

@@ -134,6 +134,41 @@ def test_a_cause_that_is_only_possible_is_no_yes() -> None:
     assert made.lines[-1].text == f"Check first: {briefings.POSSIBLE.hypotheses[0].next_check}"
 
 
+def test_a_source_that_failed_is_told_once_as_what_is_missing() -> None:
+    silent = replace(
+        briefings.LIKELY,
+        missing=(
+            "pagerduty did not answer incidents: did not answer within 2 s",
+            "no data shows the symptom at checkout",
+        ),
+        gaps=("pagerduty: incidents – did not answer within 2 s",),
+    )
+
+    assert [line.text for line in rules.answer(Topic.GAPS, silent).lines] == [
+        "I can't see:",
+        "pagerduty: did not answer within 2 s",
+        "no data shows the symptom at checkout",
+    ]
+
+
+def test_after_an_all_clear_nothing_is_suspected() -> None:
+    clear = replace(briefings.NO_FAULT, hypotheses=briefings.LIKELY.hypotheses)
+    why = [line.text for line in rules.answer(Topic.WHY, clear).lines]
+    status = [line.text for line in rules.answer(Topic.STATUS, clear).lines]
+
+    assert why[1] == "What else moved at that time:"
+    assert status[-1].startswith("No fault seen: p95 latency was within its usual range")
+    assert [line.text for line in rules.answer(Topic.NEXT, clear).lines] == [
+        "Next check: check the alert rule's threshold and window"
+    ]
+
+
+def test_one_thing_is_told_as_one() -> None:
+    made = rules.answer(Topic.SYMPTOMS, replace(briefings.LIKELY, evidence=(briefings.WAITS,)))
+
+    assert made.lines[0].text == "1 thing speaks for a fault:"
+
+
 def test_the_alerts_runbook_is_linked_and_an_absent_one_is_told() -> None:
     labels = (("runbook_url", "https://runbooks.example/checkout"),)
     found = rules.answer(Topic.RUNBOOK, replace(briefings.LIKELY, labels=labels))

@@ -83,7 +83,7 @@ def test_the_statement_tells_the_rarest_kinds_first_and_no_onset_is_claimed() ->
     (told,) = (
         one for one in from_alerts([*slow, alert(pod, "rss high", "memory_usage")], PARTS) if one.entity == pod
     )  # fmt: skip
-    assert told.statement == "pod cart-0 fires 2 kinds of alert, 1 of them nowhere else: rss high, latency high"
+    assert told.statement == "pod cart-0 fires 2 kinds of alert, 1 of which nothing else fires: rss high, latency high"
     assert told.onset is None
     assert told.cause_kinds == (CauseKind.MEMORY_SATURATION,)
 

@@ -62,6 +62,35 @@ def test_a_change_that_nothing_connects_with_what_fired_is_no_lead() -> None:
     )
 
 
+def test_a_lead_with_weak_signs_is_told_as_that() -> None:
+    ranking = ranked(
+        [
+            shop.alert(),
+            *shop.calls(),
+            shop.series("payments", "latency_p95", "seconds", 0.09, then=0.13, since=shop.CAUSE_AT),
+            Gap("kubernetes", "pods of checkout", "timed out after 8 s"),
+        ]
+    )
+
+    assert ranking.explanation == (
+        "A fault in payments leads, but its signs are weak: payments p95 latency 133 ms, was 91 ms."
+    )
+
+
+def test_what_is_over_is_told_with_when_it_began_and_ended() -> None:
+    over = shop.series(
+        "payments", "latency_p95", "seconds", 0.09, then=0.95, since=shop.CAUSE_AT, until=shop.ALERT_AT - 60
+    )
+    rest = (
+        one for one in shop.incident(changes=False) if not (isinstance(one, Series) and one.entity.name == "payments")
+    )
+    first = ranked([*rest, over]).scores[0]
+
+    assert first.candidate.statement == (
+        "A fault in payments itself: p95 latency 970 ms, was 91 ms (×11), ended 4 min ago; it began 1 min before the onset"
+    )
+
+
 def test_a_change_at_what_fired_or_below_it_is_a_lead_where_nothing_else_is_known() -> None:
     changed = ("payments", "catalog", "checkout")
     ranking = ranked(

@@ -96,6 +96,22 @@ def test_no_fault_seen_names_no_cause() -> None:
     assert "This was it" not in said
 
 
+def test_after_an_all_clear_what_else_moved_is_a_line_each_and_called_no_lead() -> None:
+    clear = replace(briefings.NO_FAULT, hypotheses=briefings.LIKELY.hypotheses[:2])
+    said = message_text({"blocks": blocks.root_card(clear)[0]})
+
+    assert "What else moved at that time\n1. The rollout of payments v2.14.0 shrank" in said
+    assert "[ 👍 ]" not in said
+    assert "What is happening" not in said
+
+
+def test_the_leads_own_check_is_told_once() -> None:
+    lead = replace(briefings.SECOND, rank=1, next_check=briefings.INCONCLUSIVE.next_check)
+    said = message_text({"blocks": blocks.root_card(replace(briefings.INCONCLUSIVE, hypotheses=(lead,)))[0]})
+
+    assert said.count(briefings.INCONCLUSIVE.next_check) == 1
+
+
 def test_where_none_is_clearly_ahead_each_hypothesis_is_told_in_full() -> None:
     said = card("possible")
     assert "2. payments-db refuses connections  0.33–0.52\nEvidence: E3  ·  Against: E8" in said
