@@ -72,13 +72,15 @@ def _numbers(digest: Digest) -> list[Element]:
         (words, seconds)
         for words, seconds in (
             ("first hypotheses", digest.first_hypotheses),
-            ("acknowledgement", digest.acknowledged),
-            ("end", digest.lasted),
+            ("acknowledged", digest.acknowledged),
+            ("resolved", digest.lasted),
         )
         if seconds is not None
     ]
     if medians:
-        lines.append(_fact("Medians", ", ".join(f"{words} {duration(seconds)}" for words, seconds in medians)))
+        lines.append(
+            _fact("Median times", ", ".join(f"{words} after {duration(seconds)}" for words, seconds in medians))
+        )
     acceptance = digest.acceptance
     judged = (
         f"{acceptance * 100:.0f} % of verdicts are 👍 ({digest.up} of {digest.up + digest.down})"
@@ -86,7 +88,7 @@ def _numbers(digest: Digest) -> list[Element]:
         else ""
     )
     if digest.answered:
-        first = f"{digest.first_right} of {digest.answered} confirmed causes were the first hypothesis"
+        first = f"the confirmed cause was the first hypothesis in {digest.first_right} of {digest.answered}"
         judged = "; ".join(part for part in (judged, first) if part)
     lines.append(_fact("Acceptance", judged or "nobody has given a verdict yet"))
     unanswered = digest.resolved - digest.answered

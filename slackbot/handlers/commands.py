@@ -116,7 +116,9 @@ def _made(asked: grammar.Asked, following: Following) -> tuple[Reply | None, boo
     try:
         return following(), asked.share
     except (Misunderstood, LookupError, investigations.Refused) as problem:
-        return replies.said(str(problem.args[0]) if problem.args else "That was not understood."), False
+        told = str(problem.args[0]) if problem.args else "That was not understood."
+        # What a command line would say without a capital is a sentence here.
+        return replies.said(f"{told[:1].upper()}{told[1:]}"), False
     except Exception:
         log.exception("slash command failed", command=asked.word)
         return replies.said("Something went wrong on our side; it is in the log. Please try again."), False
@@ -142,6 +144,7 @@ ANSWERS: dict[str, Callable[[Visitor, str, dict[str, Any]], Reply | None]] = {
     "status": lookups.status,
     "incident": lookups.incident,
     "why": lookups.why,
+    "evidence": lookups.evidence,
     "similar": lookups.similar,
     "changes": lookups.changes,
     "runbook": lookups.runbook,

@@ -13,10 +13,11 @@ from copilot.knowledge import incident_reader, memory, runbook_matching
 from copilot.knowledge.alert_runbooks import LABEL, AlertRunbook, alert_runbooks
 from copilot.knowledge.recent_changes import recent_changes
 from copilot.knowledge.runbook_search import search
-from copilot.models import Hypothesis, Incident, IncidentStatus, Tenant
+from copilot.models import Hypothesis, Incident, IncidentStatus, RankingRecord, Tenant
 from copilot.stages.services import closest_services, named_service
+from scoring.evidence import Verdict
 from slackbot import incident_links
-from slackbot.blocks import digest_message, replies
+from slackbot.blocks import digest_message, evidence_lists, replies
 from slackbot.blocks.parts import Block
 from slackbot.blocks.runbooks import runbooks_reply
 from slackbot.handlers import grammar
@@ -75,6 +76,8 @@ def open_incidents(who: Visitor) -> tuple[list[replies.OpenIncident], int]:
             .select_related("run")
             .order_by("run__sequence")
         }
+        ranked = RankingRecord.objects.filter(run__incident__in=found).order_by("run__sequence")
+        rankings = {row.run.incident_id: row for row in ranked.select_related("run").defer("inputs", "outcome")}
     lines = [
         replies.OpenIncident(
             number=one.number,
@@ -85,12 +88,25 @@ def open_incidents(who: Visitor) -> tuple[list[replies.OpenIncident], int]:
             started_at=one.started_at,
             assignees=tuple(one.assignees),
             is_mine=one.id in mine,
-            lead=f"Lead: {leads[one.id].statement}" if one.id in leads else "",
+            lead=_lead(rankings.get(one.id), leads.get(one.id)),
             link=permalink(who, posts.get(one.id)) or one.url,
         )
         for one in found
     ]
     return lines, total
+
+
+def _lead(ranking: RankingRecord | None, first: Hypothesis | None) -> str:
+    """Return what the newest ranking says of the cause in a line; an all-clear has no lead, whatever else moved."""
+    if ranking is None:
+        return ""
+    if ranking.verdict == Verdict.NO_FAULT:
+        return "No fault seen"
+    # A later look may have found nothing where an earlier one had a lead.
+    lead = first.statement if first is not None and first.run_id == ranking.run_id else ""
+    if ranking.verdict == Verdict.INCONCLUSIVE:
+        return f"Inconclusive; strongest lead: {lead}" if lead else "Inconclusive: nothing points to a cause"
+    return f"Lead: {lead}" if lead else ""
 
 
 def _is_theirs(names: frozenset[str], incident: Incident) -> bool:
@@ -125,6 +141,12 @@ def why(who: Visitor, rest: str, _body: dict[str, Any]) -> Reply:
     """Answer `/sre why 42`."""
     _, incident_id, _ = numbered(who, rest, "/sre why 42")
     return replies.why_reply(incident_reader.read(who.tenant_id, incident_id))
+
+
+def evidence(who: Visitor, rest: str, _body: dict[str, Any]) -> Reply:
+    """Answer `/sre evidence 42`: in lists, as not every place where a reply is shown takes tables."""
+    _, incident_id, _ = numbered(who, rest, "/sre evidence 42")
+    return evidence_lists(incident_reader.read(who.tenant_id, incident_id))
 
 
 def similar(who: Visitor, rest: str, _body: dict[str, Any]) -> Reply:

@@ -162,6 +162,13 @@ def test_what_follows_an_alert_is_closed_where_the_alert_is(
 # similar, changes, runbook ---------------------------------------------------------------------------------------
 
 
+def test_evidence_is_listed_for_who_asks(tenant: Tenant, workspace: Workspace, incident: UUID) -> None:
+    said, _ = typed(workspace, "evidence 42")
+    assert "Evidence (8)" in said
+    assert "4 min before the onset" in said
+    assert "Say which incident" in typed(workspace, "evidence")[0]
+
+
 def test_similar_says_where_there_is_none(tenant: Tenant, workspace: Workspace, incident: UUID) -> None:
     assert "INC-42: no past incident is like it." in typed(workspace, "similar 42")[0]
     assert "Say which incident" in typed(workspace, "similar")[0]

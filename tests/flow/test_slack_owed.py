@@ -92,7 +92,7 @@ def test_what_was_not_understood_is_owed_an_answer_too(
     ask(workspace, "why 77")
     let_pass(tenant, seconds=31)
     sweep()
-    assert told(workspace) == ["there is no incident 77"]
+    assert told(workspace) == ["There is no incident 77"]
 
 
 def test_who_took_it_in_leaves_it_to_a_worker_that_was_faster(

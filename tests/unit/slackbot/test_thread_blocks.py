@@ -134,8 +134,8 @@ def test_a_digest_says_in_a_few_lines_how_a_week_went() -> None:
 ─────────────────────────
 From 2026-11-13 to 2026-11-20; 9 in the 7 days before.
   • Services: checkout 7, payments 5
-  • Medians: first hypotheses 3.4 s, acknowledgement 2 min, end 31 min
-  • Acceptance: 75 % of verdicts are 👍 (6 of 8); 4 of 5 confirmed causes were the first hypothesis
+  • Median times: first hypotheses after 3.4 s, acknowledged after 2 min, resolved after 31 min
+  • Acceptance: 75 % of verdicts are 👍 (6 of 8); the confirmed cause was the first hypothesis in 4 of 5
   • Without a confirmed cause: 6 of 11 resolved
   • Kept out of the channel: 31 related alerts joined an open incident
 Noisiest alerts
