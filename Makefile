@@ -90,6 +90,14 @@ lint: install-dev ## ruff, mypy and the import contracts
 upgrade: install-dev ## Run the main path's tests of the version of before on the tables of now
 	@$(BIN)/python -m tests.deploy.upgrade $(ARGS)
 
+.PHONY: key-rotation
+key-rotation: install-dev ## Change the master secret while incidents come in, replacing every process at each step
+	@$(BIN)/python -m tests.e2e.rolling --rotate $(ARGS)
+
+.PHONY: restore
+restore: install-dev ## Back up a product in use, restore it on another PostgreSQL, and go on there
+	@$(BIN)/python -m tests.e2e.restored $(ARGS)
+
 .PHONY: rolling-restart
 rolling-restart: install-dev ## Replace api, worker and beat again and again during 100 incidents: none lost, doubled or refused
 	@$(BIN)/python -m tests.e2e.rolling $(ARGS)

@@ -19,7 +19,7 @@ def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
         "rotate",
         parents=[common],
         help="seal all credentials anew under the first of COPILOT_SECRET_KEYS",
-        description="Put a new key before the old one in COPILOT_SECRET_KEYS, restart, rotate, then take the old one away.",
+        description="Let every process know the new key (OLD,NEW), then use it (NEW,OLD); rotate; then take the old one away.",
     )
     rotate.set_defaults(run=run, needs_installation=True)
 

@@ -1,6 +1,7 @@
 """Replace every process, one after another and again and again, while incidents come in: nothing lost, doubled or refused.
 
-`python -m tests.e2e.rolling [--incidents 100]`. As the chart does it: a new api takes traffic once it is ready, the old one
+`python -m tests.e2e.rolling [--incidents 100] [--rotate]`. With `--rotate` the master secret is changed meanwhile, in the steps of
+docs/operate.md. As the chart does it: a new api takes traffic once it is ready, the old one
 leaves the balancer first, then gets SIGTERM and finishes; workers finish what they hold; beat is stopped before it is started.
 """
 
@@ -10,7 +11,10 @@ import argparse
 import asyncio
 import itertools
 import json
+import os
 import random
+import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -27,10 +31,12 @@ import httpx
 from copilot import supervisor
 from copilot.benchmarks.machine import machine, spread
 from copilot.embedded import as_role, postgres_server
+from copilot.replay import world
 from tests.deploy.upgrade import migrated_by_now
 from tests.e2e import sources
 from tests.e2e import stack as stacks
 from tests.e2e.customer import Customer, join, post_ids
+from tests.e2e.shop import WORLD
 from tests.e2e.stack import Stack, until
 from tests.servers.processes import free_port
 
@@ -44,6 +50,7 @@ SETTINGS = {"COPILOT_LEASE_SECONDS": "15.0", "COPILOT_SWEEP_SECONDS": "5.0"}
 PRE_STOP_SECONDS = 1.0
 STOP_SECONDS = 60.0
 STAGES = 5
+SHOP = world.read(WORLD)
 # Titles that differ by numbers alone are one symptom, and one incident.
 WORDS = (
     "amber", "birch", "cedar", "delta", "ember", "flint", "grove", "heath", "ivory", "jade", "kelp", "larch", "maple", "nickel",
@@ -92,11 +99,13 @@ class Roll:
     replaced: dict[str, int] = field(default_factory=lambda: {"api": 0, "worker": 0, "beat": 0})
     stopping: list[float] = field(default_factory=list)
     names: Iterator[int] = field(default_factory=itertools.count)
+    settings: dict[str, str] = field(default_factory=dict)
+    told: list[str] = field(default_factory=list)
 
     def again(self, name: str, *, command: list[str], is_ready: Any, environment: dict[str, str]) -> None:
         """Start the next of a kind beside the present one, and wait until it is ready."""
         old = self.stack.processes[name]
-        made = supervisor.Process(name, command, environment, is_ready, old.log)
+        made = supervisor.Process(name, command, {**environment, **self.settings}, is_ready, old.log)
         made.start()
         until(is_ready, seconds=STOP_SECONDS, what=f"the new {name} to be ready")
         self.stack.processes[name] = made
@@ -141,14 +150,41 @@ class Roll:
 
     def until_over(self, over: threading.Event) -> None:
         """Replace one after another until the load is over, each at least twice."""
-        for name, roll in itertools.cycle(
-            (("api", self.roll_api), ("worker", self.roll_worker), ("beat", self.roll_beat))
-        ):
-            if over.is_set() and min(self.replaced.values()) >= 2:
-                return
+        while not over.is_set() or min(self.replaced.values()) < 2:
+            self.everything()
+
+    def everything(self) -> None:
+        """Replace each process once."""
+        for name, roll in (("api", self.roll_api), ("worker", self.roll_worker), ("beat", self.roll_beat)):
             roll()
             self.replaced[name] += 1
-            print(f"  replaced {', '.join(f'{one} {count}×' for one, count in self.replaced.items())}", file=sys.stderr)
+        print(f"  replaced {', '.join(f'{one} {count}×' for one, count in self.replaced.items())}", file=sys.stderr)
+
+    def rotate(self, over: threading.Event) -> None:
+        """Change the master secret: all processes learn the new one, then use it, all is sealed anew, the old one goes."""
+        environment = self.stack.running.environment
+        old, new = environment["COPILOT_SECRET_KEYS"], "a-new-master-secret-of-more-than-32-characters"
+        for step in (f"{old},{new}", f"{new},{old}"):
+            self.settings = {"COPILOT_SECRET_KEYS": step}
+            self.everything()
+        self.told = said_by_copilot(["secrets", "rotate"], {**environment, **self.settings}).stdout.splitlines()
+        self.settings = {"COPILOT_SECRET_KEYS": new}
+        self.everything()
+        for keys, opens in ((new, True), (old, False)):
+            done = said_by_copilot(["doctor", "--stack", "--json"], {**environment, "COPILOT_SECRET_KEYS": keys})
+            (secrets,) = [one for one in json.loads(done.stdout) if one["name"] == "secrets"]
+            assert secrets["works"] is opens, secrets
+            self.told.append(secrets["detail"])
+        over.wait()
+
+
+def said_by_copilot(words: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a command as an operator does beside a deployment: by its environment, with no data folder of its own."""
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("COPILOT_")}
+    return subprocess.run(
+        [sys.executable, "-m", "copilot", *words, "--data", "/nonexistent"], env={**bare, **environment}, capture_output=True,
+        text=True, check=False, timeout=120,
+    )  # fmt: skip
 
 
 @dataclass
@@ -183,7 +219,13 @@ def load(customer: Customer, balancer: Balancer, count: int, sent: Sent, *, apar
         for number, (incident, symptom) in enumerate(
             zip(ids, map(" ".join, itertools.product(WORDS, WORDS)), strict=False)
         ):
-            page = customer.event(incident=incident, title=f"{symptom} on checkout", created_at=alert_at)
+            service = SHOP.services[number % len(SHOP.services)]
+            page = customer.event(
+                incident=incident,
+                service=service.pagerduty_id,
+                title=f"{symptom} on {service.name}",
+                created_at=alert_at,
+            )
             pool.submit(send, customer, balancer, page, sent)
             if number >= 5 and random.random() < 0.5:
                 over = customer.event("incident.resolved", incident=ids[number - 5], created_at=alert_at)
@@ -205,14 +247,20 @@ def told(customer: Customer, ids: list[str]) -> dict[str, Any]:
         )
         return int(left["n"])
 
-    until(lambda: open_work() == 0, seconds=300, what="all work to be done")
+    until(lambda: open_work() == 0, seconds=600, what="all work to be done")
     runs = rows(f"SELECT id, stage, attempt FROM copilot_run WHERE incident_id IN (SELECT id FROM {ours})", ids)
     per_run = rows(
         "SELECT run_id, count(*) AS n FROM copilot_stageresult WHERE run_id = ANY(%s) GROUP BY run_id",
         [one["id"] for one in runs],
     )
-    roots = [one for one in customer.messages() if post_ids([one])]
-    posts = [post for root in roots for post in post_ids([root, *customer.thread(root)])]
+    channels = {one.name: [root for root in customer.messages(one.name) if post_ids([root])] for one in SHOP.services}
+    roots = [root for found in channels.values() for root in found]
+    posts = [
+        post
+        for name, found in channels.items()
+        for root in found
+        for post in post_ids([root, *customer.thread(root, name)])
+    ]
     return {
         "incidents": rows(f"SELECT count(*) AS n FROM {ours}", ids)[0]["n"],
         "runs_done": sum(one["stage"] == "done" for one in runs),
@@ -223,6 +271,16 @@ def told(customer: Customer, ids: list[str]) -> dict[str, Any]:
         "posts": len(posts),
         "posts_doubled": len(posts) - len(set(posts)),
     }
+
+
+def joined(stack: Stack, replay: sources.Replay) -> Customer:
+    """Make the customer, with a channel for each service: Slack takes one message a second in each."""
+    services = [[f"#{words[0]}" if word.startswith("#") else word for word in words] for words in sources.services()]
+    customer = join(stack, "rolling", *replay.sources.connections, services=services)
+    for one in SHOP.services:
+        body = {"team": customer.slug, "name": one.name}
+        httpx.post(f"{stack.slack_url}/local/channels", json=body, timeout=10).raise_for_status()
+    return customer
 
 
 @contextmanager
@@ -237,17 +295,17 @@ def product(folder: Path) -> Iterator[tuple[Stack, str]]:
         server.cleanup()
 
 
-def measure(count: int, apart: float) -> dict[str, Any]:
-    """Return the figures of one load with all processes replaced meanwhile."""
+def measure(count: int, apart: float, *, rotate: bool = False) -> dict[str, Any]:
+    """Return the figures of one load with all processes replaced, and the master secret changed, meanwhile."""
     with tempfile.TemporaryDirectory(prefix="copilot-rolling-") as folder:
         Path(folder).chmod(0o755)
         with product(Path(folder)) as (stack, _), sources.replaying() as replay:
-            customer = join(stack, "rolling", *replay.sources.connections, services=sources.services())
+            customer = joined(stack, replay)
             balancer = Balancer()
             balancer.backends = [stack.running.ports.api]
             roll, sent, over = Roll(stack, balancer), Sent(), threading.Event()
             with ThreadPoolExecutor(max_workers=1) as pool:
-                rolling = pool.submit(roll.until_over, over)
+                rolling = pool.submit(roll.rotate if rotate else roll.until_over, over)
                 started = time.monotonic()
                 try:
                     ids = load(customer, balancer, count, sent, apart=apart, alert_at=replay.alert_at)
@@ -267,6 +325,7 @@ def measure(count: int, apart: float) -> dict[str, Any]:
         "refused": sent.refused + [str(one) for one in sent.statuses if one != 202],
         "webhook_p50_ms": round(waits.median * 1e3),
         "webhook_max_ms": round(waits.largest * 1e3),
+        **({"rotated": roll.told} if rotate else {}),
         "paged": count,
         **found,
     }
@@ -281,11 +340,14 @@ def is_whole(figures: dict[str, Any]) -> bool:
 
 def main() -> int:
     """Measure, print, and return 0 where nothing was refused, lost or doubled."""
+    # What was started is ended too where somebody loses patience.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--incidents", type=int, default=100)
     parser.add_argument("--apart", type=float, default=1.5, help="seconds between two pages")
+    parser.add_argument("--rotate", action="store_true", help="change the master secret meanwhile")
     options = parser.parse_args()
-    figures = measure(options.incidents, options.apart)
+    figures = measure(options.incidents, options.apart, rotate=options.rotate)
     print(json.dumps(figures, indent=1, default=str))
     print("nothing refused, lost or doubled" if is_whole(figures) else "NOT WHOLE: see the figures")
     return 0 if is_whole(figures) else 1

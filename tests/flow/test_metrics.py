@@ -9,8 +9,10 @@ import textwrap
 import urllib.request
 from contextlib import ExitStack
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 from django.utils import timezone
 
@@ -18,13 +20,14 @@ from copilot.backlog import Waiting, waiting
 from copilot.exposition import Backlog
 from copilot.guard.tenancy import tenant_scope
 from copilot.models import Connection, Delivery
+from tests.servers import prometheus
+from tests.servers.control_plane import until
 from tests.servers.processes import answers, free_port, running
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from copilot.models import Tenant
 
+RULES = Path(__file__).parents[2] / "k8s" / "helm" / "sre-copilot" / "files" / "alerts.yaml"
 POOL = """
     import os, time
     from copilot import exposition
@@ -74,6 +77,32 @@ def test_the_processes_of_a_pool_are_added_up(tmp_path: Path) -> None:
         assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
+def scraped_by_prometheus(folder: Path, ports: dict[str, int]) -> dict[str, dict[str, float]]:
+    """Let a real Prometheus with our rules scrape the processes; return what it saw by metric and job, nothing where it is absent."""
+    if prometheus.skip_reason():
+        return {}
+    found: dict[str, dict[str, float]] = {}
+    with prometheus.scraping(folder / "prometheus", ports, rules=[RULES]) as url:
+
+        def asked(path: str) -> Any:
+            return httpx.get(f"{url}/api/v1/{path}", timeout=10).json()["data"]
+
+        def all_up() -> bool:
+            targets = asked("targets")["activeTargets"]
+            return [one["health"] for one in targets] == ["up"] * len(ports)
+
+        def all_judged() -> bool:
+            rules = [one for group in asked("rules")["groups"] for one in group["rules"]]
+            return bool(rules) and all(one["health"] == "ok" for one in rules)
+
+        until(all_up, seconds=30, what="Prometheus to reach the processes")
+        until(all_judged, seconds=30, what="Prometheus to evaluate every alert rule")
+        for name in ("up", "copilot_queue_age_seconds", "copilot_runs_late"):
+            rows = asked(f"query?query={name}")["result"]
+            found[name] = {one["metric"]["job"]: float(one["value"][1]) for one in rows}
+    return found
+
+
 @pytest.mark.slow
 def test_worker_and_beat_show_their_metrics(committed_db: str, tmp_path: Path) -> None:
     """Real processes on a real broker: the sweep that beat sends is counted nowhere, but both answer, and beat knows the backlog."""
@@ -104,6 +133,7 @@ def test_worker_and_beat_show_their_metrics(committed_db: str, tmp_path: Path) -
                         },
                     )
                 )
+            scraped = scraped_by_prometheus(tmp_path, ports)
             texts = {}
             for name, port in ports.items():
                 with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
@@ -111,6 +141,10 @@ def test_worker_and_beat_show_their_metrics(committed_db: str, tmp_path: Path) -
     finally:
         broker.stop()
 
+    if scraped:
+        assert scraped["up"] == {"worker": 1.0, "beat": 1.0}
+        assert scraped["copilot_queue_age_seconds"] == {"beat": 0.0}
+        assert scraped["copilot_runs_late"] == {"beat": 0.0}
     assert "copilot_queue_age_seconds 0.0" in texts["beat"]
     assert "copilot_runs_late 0.0" in texts["beat"]
     assert "copilot_queue_age_seconds" not in texts["worker"], "each worker would show another age"

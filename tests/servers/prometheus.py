@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -80,8 +82,31 @@ def _escaped(value: str) -> str:
 
 
 @contextmanager
-def serving(folder: Path, past: Past, *, web_config: str = "", arguments: Sequence[str] = ()) -> Iterator[str]:
-    """Start a Prometheus that holds this past, and yield its address.
+def scraping(folder: Path, ports: Mapping[str, int], *, rules: Sequence[Path] = ()) -> Iterator[str]:
+    """Start a Prometheus that scrapes jobs on ports of this machine each second, and yield its address."""
+    jobs = [{"job_name": job, "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]} for job, port in ports.items()]
+    settings = {
+        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "scrape_configs": jobs,
+        "rule_files": [str(one) for one in rules],
+    }
+    past = Past()
+    # promtool makes no block of nothing.
+    past.add("begun", {}, [(time.time() - 60, 1.0)])
+    with serving(folder, past, config=json.dumps(settings)) as url:
+        yield url
+
+
+@contextmanager
+def serving(
+    folder: Path,
+    past: Past,
+    *,
+    web_config: str = "",
+    arguments: Sequence[str] = (),
+    config: str = "scrape_configs: []\n",
+) -> Iterator[str]:
+    """Start a Prometheus that holds this past, and yield its address; `config` is the text of its settings.
 
     `web_config` is the text of its `--web.config.file`, for TLS and passwords; then the address is not waited for.
     """
@@ -96,8 +121,8 @@ def serving(folder: Path, past: Past, *, web_config: str = "", arguments: Sequen
         check=True,
         capture_output=True,
     )
-    config = folder / "prometheus.yml"
-    config.write_text("scrape_configs: []\n")
+    settings = folder / "prometheus.yml"
+    settings.write_text(config)
     if web_config:
         (folder / "web.yml").write_text(web_config)
         arguments = [*arguments, f"--web.config.file={folder / 'web.yml'}"]
@@ -106,7 +131,7 @@ def serving(folder: Path, past: Past, *, web_config: str = "", arguments: Sequen
     log = folder / "prometheus.log"
     command = [
         "prometheus",
-        f"--config.file={config}",
+        f"--config.file={settings}",
         f"--storage.tsdb.path={data}",
         f"--web.listen-address=127.0.0.1:{port}",
         "--storage.tsdb.retention.time=10y",
