@@ -32,14 +32,15 @@ class SlackWorkspace(models.Model):
 
 
 class GrantKind(models.TextChoices):
-    """Say what a grant lets somebody do: begin an installation, or end the one that this browser began."""
+    """Say what a grant lets somebody do: begin an installation, end the one that this browser began, or fill in a form."""
 
     LINK = "link"
     STATE = "state"
+    FORM = "form"
 
 
 class SlackGrant(models.Model):
-    """Be the permission to install the app for a tenant, for a short time.
+    """Be the permission to install the app for a tenant, or to connect one source to it by a form, for a short time.
 
     Not under row security, as the tenant is not known before the look-up, and therefore thin: a hash, ids and a name.
     """
@@ -49,6 +50,12 @@ class SlackGrant(models.Model):
     tenant = models.ForeignKey("copilot.Tenant", on_delete=models.CASCADE, related_name="+")
     actor = models.CharField(max_length=200)
     expires_at = models.DateTimeField()
+    # Of a form alone: for what, for whom of which workspace, where they asked for it, and when it was used.
+    subject = models.CharField(max_length=60, blank=True, default="")
+    connection_id = models.UUIDField(null=True, blank=True)
+    person = models.CharField(max_length=32, blank=True, default="")
+    channel = models.CharField(max_length=32, blank=True, default="")
+    used_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
         return self.kind

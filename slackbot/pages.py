@@ -1,10 +1,11 @@
-"""The pages that people meet in a browser on their way to or from Slack: installing the app, and the link of an incident."""
+"""The pages that people meet in a browser on their way to or from Slack: install, connect a source, follow an incident's link."""
 
 from __future__ import annotations
 
-import html
+from urllib.parse import parse_qs
 from uuid import UUID
 
+from django.template.loader import render_to_string
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -13,16 +14,20 @@ from copilot.config import config
 from copilot.guard.tenancy import tenant_scope
 from copilot.models import Tenant
 from copilot.web.db import in_db
-from slackbot import installs
+from copilot.web.webhooks import TooLarge, read_body
+from slackbot import connect_form, installs
 from slackbot.handlers.lookups import permalink_in
-from slackbot.installs import oauth
+from slackbot.installs import grants, oauth
 from slackbot.models import SlackPost
 
 STATE_COOKIE = "copilot-slack-state"
 PRIVATE = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
 }
 
 
@@ -44,6 +49,19 @@ def routes() -> APIRouter:
     @router.get("/slack/incidents/{slug}/{incident_id}")
     async def incident(slug: str, incident_id: str) -> Response:
         return await run_in_threadpool(in_db(_incident), slug, incident_id)
+
+    @router.get("/slack/connect/{token}")
+    async def connecting(token: str) -> Response:
+        return await run_in_threadpool(in_db(_connecting), token)
+
+    @router.post("/slack/connect/{token}")
+    async def connected(token: str, request: Request) -> Response:
+        try:
+            body = await read_body(request, config().max_webhook_bytes)
+        except TooLarge:
+            return _page("Not connected", "This is too much for a form.", status=413)
+        cookie = request.cookies.get(connect_form.COOKIE, "")
+        return await run_in_threadpool(in_db(_connected), token, cookie, body)
 
     return router
 
@@ -78,13 +96,38 @@ def _finished(state: str, cookie: str, code: str, error: str) -> Response:
 
 def _page(title: str, words: str, *, status: int = 200) -> Response:
     """Return a page of plain words."""
-    title, words = html.escape(title), html.escape(words)
-    return HTMLResponse(
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
-        f'<body style="font:16px/1.5 system-ui;max-width:36rem;margin:4rem auto;padding:0 1rem"><h1>{title}</h1><p>{words}</p>',
-        status_code=status,
-        headers=PRIVATE,
-    )
+    return _shown(render_to_string("slackbot/page.html", {"title": title, "words": words}), status)
+
+
+def _shown(page: str, status: int) -> Response:
+    return HTMLResponse(page, status_code=status, headers=PRIVATE)
+
+
+def _connecting(token: str) -> Response:
+    """Show the form that a link from Slack leads to, and bind it to the browser."""
+    try:
+        form = connect_form.show(token)
+    except grants.LinkRefused as refused:
+        return _page("Nothing to connect here", str(refused), status=410)
+    answer = _shown(form.page, form.status)
+    # Only the form's own page sends it back.
+    answer.set_cookie(
+        connect_form.COOKIE, form.cookie, max_age=int(grants.FORM_LIFE.total_seconds()), path="/slack/connect",
+        httponly=True, samesite="strict", secure=config().public_url.startswith("https://"),
+    )  # fmt: skip
+    return answer
+
+
+def _connected(token: str, cookie: str, body: bytes) -> Response:
+    """Take in what was entered."""
+    try:
+        entered = {name: values[-1] for name, values in parse_qs(body.decode(), max_num_fields=200).items()}
+        form = connect_form.submit(token, cookie, entered)
+    except grants.LinkRefused as refused:
+        return _page("Not connected", str(refused), status=410)
+    except ValueError:
+        return _page("Not connected", "What came is no form. Open the link from Slack again.", status=400)
+    return _shown(form.page, form.status)
 
 
 def _incident(slug: str, incident_id: str) -> Response:

@@ -14,13 +14,15 @@ from slackbot.blocks.parts import (
     context,
     emoji,
     entry,
+    fallback,
     label,
     line,
+    link_button,
     modal,
     option,
     ours,
     rich,
-    small_link,
+    safe_link,
     text,
 )
 from slackbot.wording import clip
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 LONGEST_VALUE = 3000
 TRUE = "yes"
 RESULT = "result"
+OUTCOMES = {True: "It works", False: "It does not work yet", None: "It waits for a first webhook"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +58,8 @@ class Field:
     is_stored: bool = False
 
 
-def choose_modal(choices: Sequence[Choice]) -> Block:
-    """Return the window that asks what to connect, and says what is connected."""
+def choose_modal(choices: Sequence[Choice], *, channel: str = "") -> Block:
+    """Return the window that asks what to connect, and says what is connected; it keeps where it was asked for."""
     connected = [one for one in choices if one.health]
     blocks: list[Block] = []
     if connected:
@@ -73,19 +76,20 @@ def choose_modal(choices: Sequence[Choice]) -> Block:
         "options": [option(one.title, one.kind, "change it" if one.health else "") for one in choices],
     }
     blocks.append({"type": "actions", "block_id": "connect_kind", "elements": [menu]})
-    return modal("connect_choose", "Connect", blocks, close="Close")
+    return modal("connect_choose", "Connect", blocks, close="Close", private=channel)
 
 
-def form_modal(kind: str, title: str, fields: Sequence[Field], admin_url: str) -> Block:
-    """Return the form of one kind of connection."""
-    blocks: list[Block] = [
-        context(
-            ours(
-                "What you enter is sealed and never shown again. Slack does not hide secrets while you type: the"
-                f" {small_link(admin_url, 'admin page')} does, and `copilot connect` reads them from files."
-            )
+def form_modal(kind: str, title: str, fields: Sequence[Field], *, page: str) -> Block:
+    """Return the form of one kind of connection; `page` is where secrets are hidden while they are entered, if any are."""
+    said = "What you enter is sealed and never shown again."
+    blocks: list[Block] = [context(ours(said))]
+    if safe_link(page):
+        hint = (
+            f"{said} Slack does not hide secrets while you type; the page does. Its link works once, for ten minutes."
         )
-    ]
+        label = f"Enter what {clip(title, 30)} needs in your browser"
+        button_ = {**link_button("Enter it in your browser", "connect_page", page, label=label), "style": "primary"}
+        blocks = [context(ours(hint)), actions(button_, block_id="connect_page")]
     blocks.extend(_entry(one) for one in fields[:90])
     return modal("connect", f"Connect {title}", blocks, submit="Connect", private=kind)
 
@@ -132,6 +136,14 @@ def connected_modal(title: str, connection_id: str, *, webhook_url: str, generat
     return modal("connected", f"Connect {title}", blocks, close="Done")
 
 
+def told_message(title: str, *, works: bool | None, detail: str) -> tuple[list[Block], str]:
+    """Return what the person is told in Slack who connected something on the page; None where only what comes in can tell."""
+    said = f"{clip(title, 60)} is connected by the form that you asked for."
+    detail = detail or ("" if works is not None else "/sre connect tells when it came")
+    blocks = [rich(line(text(said))), _result(detail, works=works)]
+    return blocks, fallback(f"{said} {OUTCOMES[works]}{f': {clip(detail, 600)}' if detail else '.'}")
+
+
 def with_result(view: Mapping[str, Any], *, works: bool | None, detail: str = "") -> Block:
     """Return a window of `connected_modal`, as Slack sends it back, with the test's outcome in it.
 
@@ -147,10 +159,19 @@ def _result(detail: str, *, works: bool | None) -> Block:
     if works is None and not detail:
         return rich(line(emoji("hourglass_flowing_sand"), text(" Testing the connection…")), block_id=RESULT)
     sign = emoji({True: "white_check_mark", False: "x", None: "hourglass_flowing_sand"}[works])
-    said = {True: "It works", False: "It does not work yet", None: "It waits for a first webhook"}[works]
     return rich(
-        line(sign, text(f" {said}", bold=True), text(f": {clip(detail, 600)}" if detail else ".")), block_id=RESULT
+        line(sign, text(f" {OUTCOMES[works]}", bold=True), text(f": {clip(detail, 600)}" if detail else ".")),
+        block_id=RESULT,
     )
 
 
-__all__ = ["TRUE", "Choice", "Field", "choose_modal", "connected_modal", "form_modal", "with_result"]
+__all__ = [
+    "TRUE",
+    "Choice",
+    "Field",
+    "choose_modal",
+    "connected_modal",
+    "form_modal",
+    "told_message",
+    "with_result",
+]

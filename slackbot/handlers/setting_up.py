@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from calendar import day_name
 from functools import partial
-from types import NoneType
-from typing import TYPE_CHECKING, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from pydantic import SecretStr
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 from copilot import connections
-from copilot.config import config
-from copilot.guard import vault
 from copilot.guard.tenancy import tenant_scope
 from copilot.models import AuditEntry, Connection, ConnectionHealth, Role, Service, Tenant, is_time_zone
 from copilot.observe import logger
@@ -23,25 +19,23 @@ from integrations import registry
 from slackbot import channels, troubles
 from slackbot.afterwards import afterwards
 from slackbot.blocks import asking, connecting, notice_modal, replies
-from slackbot.handlers import grammar, lookups
+from slackbot.handlers import entering, grammar, lookups
 from slackbot.handlers.deeds import allowed
 from slackbot.handlers.lookups import Misunderstood
-from slackbot.handlers.visitor import entered, ticked, visitor
+from slackbot.handlers.visitor import entered, visitor
+from slackbot.installs import grants
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pydantic.fields import FieldInfo
     from slack_bolt import Ack, App, BoltContext
 
     from integrations.base import Integration
+    from slackbot.blocks.parts import Block
     from slackbot.handlers.lookups import Reply
     from slackbot.handlers.visitor import Visitor
 
 log = logger(__name__)
-# What a description begins with where the value has many lines.
-LONG_TEXTS = ("YAML", "PEM")
-ABBREVIATIONS = {"url", "tls", "ca", "api", "id"}
 HEALTH = {
     ConnectionHealth.WORKS: "works",
     ConnectionHealth.FAILING: "does not work",
@@ -62,16 +56,21 @@ def register(app: App) -> None:
 # connect -------------------------------------------------------------------------------------------------------------
 
 
-def connect(who: Visitor, _rest: str, _body: dict[str, Any]) -> Reply | None:
-    """Answer `/sre connect`: a window that asks what to connect."""
+def connect(who: Visitor, rest: str, _body: dict[str, Any]) -> Reply | None:
+    """Answer `/sre connect`: a window that asks what to connect, or `/sre connect prometheus` with its form."""
     allowed(who, Role.ADMIN)
+    wanted = rest.strip().casefold()
+    for kind, one in _connectable():
+        if wanted in {kind, one.title.casefold()}:
+            who.show(_form_of(who, kind, one, who.channel))
+            return None
     with tenant_scope(who.tenant_id):
         known = {one.kind: one for one in Connection.objects.filter(name="default")}
     choices = [
         connecting.Choice(kind, one.title, _health(known[kind]) if kind in known else "")
         for kind, one in _connectable()
     ]
-    who.show(connecting.choose_modal(choices))
+    who.show(connecting.choose_modal(choices, channel=who.channel))
     return None
 
 
@@ -102,81 +101,24 @@ def _form(who: Visitor, body: dict[str, Any]) -> None:
     if integration is None:
         who.replace(view, notice_modal("Connect", "There is nothing of this kind to connect."))
         return
-    admin = f"{config().ops_url.rstrip('/')}/admin/"
-    who.replace(view, connecting.form_modal(kind, integration.title, list(_fields(who, integration)), admin))
+    # A window tells nothing of the channel that it was opened in.
+    who.replace(view, _form_of(who, kind, integration, str(view.get("private_metadata") or "")))
 
 
-def _fields(who: Visitor, integration: Integration) -> Iterable[connecting.Field]:
-    with tenant_scope(who.tenant_id):
-        row = Connection.objects.filter(kind=integration.slug, name="default").first()
-    try:
-        stored = vault.unseal(row.tenant_id, row.sealed) if row else {}
-    except vault.SealBroken:
-        stored = {}
-    for name, field in integration.Credentials.model_fields.items():
-        shape = _shape(field)
-        value = (
-            ""
-            if shape.startswith("secret")
-            else _shown(stored.get(name, None if field.is_required() else field.default))
+def _form_of(who: Visitor, kind: str, integration: Integration, channel: str) -> Block:
+    """Return the form of one kind; where secrets are entered, with a link to the page that hides them."""
+    fields = entering.fields_of(who.tenant_id, integration)
+    page = ""
+    if any(one.shape.startswith("secret") for one in fields):
+        page = grants.form_link(
+            who.tenant_id,
+            subject=kind,
+            connection_id=who.installation.connection_id,
+            person=who.person,
+            actor=f"slack: {who.name}",
+            channel=channel,
         )
-        yield connecting.Field(
-            name=name,
-            title=field.title or _title(name),
-            hint=_hint(integration, name, field),
-            shape=shape,
-            is_required=field.is_required(),
-            value=value,
-            is_stored=shape.startswith("secret") and bool(stored.get(name)),
-        )
-
-
-def _hint(integration: Integration, name: str, field: FieldInfo) -> str:
-    made = " Leave empty to have one made." if name in integration.generated else ""
-    return f"{field.description or ''}{made}".strip()
-
-
-def _title(name: str) -> str:
-    words = " ".join(word.upper() if word in ABBREVIATIONS else word for word in name.split("_"))
-    return words[:1].upper() + words[1:]
-
-
-def _shape(field: FieldInfo) -> str:
-    inner = [one for one in get_args(field.annotation) if one is not NoneType]
-    kind = inner[0] if NoneType in get_args(field.annotation) and len(inner) == 1 else field.annotation
-    if kind is bool:
-        return "flag"
-    if kind is int:
-        return "number"
-    if (field.description or "").startswith(LONG_TEXTS):
-        return "secret lines" if kind is SecretStr else "lines"
-    if kind is SecretStr:
-        return "secret"
-    return "list" if (get_origin(kind) or kind) is tuple else "text"
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, bool):
-        return connecting.TRUE if value else ""
-    if isinstance(value, (list, tuple)):
-        return ", ".join(str(one) for one in value)
-    return "" if value is None else str(value)
-
-
-def _values(integration: Integration, view: dict[str, Any]) -> dict[str, Any]:
-    """Return what was entered; an empty field leaves its value as it is, or at its default."""
-    values: dict[str, Any] = {}
-    for name, field in integration.Credentials.model_fields.items():
-        shape = _shape(field)
-        if shape == "flag":
-            values[name] = ticked(view, name)
-            continue
-        said = entered(view, name)
-        if said:
-            values[name] = [one.strip() for one in said.split(",") if one.strip()] if shape == "list" else said
-        elif not shape.startswith("secret") and not field.is_required():
-            values[name] = field.default
-    return values
+    return connecting.form_modal(kind, integration.title, fields, page=page)
 
 
 def _connected(ack: Ack, body: dict[str, Any], view: dict[str, Any], context: BoltContext) -> None:
@@ -190,7 +132,7 @@ def _connected(ack: Ack, body: dict[str, Any], view: dict[str, Any], context: Bo
         return
     try:
         opened = connections.connect(
-            who.tenant_id, integration.slug, _values(integration, view), actor=f"slack: {who.name}"
+            who.tenant_id, integration.slug, entering.values_in(view, integration), actor=f"slack: {who.name}"
         )
     except connections.WrongValue as problem:
         known = set(integration.Credentials.model_fields)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,6 +16,7 @@ from copilot.config import config
 from copilot.faces import Connected
 from copilot.guard.tenancy import tenant_scope
 from copilot.models import AuditEntry, Connection
+from slackbot.installs import grants
 from slackbot.installs.connecting import store
 from slackbot.installs.health import who_am_i
 from slackbot.installs.installation import KIND, SECONDS, guard_address
@@ -75,7 +75,7 @@ def link(tenant_id: UUID, *, actor: str) -> Connected:
         raise ValueError(
             f"install: this deployment has no shared Slack app: set {', '.join(lacking)} for the api and the workers"
         )
-    key = _grant(GrantKind.LINK, tenant_id, actor, LINK_LIFE)
+    key = grants.make(GrantKind.LINK, tenant_id, actor, LINK_LIFE)
     with tenant_scope(tenant_id):
         AuditEntry.objects.create(actor=actor, action="slack install link", target="one hour")
     return Connected(
@@ -92,12 +92,14 @@ def begin(key: str) -> Begun:
 
     :raises InstallRefused: where the link is unknown or too old.
     """
-    found = SlackGrant.objects.filter(token_hash=_hash(key), kind=GrantKind.LINK, expires_at__gt=timezone.now()).first()
+    found = SlackGrant.objects.filter(
+        token_hash=grants.hashed(key), kind=GrantKind.LINK, expires_at__gt=timezone.now()
+    ).first()
     if found is None:
         raise InstallRefused(
             "This install link is not valid any more. Ask whoever sent it for a new one; it lives for an hour."
         )
-    state = _grant(GrantKind.STATE, found.tenant_id, found.actor, STATE_LIFE)
+    state = grants.make(GrantKind.STATE, found.tenant_id, found.actor, STATE_LIFE)
     query = urlencode(
         {
             "client_id": config().slack_client_id,
@@ -141,7 +143,7 @@ def _consumed(state: str) -> tuple[UUID, str] | None:
         cursor.execute(
             "DELETE FROM slackbot_slackgrant WHERE token_hash = %s AND kind = %s AND expires_at > now()"
             " RETURNING tenant_id, actor",
-            [_hash(state), GrantKind.STATE],
+            [grants.hashed(state), GrantKind.STATE],
         )
         row = cursor.fetchone()
     return (row[0], row[1]) if row else None
@@ -228,18 +230,3 @@ def _place(tenant_id: UUID, enterprise: str, team: str) -> str:
             return before.connection.name
         taken = Connection.objects.filter(kind=KIND, name="default").exists()
     return (team or enterprise).lower() if taken else "default"
-
-
-def _grant(kind: str, tenant_id: UUID, actor: str, life: timedelta) -> str:
-    token = secrets.token_urlsafe(32)
-    now = timezone.now()
-    SlackGrant.objects.filter(expires_at__lt=now).delete()
-    SlackGrant.objects.create(
-        token_hash=_hash(token), kind=kind, tenant_id=tenant_id, actor=actor[:200], expires_at=now + life
-    )
-    return token
-
-
-def _hash(token: str) -> str:
-    # Random and long: a plain hash keeps it as well as a keyed one, and the table holds nothing that opens anything.
-    return hashlib.sha256(token.encode()).hexdigest()

@@ -154,12 +154,13 @@ def workspace(
     from slackbot import incident_links, installs
     from slackbot.afterwards import settle
     from slackbot.app import routes
-    from slackbot.installs import installation
+    from slackbot.installs import grants, installation
 
     port = free_port()
     settings = configuration.config().model_copy(update={"public_url": f"http://127.0.0.1:{port}"})
     monkeypatch.setattr(installation, "config", lambda: settings)
     monkeypatch.setattr(incident_links, "config", lambda: settings)
+    monkeypatch.setattr(grants, "config", lambda: settings)
     # A team of this test's own: rows are emptied after each test, the workspace server lives on.
     slug = f"t{time.time_ns()}"
     Tenant.objects.filter(id=tenant.id).update(slug=slug)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from copilot.admin.credentials import PREFIX, form_for
 from copilot.cli.connect import list_fields
 from integrations.registry import integrations
 from slackbot.blocks import connecting
-from slackbot.handlers import setting_up
+from slackbot.handlers import entering, setting_up
 from slackbot.local.blocks import check_view
 
 if TYPE_CHECKING:
@@ -25,11 +24,10 @@ def test_every_kind_has_a_form_in_each_of_the_three_ways(
     choices = [connecting.Choice(kind, one.title) for kind, one in setting_up._connectable()]
     assert check_view(connecting.choose_modal(choices)) == []
     assert {one.kind for one in choices} == set(integrations())
-    somebody = cast(Any, SimpleNamespace(tenant_id=tenant.id))
     for kind, integration in integrations().items():
         names = set(integration.Credentials.model_fields)
-        fields = list(setting_up._fields(somebody, integration))
-        window = connecting.form_modal(kind, integration.title, fields, "http://127.0.0.1:8002/admin/")
+        fields = entering.fields_of(tenant.id, integration)
+        window = connecting.form_modal(kind, integration.title, fields, page="http://127.0.0.1:8000/slack/connect/key")
         assert check_view(window) == [], kind
         assert {one.name for one in fields} == names
 

@@ -51,6 +51,9 @@ def all_messages(briefing: Briefing) -> Iterator[tuple[str, Made, str]]:
     yield ("status_reply", *replies.status_reply([open_incident] * 15, 99))
     yield ("incident_reply", *replies.incident_reply(briefing, ADDRESS))
     yield ("classic_unfurl", work_object.classic_unfurl(briefing)["blocks"], briefing.source or "–")
+    for works in (True, False, None):
+        told = connecting.told_message(briefing.service, works=works, detail=briefing.explanation)
+        yield ("told_message", *told)
     yield ("opened_reply", *replies.opened_reply(briefing.number, briefing.channel, briefing.url))
     yield ("thread_reply", *replies.thread_reply(briefing.number, "The draft is in", briefing.url))
     yield ("said", *replies.said(briefing.title))
@@ -100,7 +103,7 @@ def all_views(briefing: Briefing) -> Iterator[dict[str, Any]]:
     if briefing.hypotheses:
         yield asking.feedback_modal(briefing, reasons)
     choices = [connecting.Choice(f"kind{n}", briefing.service, briefing.title if n % 2 else "") for n in range(20)]
-    yield connecting.choose_modal(choices)
+    yield connecting.choose_modal(choices, channel="C0123456")
     shapes = ("text", "list", "lines", "secret", "secret lines", "number", "flag")
     fields = [
         connecting.Field(
@@ -114,7 +117,8 @@ def all_views(briefing: Briefing) -> Iterator[dict[str, Any]]:
         )
         for place, shape in enumerate(shapes)
     ]
-    yield connecting.form_modal("prometheus", briefing.service, fields, "http://127.0.0.1:8002/admin/")
+    for page in ("", f"http://127.0.0.1:8000/slack/connect/{'k' * 43}"):
+        yield connecting.form_modal("prometheus", briefing.service, fields, page=page)
     made = connecting.connected_modal(
         briefing.service,
         str(briefing.incident_id),
