@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from slackbot.blocks import words
 from slackbot.blocks.parts import Block, Element, bullets, context, fallback, header, line, moment, plain, rich, text
 from slackbot.wording import clip, duration, listed
 
@@ -42,7 +43,7 @@ def digest_message(digest: Digest) -> tuple[list[Block], str]:
     if digest.recurring:
         causes = [
             line(
-                text(f"{clip(one.cause_kind, 40).capitalize()} at {clip(one.service, 80)}", bold=True),
+                text(f"{clip(words.kind(one.cause_kind), 40).capitalize()} at {clip(one.service, 80)}", bold=True),
                 text(f": {listed([f'INC-{number}' for number in one.incidents], 6)}"),
             )
             for one in digest.recurring

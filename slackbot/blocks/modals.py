@@ -57,7 +57,7 @@ def why_blocks(briefing: Briefing, hypothesis: HypothesisLine) -> list[Block]:
             line(
                 text(
                     f"Score {words.score(hypothesis.confidence)}: the sum of five factors, each times its weight."
-                    f" {clip(hypothesis.cause_kind, 40).capitalize()} at {clip(hypothesis.entity, 80)}."
+                    f" {clip(words.kind(hypothesis.cause_kind), 40).capitalize()} at {clip(hypothesis.entity, 80)}."
                 )
             ),
         ),

@@ -113,7 +113,7 @@ def _on_the_way(briefing: Briefing) -> str:
 def _resolution_buttons(briefing: Briefing) -> Block:
     buttons = [
         button(
-            f"{'✓ ' if one.is_confirmed else ''}{one.rank} · {clip(one.service, 24)}: {clip(one.cause_kind, 36)}",
+            f"{'✓ ' if one.is_confirmed else ''}{one.rank} · {clip(one.service, 24)}: {clip(words.kind(one.cause_kind), 36)}",
             f"confirm_{one.rank}",
             str(one.id),
             style="primary" if one.is_confirmed else "",

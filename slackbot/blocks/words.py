@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from scoring.evidence import Direction, EvidenceKind, Verdict
+from scoring.evidence import CauseKind, Direction, EvidenceKind, Verdict
 from scoring.indicators import describe, family_of
 from slackbot.wording import clip, duration
 
@@ -54,6 +54,11 @@ def status(briefing: Briefing) -> str:
     if briefing.status == "acknowledged":
         return f"Acknowledged by {briefing.acknowledged_by}" if briefing.acknowledged_by else "Acknowledged"
     return "Triggered"
+
+
+def kind(cause_kind: str) -> str:
+    """Return a kind of cause as people say it of a service: that others depend on what fails is no word for what ails it."""
+    return "fault of its own" if cause_kind == CauseKind.FAILING_DEPENDENCY else cause_kind
 
 
 def bar(value: float) -> str:

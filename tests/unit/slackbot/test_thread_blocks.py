@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from slackbot import blocks
+from slackbot.blocks import modals
 from slackbot.plain_text import block_text, message_text
 from tests.unit.slackbot import briefings, digests
 from tests.unit.slackbot.every_message import card
@@ -83,6 +84,14 @@ Speaks against one
   • E8 catalog p95 latency 41 ms, unchanged  ·  prometheus
 {REST}"""
     )
+
+
+def test_a_service_that_fails_by_itself_is_not_called_a_dependency() -> None:
+    own = replace(briefings.FIRST, cause_kind="failing dependency")
+    said = message_text({"blocks": modals.why_blocks(replace(briefings.LIKELY, hypotheses=(own,)), own)})
+
+    assert "Fault of its own at payments." in said
+    assert "ependency" not in said
 
 
 def test_similar_incidents_tell_what_fixed_them() -> None:
