@@ -104,7 +104,9 @@ def _weighed(
         return Relevance(_NAMES, f"it touches {_listed(names)}, which what failed names")
     if len(words) >= _LEAST_WORDS:
         return Relevance(_WORDS, f"it touches {_listed(words)}, of which what failed speaks")
-    return Relevance(_NOTHING_FITS, "nothing that it touches fits what failed") if diff.is_whole else Relevance(UNKNOWN)
+    # Names of files alone do not tell what was altered in them.
+    is_read = diff.is_whole and (diff.commented or bool(diff.lines))
+    return Relevance(_NOTHING_FITS, "nothing that it touches fits what failed") if is_read else Relevance(UNKNOWN)
 
 
 def _others(sightings: Sequence[Change], diff: diffs.Diff, services: Iterable[str]) -> str:

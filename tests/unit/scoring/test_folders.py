@@ -8,7 +8,7 @@ import pytest
 
 from scoring import folders
 from scoring.observations import Change, ChangeKind, Entity, EntityKind
-from scoring.relevance import CLEARED, FITS, UNKNOWN, weigh
+from scoring.relevance import CLEARED, FITS, UNKNOWN, Relevance, weigh
 
 CHECKOUT = Entity(EntityKind.SERVICE, "checkout", "shop")
 DIFF = """\
@@ -82,6 +82,14 @@ def test_what_may_be_its_own_is_no_others(files: tuple[str, ...], owners: tuple[
     change = deployed(*files, paths=("services/checkout",), owners=owners, kept_by=kept_by)
     assert folders.foreign((change,)) == ()
     assert weigh((change,), TEXTS, services=("checkout",)).value >= FITS
+
+
+def test_files_whose_lines_nobody_knows_are_no_sign_against_a_change() -> None:
+    """A push names the files alone: what was altered in them may be anything."""
+    named = replace(deployed("services/checkout/pool.yaml", paths=("services/checkout",)), diff="")
+
+    assert weigh((named,), TEXTS) == Relevance(UNKNOWN, "it touches services/checkout/**")
+    assert weigh((replace(named, diff="-colour: red\n+colour: blue"),), TEXTS).value < UNKNOWN
 
 
 def test_a_folder_of_the_service_s_name_is_told_where_owners_are_known() -> None:
