@@ -127,8 +127,9 @@ class ChangeAdmin(ReadOnlyAdmin):
 
     @admin.display(description="files")
     def display_files(self, row: ChangeRecord) -> SafeString:
-        """Return the paths that it touches."""
-        return format_html_join("", "{}<br>", ((str(file),) for file in row.files))
+        """Return the paths that it touches, whichever report tells them."""
+        files = dict.fromkeys(str(file) for one in self._reports(row) for file in one.files)
+        return format_html_join("", "{}<br>", ((file,) for file in files))
 
     @admin.display(description="link")
     def display_link(self, row: ChangeRecord) -> str:

@@ -113,7 +113,12 @@ def notable_changes(briefing: Briefing, most: int = 3) -> list[list[Evidence]]:
     for one in sorted(briefing.changes, key=importance):
         # One change that two sources saw is told once: one knows who made it, the other what it altered.
         sightings.setdefault(one.change_key or one.id, []).append(one)
-    return list(sightings.values())[:most]
+    # Who did it tells of it better than who announced it: a merge or a push runs only once it is deployed.
+    return [sorted(group, key=_is_announced) for group in list(sightings.values())[:most]]
+
+
+def _is_announced(one: Evidence) -> bool:
+    return one.cause_kinds == (CauseKind.HUMAN_OR_JOB,)
 
 
 def telling_symptoms(briefing: Briefing, most: int = 3) -> list[Evidence]:

@@ -69,7 +69,7 @@ def test_a_search_finds_a_change_by_any_of_its_reports(told: dict[str, ChangeRec
 
 
 def test_the_page_of_a_change_lists_its_reports_and_files(told: dict[str, ChangeRecord], viewer: Client) -> None:
-    page = viewer.get(reverse("admin:copilot_changerecord_change", args=[told["github"].pk])).content.decode()
+    page = viewer.get(reverse("admin:copilot_changerecord_change", args=[told["cdevents"].pk])).content.decode()
 
     for name in ("merged", "github", "cdevents"):
         assert reverse("admin:copilot_changerecord_change", args=[told[name].pk]) in page

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from scoring.evidence import Evidence
+from scoring.evidence import CauseKind, Evidence
 from scoring.observations import Entity, EntityKind
 from slackbot import blocks
 from slackbot.blocks import asking, words
@@ -272,6 +272,17 @@ def test_a_change_that_two_sources_saw_is_told_once_with_what_each_knows() -> No
         "What changed\n  • payments v2.14.0 deployed by mira — 4 min before the onset  E4  E5  ·  kubernetes, github\nWeighed"
         in said
     )
+
+
+def test_a_deployment_tells_of_its_change_before_the_push_that_it_brought() -> None:
+    deployed = replace(briefings.ROLLOUT, statement="payments v2.14.0 deployed", cause_kinds=(CauseKind.BAD_DEPLOY,))
+    pushed = replace(
+        briefings.ROLLOUT_AGAIN, statement="payments 4f2c1a9 changed (merged)", cause_kinds=(CauseKind.HUMAN_OR_JOB,),
+        onset=briefings.ONSET - 20,
+    )  # fmt: skip
+    briefing = replace(briefings.LIKELY, evidence=(briefings.LATENCY, deployed, pushed), hypotheses=())
+    said = message_text({"blocks": blocks.root_card(briefing)[0]})
+    assert "• payments v2.14.0 deployed by mira — 4 min before the onset  E4  E5  ·  kubernetes, github\n" in said
 
 
 def test_a_change_says_what_it_altered_and_who_made_it_though_no_source_knows_both() -> None:
