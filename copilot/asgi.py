@@ -28,19 +28,29 @@ _django = get_asgi_application()
 def make_api() -> FastAPI:
     """Return the application of the api process, with the faces' routes."""
     from fastapi import FastAPI
+    from starlette.routing import Route
 
     from copilot.faces import faces
+    from copilot.mcp import http as mcp
     from copilot.web import agents, health, webhooks
     from copilot.web.api import application as rest
     from integrations import registry
 
     # An integration that cannot be imported stops the boot here, not at the first webhook.
     registry.integrations()
-    application = FastAPI(title="SRE Copilot", docs_url=None, redoc_url=None, openapi_url=None)
+    tools = mcp.Endpoint()
+    application = FastAPI(
+        title="SRE Copilot",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=lambda _application: tools.running(),
+    )
     application.include_router(health.router)
     application.include_router(webhooks.router)
     application.include_router(agents.router)
     rest.mount(application)
+    application.router.routes.append(Route(mcp.PATH, endpoint=tools))
     for face in faces():
         routes = face.routes()
         if routes is not None:

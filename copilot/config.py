@@ -73,6 +73,11 @@ class Config(BaseSettings):
         ge=0,
         description="About how many requests one run may make of all its sources; the router says who goes first. 0: no limit.",
     )
+    tool_calls_per_day: int = Field(
+        default=20_000,
+        ge=0,
+        description="About how many requests the tools of a tenant make in a UTC day; 0: no limit. A tenant may say otherwise.",
+    )
     max_source_bytes: int = Field(default=16_777_216, ge=65_536, description="Size cap of one answer of a source.")
     agent_answer_bytes: int = Field(
         default=4_194_304, ge=65_536, le=67_108_864, description="Size cap of one answer of an agent."

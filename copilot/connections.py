@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 from pydantic import SecretStr, ValidationError
 
-from copilot import arrivals, observe
+from copilot import arrivals, breakers, observe
 from copilot.config import config
 from copilot.guard import vault
 from copilot.guard.http import HttpDoor
@@ -31,8 +31,6 @@ log = observe.logger(__name__)
 # Sealed beside the credentials, but not one of them: the key in the connection's webhook address.
 ENDPOINT_KEY = "endpoint_key"
 CHECK_SECONDS = 10.0
-# What is written down of a test by whether it works; None is not known before something comes in.
-HEALTHS = {True: ConnectionHealth.WORKS, False: ConnectionHealth.FAILING, None: ConnectionHealth.WAITING}
 
 _checkers: dict[str, Callable[[UUID, UUID], tuple[bool, str]]] = {}
 
@@ -78,6 +76,8 @@ def connect(tenant_id: UUID, kind: str, values: Mapping[str, Any], *, actor: str
             connection = Connection(tenant_id=tenant_id, kind=kind, name=name)
         # Credentials that are entered here are used from here.
         connection.agent = None
+        # What failed with other values may work with these: its breaker closes.
+        connection.failing_since = None
         if integration.receives and not key:
             key = secrets.token_urlsafe(24)
             Endpoint.objects.create(
@@ -193,7 +193,11 @@ def places(connection: Connection) -> tuple[str, ...]:
         asks = integration.gathers and integration.asks(credentials_of(connection))
     except (vault.SealBroken, WrongValue):
         asks = integration.gathers
-    ways = {"webhooks": integration.receives, "evidence": asks, "conversations": asks and bool(integration.looks)}
+    ways = {
+        "webhooks": integration.receives,
+        "evidence": asks,
+        "conversations": (asks and bool(integration.looks)) or integration.has_outside_tools,
+    }
     return tuple(name for name, is_so in ways.items() if is_so)
 
 
@@ -207,21 +211,19 @@ def check(tenant_id: UUID, connection_id: UUID) -> Health:
     if connection is None:
         raise LookupError("there is no such connection")
     health = _ask(connection)
-    now = timezone.now()
     with tenant_scope(tenant_id):
         integration = registry.integrations().get(connection.kind)
         if integration is not None:
             health = arrivals.told_of(connection, integration, health)
-        row = Connection.objects.filter(id=connection_id)
-        if health.works is False:
-            row.filter(failing_since__isnull=True).update(failing_since=now)
+        if health.works is None:
+            Connection.objects.filter(id=connection_id).update(
+                health=ConnectionHealth.WAITING,
+                health_detail=health.detail[:1000],
+                checked_at=timezone.now(),
+                failing_since=None,
+            )
         else:
-            row.update(failing_since=None)
-        row.update(
-            health=HEALTHS[health.works],
-            health_detail=health.detail[:1000],
-            checked_at=now,
-        )
+            (breakers.worked if health.works else breakers.failed)(connection_id, health.detail)
     return health
 
 

@@ -22,7 +22,11 @@ log = observe.logger(__name__)
 Number = TypeVar("Number", int, float)
 MEGABYTE = 1_000_000
 # How long a window of each counted limit is; windows begin on the clock, in UTC. The other limits are summed elsewhere.
-WINDOWS = {Limit.RUNS: timedelta(hours=1), Limit.WEBHOOKS: timedelta(minutes=1)}
+WINDOWS = {
+    Limit.RUNS: timedelta(hours=1),
+    Limit.WEBHOOKS: timedelta(minutes=1),
+    Limit.TOOLS: timedelta(days=1),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +34,15 @@ class Limits:
     """Hold what one tenant may use; 0 is no limit, but for the dollars, where it is no model.
 
     `dollars_per_day` bounds all calls of the model by UTC day; `runs_per_hour` and `webhooks_per_minute` count by the clock;
-    `evidence_megabytes` is what one run may read of all its sources together; the days are how long rows are kept.
+    `evidence_megabytes` is what one run may read of all its sources together; `tool_calls_per_day` is about how many requests tools
+    may make; the days are how long rows are kept.
     """
 
     dollars_per_day: float
     runs_per_hour: int
     webhooks_per_minute: int
     evidence_megabytes: int
+    tool_calls_per_day: int
     keep_days: int
     keep_raw_days: int
 
@@ -54,6 +60,7 @@ def limits_of(tenant: Tenant) -> Limits:
         runs_per_hour=_first(tenant.runs_per_hour, settings.runs_per_hour),
         webhooks_per_minute=_first(tenant.webhooks_per_minute, settings.webhooks_per_minute),
         evidence_megabytes=_first(tenant.evidence_megabytes, settings.evidence_megabytes),
+        tool_calls_per_day=_first(tenant.tool_calls_per_day, settings.tool_calls_per_day),
         keep_days=_first(tenant.keep_days, settings.keep_days),
         keep_raw_days=_first(tenant.keep_raw_days, settings.keep_raw_days),
     )

@@ -277,6 +277,8 @@ class Integration(ABC):
     # True where `survey` tells who needs whom, apart from any incident.
     surveys: ClassVar[bool] = False
     looks: ClassVar[tuple[Look, ...]] = ()
+    # True where its tools are not known before it is asked, as with an outside server of the Model Context Protocol.
+    has_outside_tools: ClassVar[bool] = False
     # Names of the credential fields that the product makes up where a person leaves them empty (a bearer token, say).
     generated: ClassVar[tuple[str, ...]] = ()
     # True where the caller is a person's script: the web layer parses before it accepts, and answers 422 with the text.

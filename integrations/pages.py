@@ -111,7 +111,7 @@ def _ways(integration: Integration) -> Iterator[str]:
         yield "sends webhooks"
     if integration.gathers:
         yield "is asked for evidence"
-    if integration.looks:
+    if integration.looks or integration.has_outside_tools:
         yield "is asked in conversations"
 
 

@@ -22,7 +22,14 @@ if TYPE_CHECKING:
 
     from copilot.admin.roles import Roles
 
-LIMITS = ("keep_raw_days", "dollars_per_day", "runs_per_hour", "webhooks_per_minute", "evidence_megabytes")
+LIMITS = (
+    "keep_raw_days",
+    "dollars_per_day",
+    "runs_per_hour",
+    "webhooks_per_minute",
+    "evidence_megabytes",
+    "tool_calls_per_day",
+)
 
 
 class MembershipForm(ModelForm):

@@ -16,6 +16,7 @@ FIELDS = {
     "runs_per_hour": int,
     "webhooks_per_minute": int,
     "evidence_megabytes": int,
+    "tool_calls_per_day": int,
     "keep_days": int,
     "keep_raw_days": int,
 }

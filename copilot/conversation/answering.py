@@ -145,7 +145,7 @@ def _conversed(question: Question, briefing: Briefing, telling: Telling) -> dial
         return dialogue.Conversed(note="no ANTHROPIC_API_KEY")
     deadline = Deadline(config().answer_seconds)
     # Who may only look at what the thread shows gets no look-ups beyond it.
-    tools = looking.tools(question.tenant_id, briefing, deadline) if question.may_look else ()
+    tools = looking.tools(question.tenant_id, briefing, deadline, actor=_asker(question)) if question.may_look else ()
     return dialogue.converse(
         question.tenant_id,
         question.id,
@@ -161,6 +161,10 @@ def _conversed(question: Question, briefing: Briefing, telling: Telling) -> dial
         step=lambda key, title, status, output: telling.step(key, title, status=status, output=output),
         is_stopped=_Stop(question),
     )
+
+
+def _asker(question: Question) -> str:
+    return f"{question.person_name or question.person} (conversation)"
 
 
 def _earlier(question: Question) -> list[dict[str, Any]]:

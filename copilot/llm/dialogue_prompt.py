@@ -76,10 +76,11 @@ def asked(redactor: Redactor, question: str, person: str) -> str:
     return _written({"question": redactor.text(question), "asked_by": redactor.text(person)})
 
 
-def result(redactor: Redactor, result_id: str, query: str, rows: Any, note: str, characters: int) -> str:
-    """Return what a look-up saw as JSON, its longest list cut to fit."""
+def result(redactor: Redactor, result_id: str, query: str, rows: Any, note: str, characters: int, **more: str) -> str:
+    """Return what a look-up saw as JSON, its longest list cut to fit; `more` is told beside it, redacted as well."""
     kept = list(redactor.data(list(rows)))
-    made = {"id": result_id, "query": redactor.text(query), "note": note, "result": kept}
+    told = {name: redactor.text(value) for name, value in more.items() if value}
+    made = {"id": result_id, **told, "query": redactor.text(query), "note": redactor.text(note), "result": kept}
     while len(text := _written(made)) > characters and kept:
         kept.pop()
         made["note"] = f"{note}; shortened" if note else "shortened"

@@ -15,6 +15,7 @@ class Limit(models.TextChoices):
     RUNS = "runs_per_hour", "runs an hour"
     WEBHOOKS = "webhooks_per_minute", "webhooks a minute"
     EVIDENCE = "evidence_megabytes", "megabytes of evidence a run"
+    TOOLS = "tool_calls_per_day", "tool calls a day"
 
 
 class LimitUse(TenantModel):

@@ -125,6 +125,12 @@ class Tenant(models.Model):
         blank=True,
         help_text="What one investigation reads of all sources together; 0: no limit; empty: as the deployment is set.",
     )
+    tool_calls_per_day = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="About how many requests tools make in a UTC day, for conversations and other agents; 0: no limit; empty: as the"
+        " deployment is set.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 
-from copilot import observe, tracing
+from copilot import breakers, observe, tracing
 from copilot.config import config
 from copilot.guard import vault
 from copilot.guard.http import HttpDoor, Meter
@@ -23,7 +23,6 @@ from copilot.limits import MEGABYTE, limits_for, reached
 from copilot.models import (
     AuditEntry,
     Connection,
-    ConnectionHealth,
     EvidenceRecord,
     Incident,
     Limit,
@@ -172,7 +171,7 @@ def _sources(claim: Claim, routing: Routing) -> tuple[list[_Source], list[Gap]]:
             continue
         if way is None and not known.asks(credentials):
             continue
-        if refusal := _refusal(claim, known, left):
+        if refusal := _refusal(claim, connection, known, left):
             gaps.append(Gap(known.slug, name, refusal))
             _note_call(claim, connection, name, SourceStatus.FAILED, refusal)
             continue
@@ -206,11 +205,11 @@ def _spent(claim: Claim, meter: Meter) -> list[str]:
     return [said]
 
 
-def _refusal(claim: Claim, known: Integration, left: float) -> str:
+def _refusal(claim: Claim, connection: Connection, known: Integration, left: float) -> str:
     """Return why a source is not asked now, or nothing."""
     if known.gather_cost > left:
         return f"was not asked: the run's budget of {claim.plan['calls']} calls is used up, and the router put others first"
-    return ""
+    return breakers.refusal(connection)
 
 
 def _note_call(claim: Claim, connection: Connection, name: str, status: SourceStatus, detail: str) -> None:
@@ -337,7 +336,6 @@ def _note_answer(claim: Claim, source: _Source, answer: _Answer) -> None:
     status = SourceStatus.FAILED if answer.failure else SourceStatus.PARTIAL if gaps else SourceStatus.ANSWERED
     detail = answer.failure or "; ".join(f"{gap.question}: {gap.reason}" for gap in gaps)[:1000]
     observe.source_seconds.labels(source.integration.slug, status.value).observe(answer.seconds)
-    now = timezone.now()
     with tenant_scope(claim.tenant_id):
         SourceCall.objects.filter(run_id=claim.run_id, name=source.name).update(
             status=status,
@@ -345,17 +343,10 @@ def _note_answer(claim: Claim, source: _Source, answer: _Answer) -> None:
             seconds=answer.seconds,
             detail=detail,
         )
-        mine = Connection.objects.filter(id=source.connection_id)
         if answer.failure:
-            mine.filter(failing_since__isnull=True).update(failing_since=now)
-            mine.update(health=ConnectionHealth.FAILING, health_detail=answer.failure[:1000], checked_at=now)
+            breakers.failed(source.connection_id, answer.failure)
         else:
-            mine.update(
-                health=ConnectionHealth.WORKS,
-                health_detail=f"answered a run in {answer.seconds:.1f} s",
-                checked_at=now,
-                failing_since=None,
-            )
+            breakers.worked(source.connection_id, f"answered a run in {answer.seconds:.1f} s")
 
 
 def _write(claim: Claim, incident: Incident, detection: Detection, output: Mapping[str, Any]) -> None:

@@ -19,7 +19,6 @@ from django.utils import timezone
 from copilot import connections
 from copilot.agent import loop, sources
 from copilot.agent.protocol import MAX_POLL_BYTES, Check, Poll
-from copilot.conversation import looking
 from copilot.guard.http.deadline import Deadline
 from copilot.guard.tenancy import tenant_scope
 from copilot.models import Agent, AgentRequest, AgentToken, AuditEntry, Connection, Incident, Run, Service, SourceCall
@@ -27,6 +26,9 @@ from copilot.relay import asking, queue, states, tokens
 from copilot.stages.claim import Claim
 from copilot.stages.gather import gather as gather_stage
 from copilot.stages.plan import new_plan
+from copilot.tools import calling
+from copilot.tools.kinds import sources as source_tools
+from copilot.tools.tool import Reach
 from copilot.web import agents as web
 from integrations import registry
 from integrations.base import Rejected, Scope, ServiceScope, SourceError, TimedOut, Unauthorised, Unreachable
@@ -226,11 +228,11 @@ def test_a_conversation_looks_through_the_agent(played: Played) -> None:
     played.agent.turn()
     with tenant_scope(played.tenant.id):
         row = Connection.objects.get(id=played.connection_id)
-    look = played.inside.looks[0]
-    patience = Deadline(20)
+        tool = next(source_tools._of(played.inside, row))
+    reach = Reach(played.tenant.id, SCOPE, WINDOW, (), Deadline(20))
 
     def ask(arguments: dict[str, Any]) -> Any:
-        return looking._look(played.inside, row, look, SCOPE, WINDOW, patience, arguments)
+        return calling.call(tool, reach, arguments, actor="test", via="conversation")
 
     with played.asked(what=lambda: ask({"count": 1})) as answer:
         played.agent.turn()

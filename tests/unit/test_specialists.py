@@ -90,7 +90,7 @@ def test_sources_are_ordered_by_the_router_where_not_all_can_be_asked() -> None:
 
 def test_every_source_says_what_it_knows_about_and_what_asking_it_costs() -> None:
     for slug, one in integrations().items():
-        assert bool(one.categories) == bool(one.gathers or one.looks), slug
+        assert bool(one.categories) == bool(one.gathers or one.looks or one.has_outside_tools), slug
         assert one.gather_cost >= 1, slug
         assert all(look.cost >= 1 and look.per_minute >= 1 for look in one.looks), slug
 
