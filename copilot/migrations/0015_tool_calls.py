@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('copilot', '0013_waiting_connection'),
+        ('copilot', '0014_topology'),
     ]
 
     operations = [
