@@ -166,7 +166,7 @@ CLASSES: Final = (
     ),
     _class(
         "what users feel",
-        r"latency|\bslow\w*|p9[59]|error\w*|\b5\d\d\b|5xx|availability|apdex|burn ?rate|\bslo\b",
+        r"latency|\bslow\w*|p9[59]|\berrors?\b|error ?(?:rate|ratio|budget)\w*|\b5\d\d\b|5xx|availability|apdex|burn ?rate|\bslo\b",
         Category.METRICS,
         Category.CHANGES,
         Category.LOGS,
