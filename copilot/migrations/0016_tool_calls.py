@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('copilot', '0014_topology'),
+        ('copilot', '0015_touched_paths'),
     ]
 
     operations = [
