@@ -175,6 +175,7 @@ def test_no_document_names_a_setting_that_does_not_exist() -> None:
         "COPILOT_OWNER_DATABASE_URL",
         "COPILOT_STAFF_DATABASE_URL",
         "COPILOT_IMAGE",
+        "COPILOT_MCP_TOKEN",
         "COPILOT_SHARED",
         "COPILOT_TERRAFORM_PROVIDERS",
     }
