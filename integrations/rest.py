@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from integrations.base import Rejected, SourceError, TimedOut, Unauthorised, Unreachable
+from integrations.base import Rejected, SourceError, Unauthorised
+from integrations.refusals import no_answer_from, opens
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,14 +44,8 @@ class Rest:
         return [item for item in answer if isinstance(item, dict)]
 
     def _asked(self, path: str, parameters: Mapping[str, str]) -> object:
-        import httpx
-
-        try:
+        with no_answer_from(self.vendor):
             response = self.client.get(path, params=dict(parameters))
-        except httpx.TimeoutException as error:
-            raise TimedOut(f"{self.vendor} did not answer in time") from error
-        except httpx.HTTPError as error:
-            raise Unreachable(f"{self.vendor} could not be reached ({type(error).__name__})") from error
         if response.status_code != 200:
             raise self._refusal(response, path)
         try:
@@ -63,7 +57,7 @@ class Rest:
     def _refusal(self, response: httpx.Response, path: str) -> SourceError:
         status = response.status_code
         if status == 429 or (status == 403 and _is_limited(response)):
-            return SourceError(f"{self.vendor}'s rate limit is used up ({status}){_opens(response.headers)}")
+            return SourceError(f"{self.vendor}'s rate limit is used up ({status}){opens(response.headers)}")
         if status == 401:
             return Unauthorised(f"{self.vendor} refuses the token (401): enter a valid one", retryable=False)
         if status == 403:
@@ -83,13 +77,3 @@ def _is_limited(response: httpx.Response) -> bool:
     headers = response.headers
     limited = "retry-after" in headers or headers.get("x-ratelimit-remaining") == "0"
     return limited or "secondary rate limit" in response.text[:1000].lower()
-
-
-def _opens(headers: Mapping[str, str]) -> str:
-    wait = headers.get("retry-after", "")
-    reset = headers.get("x-ratelimit-reset", "") or headers.get("ratelimit-reset", "")
-    if wait.isascii() and wait.isdigit():
-        return f"; it opens in {wait} s"
-    if reset.isascii() and reset.isdigit() and len(reset) <= 11:
-        return f"; it opens at {datetime.fromtimestamp(int(reset), UTC):%H:%M:%S} UTC"
-    return ""

@@ -18,6 +18,7 @@ from integrations.base import (
     Unreachable,
 )
 from integrations.payload import base_address, clean
+from integrations.refusals import no_answer_from, opens
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -159,19 +160,13 @@ class Server:
         return answer
 
     def _asked(self, method: str, path: str, **sent: Any) -> httpx.Response:
-        import httpx
-
         left = self.door.remaining()
         if left <= 0:
             raise TimedOut("no time was left to ask")
         # Joined by hand: an absolute path would lose the path that a proxy's address has.
         address = str(self._client.base_url).rstrip("/") + path
-        try:
+        with no_answer_from(self.vendor):
             response = self._client.request(method, address, timeout=min(SECONDS_PER_REQUEST, left), **sent)
-        except httpx.TimeoutException as error:
-            raise TimedOut(f"{self.vendor} did not answer in time") from error
-        except httpx.HTTPError as error:
-            raise Unreachable(f"{self.vendor} could not be reached ({type(error).__name__})") from error
         if response.status_code != 200:
             raise self._refusal(response, path)
         return response
@@ -188,16 +183,10 @@ class Server:
         if status == 413:
             return TooLarge(said, retryable=False)
         if status == 429:
-            return SourceError(f"{said}{_opens(response.headers)}")
+            return SourceError(f"{said}{opens(response.headers)}")
         if 300 <= status < 400:
             return Rejected(f"{said}: it leads to another address; enter that one", retryable=False)
         return Unreachable(said) if status >= 500 else Rejected(said, retryable=False)
-
-
-def _opens(headers: Mapping[str, str]) -> str:
-    """Return when a rate limit opens again, where the server says in how many seconds (Datadog has its own header)."""
-    wait = headers.get("retry-after") or headers.get("x-ratelimit-reset") or ""
-    return f"; it opens in {wait} s" if wait.isascii() and wait.isdigit() and len(wait) < 6 else ""
 
 
 def _words(response: httpx.Response) -> str:

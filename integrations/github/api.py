@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from integrations.base import Health, Rejected, ServiceScope, Unauthorised
+from integrations.base import Health, Rejected, Unauthorised
 from integrations.code_owners import Repository
 from integrations.comparison import Compared
 from integrations.genuine import separated
 from integrations.github import comparing, deployments, published
 from integrations.payload import part, text, time_of, whole
 from integrations.questions import Questions
-from integrations.repositories import kept_at, path_at
+from integrations.repositories import asked
 from integrations.rest import Rest
-from scoring.observations import Gap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -80,27 +79,16 @@ def gather(
     :raises SourceError: where nothing at all could be asked.
     """
     questions = Questions(source=source, door=door)
-    wanted: dict[str, list[ServiceScope]] = {}
-    for service in scope.services:
-        if service.repository and kept_at(service.repository, credentials.base_url):
-            name = path_at(service.repository, credentials.base_url)
-            if name:
-                wanted.setdefault(name, []).append(service)
-            else:
-                reason = f"{service.repository!r} is no repository: write owner/name"
-                questions.gaps.append(Gap(source, f"deployments of {service.name}", reason))
-    if not wanted:
-        wanted = {name: [ServiceScope(name.rpartition("/")[2])] for name in separated(credentials.repositories)}
-    skipped = list(wanted)[_REPOSITORIES:]
-    questions.gaps += [
-        Gap(source, f"deployments of {name}", f"only {_REPOSITORIES} repositories are asked") for name in skipped
-    ]
+    wanted, questions.gaps = asked(
+        scope, source=source, address=credentials.base_url, otherwise=credentials.repositories, form="repository owner/name",
+        most=_REPOSITORIES,
+    )  # fmt: skip
     with _client(door, credentials) as client:
         rest = Rest(client, VENDOR)
-        for name in list(wanted)[:_REPOSITORIES]:
-            repository = _Repository(door, rest, questions, name, [one.name for one in wanted[name]], window)
+        for name, services in wanted.items():
+            repository = _Repository(door, rest, questions, name, [one.name for one in services], window)
             owned = Repository(
-                name=name, address=credentials.base_url, bearer=credentials.bearer, services=wanted[name],
+                name=name, address=credentials.base_url, bearer=credentials.bearer, services=services,
                 questions=questions, places=_OWNERS, read=partial(_file, rest, name),
             )  # fmt: skip
             yield from owned.told(repository.changes())

@@ -7,16 +7,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from integrations.base import Health, Rejected, ServiceScope, Unauthorised
+from integrations.base import Health, Rejected, Unauthorised
 from integrations.code_owners import Repository
 from integrations.comparison import Compared, unified
 from integrations.genuine import separated
 from integrations.gitlab import made
 from integrations.payload import iso, link, part, parts, text, time_of
 from integrations.questions import Questions
-from integrations.repositories import kept_at, path_at
+from integrations.repositories import asked
 from integrations.rest import Rest
-from scoring.observations import Gap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -75,27 +74,16 @@ def gather(
     :raises SourceError: where nothing at all could be asked.
     """
     questions = Questions(source=source, door=door)
-    wanted: dict[str, list[ServiceScope]] = {}
-    for service in scope.services:
-        if service.repository and kept_at(service.repository, credentials.base_url):
-            name = path_at(service.repository, credentials.base_url, deepest=DEEPEST)
-            if name:
-                wanted.setdefault(name, []).append(service)
-            else:
-                reason = f"{service.repository!r} is no project: write group/name"
-                questions.gaps.append(Gap(source, f"deployments of {service.name}", reason))
-    if not wanted:
-        wanted = {name: [ServiceScope(name.rpartition("/")[2])] for name in separated(credentials.projects)}
-    questions.gaps += [
-        Gap(source, f"deployments of {name}", f"only {_PROJECTS} projects are asked")
-        for name in list(wanted)[_PROJECTS:]
-    ]
+    wanted, questions.gaps = asked(
+        scope, source=source, address=credentials.base_url, otherwise=credentials.projects, form="project group/name",
+        most=_PROJECTS, deepest=DEEPEST,
+    )  # fmt: skip
     with _client(door, credentials) as client:
         rest = Rest(client, VENDOR, "project")
-        for name in list(wanted)[:_PROJECTS]:
-            project = _Project(rest, questions, name, [one.name for one in wanted[name]], window)
+        for name, services in wanted.items():
+            project = _Project(rest, questions, name, [one.name for one in services], window)
             owned = Repository(
-                name=name, address=credentials.base_url, bearer=credentials.bearer, services=wanted[name],
+                name=name, address=credentials.base_url, bearer=credentials.bearer, services=services,
                 questions=questions, places=_OWNERS, read=project.file,
             )  # fmt: skip
             yield from owned.told(project.changes())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from integrations.comparison import Compared
 from scoring.observations import Change, ChangeKind, Entity, EntityKind
@@ -56,12 +56,12 @@ def deployment(
     compared: Compared | None = None,
 ) -> Change:
     """Return the change that a deployment is; `at` is when it began to act, in Unix seconds, `words` what it is about."""
-    compared = compared or Compared()
     deployed = version(ref, sha, default_branch)
     shown = deployed[:8] if deployed == sha else deployed
-    told = (environment and f"environment {environment}", words, compared.words)
-    return Change(
-        entity=Entity(EntityKind.SERVICE, service),
+    return _change(
+        service,
+        (environment and f"environment {environment}", words),
+        compared,
         kind=ChangeKind.DEPLOYMENT,
         at=at,
         title=f"{project} {shown} to {environment}" if environment else f"{project} {shown}",
@@ -71,10 +71,7 @@ def deployment(
         version=deployed,
         previous_version=previous,
         status=STATUSES.get(status, status),
-        detail="; ".join(item for item in told if item),
         key=sha,
-        files=compared.files,
-        diff=compared.diff,
     )
 
 
@@ -92,9 +89,10 @@ def merge_request(
     compared: Compared | None = None,
 ) -> Change:
     """Return the change that a merged merge request is: not yet what runs, which a deployment of its commit tells."""
-    compared = compared or Compared()
-    return Change(
-        entity=Entity(EntityKind.SERVICE, service),
+    return _change(
+        service,
+        (f"merge request !{number} {title} merged",),
+        compared,
         kind=ChangeKind.OTHER,
         at=at,
         title=f"{project} !{number} {title}".strip(),
@@ -103,10 +101,7 @@ def merge_request(
         link=link,
         version=sha,
         status="merged",
-        detail="; ".join(item for item in (f"merge request !{number} {title} merged", compared.words) if item),
         key=sha,
-        files=compared.files,
-        diff=compared.diff,
     )
 
 
@@ -125,9 +120,10 @@ def release(
     compared: Compared | None = None,
 ) -> Change:
     """Return the change that a release is."""
-    compared = compared or Compared()
-    return Change(
-        entity=Entity(EntityKind.SERVICE, service),
+    return _change(
+        service,
+        ("" if name == tag else name,),
+        compared,
         kind=ChangeKind.OTHER,
         at=at,
         title=f"{project.rpartition('/')[2]} released {tag}",
@@ -137,8 +133,17 @@ def release(
         version=tag,
         previous_version=previous,
         status="released",
-        detail="; ".join(item for item in ("" if name == tag else name, compared.words) if item),
         key=sha or tag,
+    )
+
+
+def _change(service: str, told: tuple[str, ...], compared: Compared | None, **rest: Any) -> Change:
+    """Return a change with its words, and with what lies between it and the one before, where that was compared."""
+    compared = compared or Compared()
+    return Change(
+        entity=Entity(EntityKind.SERVICE, service),
+        detail="; ".join(filter(None, (*told, compared.words))),
         files=compared.files,
         diff=compared.diff,
+        **rest,
     )
