@@ -93,7 +93,28 @@ def main(arguments: list[str] | None = None) -> int:
         return problem.code
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        said = _of_the_database(error)
+        if not said:
+            raise
+        print(f"copilot: {said}", file=sys.stderr)
+        return 1
     return code
+
+
+def _of_the_database(error: Exception) -> str:
+    """Return what is wrong with the database and what to do, nothing where the trouble is another."""
+    django = sys.modules.get("django.db")
+    if django is None:
+        return ""
+    if isinstance(error, django.ProgrammingError) and type(error.__cause__).__name__.startswith("Undefined"):
+        return (
+            "the database is of another version than this program: stop `copilot up` and start it again, or run"
+            " `copilot database migrate` where the database is your own"
+        )
+    if isinstance(error, django.OperationalError | django.InterfaceError):
+        return f"the database does not answer: {(str(error).strip() or type(error).__name__).splitlines()[0]}"
+    return ""
 
 
 def _reach_ourselves_directly() -> None:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 
 import pytest
+from django.db import OperationalError, ProgrammingError
+from psycopg.errors import UndefinedTable
 
 from copilot.cli import main, terminal
 
@@ -62,3 +64,31 @@ def test_text_from_outside_cannot_steer_the_terminal() -> None:
 
     assert terminal.printable(told) == "]0;ownedDisk full2J\nnext\tline"
     assert terminal.on_one_line(told) == "]0;ownedDisk full2J next line"
+
+
+@pytest.mark.parametrize(
+    ("error", "cause", "said"),
+    [
+        (
+            ProgrammingError("no such table"),
+            UndefinedTable(),
+            "the database is of another version than this program: stop",
+        ),
+        (OperationalError("connection refused\nis it up?"), None, "the database does not answer: connection refused\n"),
+    ],
+)
+def test_trouble_with_the_database_is_told_in_words(
+    error: Exception,
+    cause: Exception | None,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def run(_: object) -> int:
+        raise error from cause
+
+    monkeypatch.setattr("copilot.cli.find_installation", lambda _: None)
+    monkeypatch.setattr("copilot.cli.doctor.run", run)
+
+    assert main(["doctor"]) == 1
+    assert f"copilot: {said}" in capsys.readouterr().err
