@@ -178,16 +178,14 @@ def list_runbooks(options: argparse.Namespace) -> int:
     shown = [
         (
             row["id"][:8],
-            row["title"],
-            ", ".join(row["services"]) or "any",
-            ", ".join(row["causes"]),
+            f"{row['title']}\n  {', '.join(row['services']) or 'any service'}: {', '.join(row['causes']) or 'any cause'}",
             row["source"],
             str(row["version"]),
             f"{row['written_at']:%Y-%m-%d}" if row["written_at"] else "",
         )
         for row in rows
     ]
-    headings = ("id", "runbook", "services", "causes", "source", "version", "written")
+    headings = ("id", "runbook", "source", "version", "written")
     Console().print(table(headings, shown, whole=("id", "version", "written")))
     return 0
 

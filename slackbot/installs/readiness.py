@@ -73,6 +73,8 @@ def read(tenant_id: UUID, connection_id: UUID, client: WebClient, scopes: Iterab
         problems.append(
             f"no default channel: incidents {whose} cannot be posted; set one (default_channel, or /sre link)"
         )
+    elif not default:
+        remarks.append("no default channel: incidents of services that are not set up yet cannot be posted")
     wanted = {
         channel.strip().lstrip("#").lower(): channel for channel in (default, *services.values()) if channel.strip()
     }
