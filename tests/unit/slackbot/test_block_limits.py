@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import jsonschema  # type: ignore[import-untyped]
+import jsonschema_rs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -47,7 +47,7 @@ def schema(shared: Path) -> Any:
     path = shared / "vendor" / "specs" / "slack-knownblock.generated.schema.json"
     if not path.is_file():
         pytest.skip(f"no Block Kit schema: {path.name} is absent")
-    return jsonschema.Draft7Validator(json.loads(path.read_text()))
+    return jsonschema_rs.Draft7Validator(json.loads(path.read_text()))
 
 
 @pytest.mark.parametrize("state", briefings.STATES)
