@@ -10,6 +10,7 @@ import time
 import urllib.parse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
@@ -27,6 +28,13 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+@cache
+def http() -> httpx.Client:
+    """Return one client for all: making one reads the certificates of all authorities, 20 ms for each act otherwise."""
+    # No connection is kept: the workspace may just be hanging up.
+    return httpx.Client(trust_env=False, timeout=30, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 def _expect(answer: httpx.Response, status: int) -> None:
@@ -49,28 +57,28 @@ class Team:
 
     def install(self, **body: object) -> Json:
         """Install the app, or change it."""
-        answer = httpx.post(f"{self.server}/local/app", json={"team": self.name, **body}, timeout=10)
+        answer = http().post(f"{self.server}/local/app", json={"team": self.name, **body})
         _expect(answer, 200)
         self.installed = answer.json()
         return self.installed
 
     def act(self, *, by: str = "alice", status: int = 200, **body: object) -> Json:
         """Do what a person does; `type` and its fields as in POST /local/act."""
-        answer = httpx.post(f"{self.server}/local/act", json={"team": self.name, "as": by, **body}, timeout=90)
+        answer = http().post(f"{self.server}/local/act", json={"team": self.name, "as": by, **body}, timeout=90)
         _expect(answer, status)
         shown: Json = answer.json()
         return shown
 
     def post(self, path: str, **body: object) -> Json:
         """Post to one of the local routes."""
-        answer = httpx.post(f"{self.server}{path}", json={"team": self.name, **body}, timeout=10)
+        answer = http().post(f"{self.server}{path}", json={"team": self.name, **body})
         _expect(answer, 200)
         shown: Json = answer.json()
         return shown
 
     def get(self, path: str, **query: str) -> Json:
         """Read one of the local routes."""
-        answer = httpx.get(f"{self.server}{path}", params={"team": self.name, **query}, timeout=10)
+        answer = http().get(f"{self.server}{path}", params={"team": self.name, **query})
         _expect(answer, 200)
         shown: Json = answer.json()
         return shown
@@ -118,7 +126,7 @@ def _wait_until_healthy(process: "subprocess.Popen[bytes]", address: str) -> Non
         if process.poll() is not None:
             raise RuntimeError(f"the local workspace ended with code {process.returncode}")
         with contextlib.suppress(httpx.HTTPError):
-            if httpx.get(f"{address}/health", timeout=1).status_code == 200:
+            if http().get(f"{address}/health", timeout=1).status_code == 200:
                 return
         time.sleep(0.05)
     raise RuntimeError(f"the local workspace did not answer at {address} within 30 s")

@@ -12,7 +12,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import httpx
 import pytest
 import uvicorn
 from django.utils import timezone
@@ -34,19 +33,13 @@ from copilot.models import (
 )
 from scoring.frozen import plain
 from slackbot import charts
+from slackbot.local.testing import http
 from tests.servers.processes import answers, free_port, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from copilot.knowledge.briefing import Briefing
-
-
-@cache
-def _http() -> httpx.Client:
-    """One client for all: making one reads the certificates of all authorities, 20 ms for each act otherwise."""
-    # No connection is kept: the other side may just be hanging up.
-    return httpx.Client(trust_env=False, timeout=30, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 @dataclass
@@ -57,14 +50,14 @@ class Workspace:
     team: str
 
     def _local(self, method: str, path: str, **keywords: Any) -> dict[str, Any]:
-        body: dict[str, Any] = _http().request(method, f"{self.url}/local/{path}", **keywords).json()
+        body: dict[str, Any] = http().request(method, f"{self.url}/local/{path}", **keywords).json()
         assert body.get("ok"), body
         return body
 
     def refused(self, kind: str, person: str = "ada", **more: Any) -> dict[str, Any]:
         """Do what a person does, and is told to do otherwise."""
         body = {"team": self.team, "as": person, "type": kind, **more}
-        answer: dict[str, Any] = _http().post(f"{self.url}/local/act", json=body).json()
+        answer: dict[str, Any] = http().post(f"{self.url}/local/act", json=body).json()
         assert answer.get("ok") is False, answer
         return answer
 
