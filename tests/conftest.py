@@ -16,6 +16,7 @@ from psycopg import sql
 
 from copilot.embedded import APP, OWNER, as_role, postgres_server, prepare
 from tests.emptying import empty
+from tests.servers.fixtures import control_plane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
     from copilot.models import Tenant
 
+# Here, it is one for all folders; a fixture that several of them import is several fixtures. tests/e2e has a cluster of its
+# own, as it fills the same namespace with another shop.
+__all__ = ["control_plane"]
 pytest_plugins = ["tests.groups"]
 TEMPLATE = "copilot_template"
 

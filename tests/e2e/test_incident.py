@@ -52,7 +52,8 @@ class Story:
     model_calls: list[dict[str, Any]]
 
 
-@pytest.fixture(scope="module", params=["replayed", "real"])
+# Settings of their own are a stack of its own, which may as well be another worker's: one group for each of them.
+@pytest.fixture(scope="module", params=["replayed", pytest.param("real", marks=pytest.mark.xdist_group("e2e-model"))])
 def story(
     request: pytest.FixtureRequest, start_stack: Callable[..., Stack], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Story]:

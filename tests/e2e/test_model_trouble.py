@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.e2e.stack import Stack
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.slow]
+pytestmark = [pytest.mark.xdist_group("e2e-model"), pytest.mark.slow]
 
 MODEL, FALLBACK = "claude-sonnet-5-5", "claude-haiku-5-5"
 HYPOTHESIS = {

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tests.e2e.stack import Stack
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.slow]
+pytestmark = [pytest.mark.xdist_group("e2e-silent"), pytest.mark.slow]
 
 SECONDS = 6.0
 NAMES = {"prometheus": "Prometheus", "kubernetes": "Kubernetes"}

@@ -86,6 +86,8 @@ def agent(folder: Path, url: str, token_file: Path, health: int) -> Iterator[sub
         "COPILOT_AGENT_TOKEN_FILE": str(token_file),
         "COPILOT_AGENT_SOURCES": str(folder / "agent.yaml"),
         "COPILOT_AGENT_HEALTH_PORT": str(health),
+        # A poll that waits has been let in: a token that was revoked meanwhile is told to the next one.
+        "COPILOT_AGENT_WAIT_SECONDS": "2",
         "COPILOT_LOG_LEVEL": "INFO",
     }
     command = [sys.executable, "-m", "copilot", "agent"]

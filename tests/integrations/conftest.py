@@ -10,12 +10,12 @@ from integrations import code_owners
 from integrations.kubernetes.api import Api, Listing, Resource
 from integrations.kubernetes.snapshot import KINDS, REVISIONS
 from tests.integrations.kubernetes_schema import packaged
-from tests.servers.fixtures import control_plane, kubelet, start_prometheus
+from tests.servers.fixtures import kubelet, start_prometheus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["control_plane", "kubelet", "no_owners_are_kept", "start_prometheus", "watch"]
+__all__ = ["kubelet", "no_owners_are_kept", "start_prometheus", "watch"]
 VERSION = "1.37"
 
 
