@@ -4,43 +4,17 @@ from __future__ import annotations
 
 import json
 import struct
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from copilot.cli import main
-from copilot.evaluation import cases, constants, evaluation, solving, truth, vocabulary
-from copilot.evaluation.calibration import calibration
-from copilot.evaluation.measures import Graded, Quiet, grade, measure, random_ranking
-from copilot.evaluation.solving import Entry, Solved
-from copilot.evaluation.truth import Truth
-from copilot.evaluation.vocabulary_kubernetes import CONDITIONS, KINDS
+from copilot.evaluation import cases, evaluation, solving, truth
+from copilot.evaluation.solving import Solved
 from integrations import recorded
-from scoring.evidence import Candidate, CauseKind, Direction, Evidence, EvidenceKind
-from scoring.observations import Entity, EntityKind, Window
 from tests.recorded_world import shop_case, write_case, write_json
 
 CART = {"root_cause_service": "cart", "root_cause_metric": "cart__cpu_m", "fault_kind": "cpu_hog"}
-
-
-def solved(
-    *names: str,
-    label: str | None = None,
-    kinds: tuple[str, ...] = (),
-    confidence: float = 0.5,
-    commit: str | None = None,
-) -> Solved:
-    entries = tuple(
-        Entry(name, "cpu saturation", label, commit, f"{name}__cpu", confidence, 0.4, 0.6) for name in names
-    )
-    return Solved("set", "case", "shop", "possible causes", 0.1, 0.2, entries, len(names), 0, kinds, True)
-
-
-def graded(*names: str, wanted: str, confidence: float = 0.5) -> Graded:
-    return grade(solved(*names, confidence=confidence), Truth(wanted, None, "", None))
 
 
 def test_the_slow_cart_is_found_behind_the_slow_web(tmp_path: Path) -> None:
@@ -268,173 +242,6 @@ def test_a_case_with_commits_names_a_commit_or_none(tmp_path: Path) -> None:
     answer = solving.solve(cases.find(folder)[0])
     assert answer.entries[0].commit == "ab" * 20
     assert {one.commit for one in answer.entries} == {"ab" * 20, "none"}
-
-
-def test_the_place_of_the_truth_gives_the_shares() -> None:
-    found = measure([graded("a", "b", "c", wanted="a"), graded("a", "b", "c", wanted="c"), graded("a", "b", "c", wanted="x"),
-                     graded("a", "b", "c", "d", wanted="d")])  # fmt: skip
-    assert (found["ac1"], found["ac3"]) == (0.25, 0.5)
-    assert found["avg5"] == pytest.approx((0.25 + 0.25 + 0.5 + 0.75 + 0.75) / 5)
-    assert found["mrr"] == pytest.approx((1 + 1 / 3 + 0 + 1 / 4) / 4)
-
-
-def test_an_entity_named_twice_takes_one_place() -> None:
-    assert graded("a", "a", "b", wanted="b").place == 2
-
-
-def test_kind_is_right_only_with_the_entity() -> None:
-    kinds = ("cpu_hog", "memory_leak")
-    right = grade(solved("a", "b", label="cpu_hog", kinds=kinds), Truth("a", None, "cpu_hog", None))
-    other = grade(solved("a", "b", label="cpu_hog", kinds=kinds), Truth("b", None, "cpu_hog", None))
-    unknown = grade(solved("a", "b", label="cpu_hog", kinds=kinds), Truth("a", None, "moonlight", None))
-    assert (right.kind_right, other.kind_right, unknown.kind_right) == (True, False, None)
-
-
-def test_where_commits_are_given_the_commit_decides() -> None:
-    right = grade(solved("a", commit="none"), Truth("b", None, "", "none"))
-    assert (right.right, right.place) == (True, 0)
-
-
-@given(st.integers(min_value=1, max_value=80))
-def test_chance_is_what_a_uniform_order_reaches(size: int) -> None:
-    found = random_ranking([size])
-    places = range(1, size + 1)
-    for depth, name in ((1, "ac1"), (3, "ac3")):
-        assert found[name] == pytest.approx(sum(place <= depth for place in places) / size)
-    assert found["avg5"] == pytest.approx(sum(sum(place <= k for place in places) / size for k in range(1, 6)) / 5)
-
-
-def test_calibration_never_maps_a_case_by_itself() -> None:
-    # Confidence tells nothing here: half of each is right. A map that had seen its own case would look better than chance.
-    pairs = [
-        graded("a", "b", wanted="a" if number % 2 else "b", confidence=0.3 + 0.001 * number) for number in range(100)
-    ]
-    pairs = [
-        Graded(replace(one.solved, case=f"case-{number:03}"), one.truth, one.place, None, None, None)
-        for number, one in enumerate(pairs)
-    ]
-    found = calibration(pairs)
-    assert found["brier_base"] == pytest.approx(0.25)
-    assert found["brier"] >= 0.24
-
-
-def test_a_system_left_out_is_mapped_by_the_others_alone() -> None:
-    # What is always right here is never right there: who knew one system only would be wholly wrong about the other.
-    pairs = [
-        Graded(replace(one.solved, case=f"{system}-{number:03}", system=system), one.truth, one.place, None, None, None)
-        for system, wanted in (("here", "a"), ("there", "b"))
-        for number in range(40)
-        for one in [graded("a", "b", wanted=wanted, confidence=0.8)]
-    ]
-    found = calibration(pairs)
-    assert found["brier"] == pytest.approx(0.25, abs=0.01)
-    out = found["systems_out"]
-    assert (out["brier"], out["better_than_base"], out["ece"]) == (1.0, -3.0, 1.0)
-    assert out["systems"]["set · here"] == {
-        "cases": 40,
-        "right": 1.0,
-        "said": 0.0,
-        "brier": 1.0,
-        "brier_base": 1.0,
-        "ece": 1.0,
-    }
-
-
-def test_one_system_alone_cannot_be_left_out() -> None:
-    assert calibration([graded("a", wanted="a")])["systems_out"] is None
-
-
-def test_the_numbers_that_people_set_are_counted() -> None:
-    found = constants.count()
-    # Five weights, two ends of an interval, and how many decimals are kept.
-    assert found["confidence"] == 8
-    assert "observations" not in found
-
-
-def test_no_fault_seen_has_a_precision_and_a_recall(tmp_path: Path) -> None:
-    found = Quiet(windows=20, said=18, wrongly=2)
-    assert (found.precision, found.recall) == (0.9, 0.9)
-    assert Quiet(0, 0, 0).precision is None
-
-
-def case_of(
-    *names: str, nodes: tuple[str, ...] = (), namespace: str = "", dataset: str = "cloudopsbench"
-) -> recorded.RecordedCase:
-    web = Entity(EntityKind.SERVICE, "web")
-    window = Window(0, 10, 5)
-    return recorded.RecordedCase(
-        "c", dataset, "s", web, window, (), (*names, *nodes, *filter(None, [namespace])), namespace, nodes
-    )
-
-
-@pytest.mark.parametrize(
-    ("entity", "name"),
-    [
-        (Entity(EntityKind.POD, "cart-79b49f5555-2z682", "shop", "cart"), "cart"),
-        (Entity(EntityKind.POD, "cart-79b49f5555-2z682", "shop"), "cart"),
-        (Entity(EntityKind.POD, "db-mysql-0", "shop"), "db-mysql"),
-        (Entity(EntityKind.SERVICE, "db"), "db-mysql"),
-        (Entity(EntityKind.COMPONENT, "quota memory", "shop"), "shop"),
-        (Entity(EntityKind.NODE, "worker-1"), "worker-1"),
-        (Entity(EntityKind.SERVICE, "ENTRY"), None),
-    ],
-)
-def test_entities_are_spelt_as_the_case_spells_them(entity: Entity, name: str | None) -> None:
-    assert vocabulary.spelt(case_of("cart", "db-mysql", nodes=("worker-1",), namespace="shop"), entity) == name
-
-
-def state(condition: str, words: str, severity: float = 0.9) -> Evidence:
-    return Evidence(
-        "E1",
-        EvidenceKind.STATE,
-        Entity(EntityKind.SERVICE, "cart"),
-        condition,
-        words,
-        severity,
-        Direction.FOR,
-        "kubernetes",
-    )
-
-
-@pytest.mark.parametrize(
-    ("condition", "words", "kind"),
-    [
-        ("TargetPortMismatch", "port 5050 leads to 5051", "service_port_mapping_mismatch"),
-        ("ImagePullBackOff", "Back-off pulling image: manifest unknown", "incorrect_image_reference"),
-        ("ErrImagePull", "dial tcp: lookup registry: no such host", "image_registry_dns_failure"),
-        ("FailedScheduling", "0/4 nodes are available: 3 Insufficient cpu", "cpu_capacity_mismatch"),
-        ("HostPortUnknown", "cart looks for mysql on port 34000, 20 others on 3306", "mysql_invalid_port"),
-        (
-            "HostPortUnknown",
-            "CURRENCY_ADDR is currency:7001, but currency serves 7000",
-            "service_env_var_address_mismatch",
-        ),
-    ],
-)
-def test_conditions_are_told_in_the_sets_own_words(condition: str, words: str, kind: str) -> None:
-    candidate = Candidate(Entity(EntityKind.SERVICE, "cart"), CauseKind.CONFIG_CHANGE, "it is", ("E1",))
-    assert vocabulary.label(case_of("cart"), candidate, [state(condition, words)], "cart") == kind
-    assert kind in KINDS
-
-
-def test_a_quota_blames_the_namespace() -> None:
-    case = case_of("cart", namespace="shop")
-    candidate = Candidate(Entity(EntityKind.SERVICE, "cart"), CauseKind.SCHEDULING, "it is", ("E1",))
-    assert vocabulary.entity(case, candidate, [state("FailedCreate", "exceeded quota: pods, used: pods=3")]) == "shop"
-    assert vocabulary.entity(case, candidate, [state("FailedCreate", "forbidden by a webhook")]) == "cart"
-
-
-def test_there_are_49_kinds_and_no_other_is_given() -> None:
-    assert len(KINDS) == 49
-    assert set(CONDITIONS.values()) <= set(KINDS)
-
-
-def test_every_true_kind_of_the_shared_cases_is_among_them(shared: Path) -> None:
-    folder = shared / "cases" / "cloudopsbench" / "cases"
-    if not folder.is_dir():
-        pytest.skip("no recorded cases of Kubernetes clusters")
-    told = {json.loads(one.read_text(encoding="utf-8"))["fault_kind"] for one in folder.glob("*/truth.json")}
-    assert told == set(KINDS)
 
 
 def test_the_shared_cases_are_answered_without_their_truth(shared: Path, tmp_path: Path) -> None:
