@@ -200,13 +200,16 @@ def test_the_doctor_says_what_works_and_what_does_not(
         ("slack", True),
     ]
 
-    broken, ill, table, everyone, listed = up.run(
+    broken, ill, table, everyone, listed, stack = up.run(
         ["connect", "umbrella", "prometheus", "--name", "second", "--set", f"url=http://127.0.0.1:{free_port()}"],
         ["doctor", "umbrella", "--json"],
         ["doctor", "umbrella"],
         ["doctor"],
         ["tenant", "list"],
+        ["doctor", "--stack", "--json"],
     )
+    assert [one["name"] for one in stack.json if not one["works"]] == []
+    assert stack.code == 0
 
     assert (broken.code, ill.code, table.code, everyone.code, listed.code) == (0, 1, 1, 1, 0)
     (failing,) = [one for one in ill.json if one["works"] is False]

@@ -11,7 +11,7 @@ import time_machine
 from django.test import Client
 from django.urls import reverse
 
-from copilot import flow, limits, usage
+from copilot import connections, flow, limits, usage
 from copilot.cli import main
 from copilot.config import config
 from copilot.guard.tenancy import tenant_scope
@@ -32,14 +32,18 @@ from copilot.models import (
 )
 from copilot.stages import economy
 from copilot.stages.ingest import ingest
+from integrations import registry
 from slackbot.blocks.card import root_card
 from tests.flow.admin_world import login
 from tests.flow.test_correlate import event, happen
+from tests.unit.guard.servers import answer, serving
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from uuid import UUID
 
+    from copilot.guard.http import HttpDoor
+    from scoring.observations import Gap
     from tests.flow.admin_world import World
     from tests.flow.conftest import PagerDuty
 
@@ -177,6 +181,65 @@ def test_of_many_sources_those_are_asked_that_said_most_and_do_not_fail(tenant: 
 
         assert [one.name for one in economy.most_telling(known)] == ["c", "e", "a"]
         assert economy.most_telling(known[:2]) == known[:2]
+
+
+# --- what a run asks and reads ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def five_sources(committed_db: str, tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Five Prometheus servers, each of which answers with 400 kB; gives who was asked."""
+    asked: list[str] = []
+
+    def gather(_: Any, door: HttpDoor, credentials: Any, *__: Any) -> Iterator[Gap]:
+        asked.append(str(credentials.url).rstrip("/").rpartition("/")[2])
+        with door.client(str(credentials.url)) as client:
+            assert len(client.get("/").content) == 400_000
+        yield from ()
+
+    monkeypatch.setattr(type(registry.get("prometheus")), "gather", gather)
+    with serving(answer(body=b"x" * 400_000)) as server:
+        for name in "abcde":
+            values = {"url": f"http://127.0.0.1:{server.port}/{name}"}
+            connections.connect(tenant.id, "prometheus", values, actor="test", name=name)
+        yield asked
+
+
+def test_a_run_over_the_hours_number_asks_three_sources_and_tells_of_those_it_left_out(
+    tenant: Tenant, five_sources: list[str]
+) -> None:
+    allow(tenant, runs_per_hour=1)
+    _, over = begin(tenant, 2)
+
+    assert flow.advance(tenant.id, over.id) == "done"
+
+    assert sorted(five_sources) == ["a", "b", "c"]
+    with tenant_scope(tenant.id):
+        left_out = SourceCall.objects.filter(run=over, status="failed").order_by("name")
+        told = [(one.name, one.detail) for one in left_out]
+    assert told == [(f"Prometheus ({name})", "not asked: this hour's runs are used up (1)") for name in "de"]
+    assert incident_reader.read(tenant.id, over.incident_id).gaps == tuple(
+        f"prometheus: Prometheus ({name}) – not asked: this hour's runs are used up (1)" for name in "de"
+    )
+
+
+def test_what_the_sources_of_a_run_say_beyond_its_megabytes_is_not_read_and_told(
+    tenant: Tenant, five_sources: list[str]
+) -> None:
+    allow(tenant, evidence_megabytes=1)
+    (run,) = begin(tenant, 1)
+
+    assert flow.advance(tenant.id, run.id) == "done"
+
+    assert sorted(five_sources) == list("abcde")
+    with tenant_scope(tenant.id):
+        statuses = list(SourceCall.objects.filter(run=run).values_list("status", flat=True))
+        reasons = set(SourceCall.objects.filter(run=run, status="failed").values_list("detail", flat=True))
+    assert statuses.count("failed") >= 3, "a megabyte holds two answers at most"
+    assert reasons == {"not read on: all sources together gave 1 MB, the limit"}
+    said = "limited: the sources gave the 1 MB that one run may read, and more was not read"
+    assert said in card(tenant, run.incident_id)
+    assert audited(tenant) == [("megabytes of evidence a run", "copilot")]
 
 
 # --- webhooks --------------------------------------------------------------------------------------------------------

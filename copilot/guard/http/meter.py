@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 
-from copilot.guard.http.bodies import in_words
 from integrations.base import TooLarge
 
 
@@ -27,4 +26,6 @@ class Meter:
             if not self.max_bytes or self.used <= self.max_bytes:
                 return
             self.is_spent = True
-        raise TooLarge(f"not read on: all sources together gave {in_words(self.max_bytes)}, the limit", retryable=False)
+        raise TooLarge(
+            f"not read on: all sources together gave {self.max_bytes / 1e6:,.3g} MB, the limit", retryable=False
+        )

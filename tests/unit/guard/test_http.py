@@ -449,7 +449,7 @@ def test_doors_that_share_a_meter_read_no_more_together_than_it_allows(ask: Ask)
         for _ in range(2):
             assert ask(door(meter=meter), url)[0] == 200
         assert (meter.used, meter.is_spent) == (2_000, False)
-        with pytest.raises(TooLarge, match=r"not read on: all sources together gave 2\.44 KiB, the limit"):
+        with pytest.raises(TooLarge, match=r"not read on: all sources together gave 0\.0025 MB, the limit"):
             ask(door(meter=meter), url)
         assert meter.is_spent
 
