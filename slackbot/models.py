@@ -51,10 +51,10 @@ class SlackGrant(models.Model):
     actor = models.CharField(max_length=200)
     expires_at = models.DateTimeField()
     # Of a form alone: for what, for whom of which workspace, where they asked for it, and when it was used.
-    subject = models.CharField(max_length=60, blank=True, default="")
+    subject = models.CharField(max_length=60, blank=True, default="", db_default="")
     connection_id = models.UUIDField(null=True, blank=True)
-    person = models.CharField(max_length=32, blank=True, default="")
-    channel = models.CharField(max_length=32, blank=True, default="")
+    person = models.CharField(max_length=32, blank=True, default="", db_default="")
+    channel = models.CharField(max_length=32, blank=True, default="", db_default="")
     used_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:

@@ -14,11 +14,11 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='changerecord',
             name='files',
-            field=models.JSONField(blank=True, default=list, help_text='Paths that it touches, as far as it was told.'),
+            field=models.JSONField(blank=True, db_default=[], default=list, help_text='Paths that it touches, as far as it was told.'),
         ),
         migrations.AddField(
             model_name='service',
             name='paths',
-            field=models.JSONField(blank=True, default=list, help_text="Folders of the repository that hold this service's own code, e.g. services/checkout.", validators=[copilot.models.service.are_paths]),
+            field=models.JSONField(blank=True, db_default=[], default=list, help_text="Folders of the repository that hold this service's own code, e.g. services/checkout.", validators=[copilot.models.service.are_paths]),
         ),
     ]

@@ -41,7 +41,9 @@ class ChangeRecord(TenantModel):
     status = models.CharField(max_length=40, blank=True)
     detail = models.TextField(blank=True)
     key = models.CharField(max_length=300, blank=True)
-    files = models.JSONField(default=list, blank=True, help_text="Paths that it touches, as far as it was told.")
+    files = models.JSONField(
+        default=list, db_default=[], blank=True, help_text="Paths that it touches, as far as it was told."
+    )
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:

@@ -59,6 +59,7 @@ class Service(TenantModel):
     repository = models.CharField(max_length=200, blank=True, help_text="owner/name")
     paths = models.JSONField(
         default=list,
+        db_default=[],
         blank=True,
         validators=[are_paths],
         help_text="Folders of the repository that hold this service's own code, e.g. services/checkout.",
