@@ -19,7 +19,7 @@ from slackbot.afterwards import settle
 from slackbot.installs import grants
 from slackbot.models import SlackGrant
 from slackbot.plain_text import message_text
-from tests.flow.slack_world import Workspace, local_slack, workspace  # noqa: F401 - fixtures
+from tests.flow.slack_world import Workspace
 from tests.flow.test_slack_commands import admin, typed  # noqa: F401 - fixture
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from copilot.models import Incident, Question, Run, Tenant
 from slackbot import incident_links, installs
 from slackbot.models import SlackPost
 from slackbot.plain_text import message_text
-from tests.flow.slack_world import Workspace, client_of, local_slack, store, until, workspace  # noqa: F401 - fixtures
+from tests.flow.slack_world import Workspace, client_of, store, until
 from tests.flow.test_slack_payloads import send, signed
 from tests.unit.slackbot import briefings
 
