@@ -69,6 +69,11 @@ app.conf.update(
             "schedule": 300.0,
             "options": {"expires": 200},
         },
+        "survey-topologies": {
+            "task": "copilot.tasks.survey_topologies",
+            "schedule": 3600.0,
+            "options": {"expires": 3000},
+        },
         "forget-old": {"task": "copilot.tasks.forget_old", "schedule": 3600.0, "options": {"expires": 3000}},
         "tell-of-week": {"task": "copilot.tasks.tell_of_week", "schedule": 600.0, "options": {"expires": 500}},
     },

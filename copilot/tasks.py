@@ -8,6 +8,7 @@ from copilot import connections, conversation, flow, pulse
 from copilot.celery import app
 from copilot.custody import retention
 from copilot.relay import queue
+from copilot.topology import surveys
 
 
 @app.task
@@ -58,6 +59,19 @@ def audit_late_runs() -> None:
 def check_connections() -> None:
     """Test every tenant's connections."""
     connections.check_all()
+
+
+@app.task
+def survey_topologies() -> None:
+    """Hand each tenant's survey to a worker."""
+    for tenant_id in surveys.tenants():
+        survey_topology.delay(str(tenant_id))
+
+
+@app.task
+def survey_topology(tenant_id: str) -> None:
+    """Ask a tenant's sources who needs whom."""
+    surveys.survey(UUID(tenant_id))
 
 
 @app.task

@@ -6,9 +6,9 @@ import io
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from copilot.lettering import drawable
 from slackbot.wording import clip, duration, utc
 
 if TYPE_CHECKING:
@@ -197,17 +197,3 @@ def ticks(first: float, last: float) -> list[float]:
     step = next((one for one in STEPS if (last - first) / one <= 7), 86_400.0 * math.ceil((last - first) / 86_400 / 7))
     start = math.ceil(first / step)
     return [step * place for place in range(start, math.floor(last / step) + 1)] or [last]
-
-
-def drawable(words: str) -> str:
-    """Return the words with a question mark for each character that the chart's typeface lacks."""
-    known = _typeface()
-    return "".join(character if ord(character) in known else "?" for character in words)
-
-
-@cache
-def _typeface() -> frozenset[int]:
-    """Return the code points that the chart's typeface has; listing them takes longer than drawing a line."""
-    from matplotlib.font_manager import FontProperties, findfont, get_font
-
-    return frozenset(get_font(findfont(FontProperties())).get_charmap())

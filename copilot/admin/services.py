@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Count, Q
 
 from copilot.admin.base import TenantAdmin, TenantFilter, TenantForm, TenantInline
-from copilot.models import ChangeRecord, Incident, IncidentStatus, Role, Service, ServiceDependency
+from copilot.models import ChangeRecord, Incident, IncidentStatus, Role, Service, ServiceDependency, ServiceKind
 from copilot.models.service import are_paths
 from copilot.services import DECLARED
 
@@ -43,12 +43,19 @@ class LinesField(forms.CharField):
 class ServiceForm(TenantForm):
     """Be a service's form."""
 
+    kind = forms.ChoiceField(choices=ServiceKind.choices, required=False, initial=ServiceKind.SERVICE)
     owners = LinesField(required=False, help_text="Slack user ids or e-mail addresses, one a line.")
     paths = LinesField(
         required=False,
         help_text="Folders of the repository that hold this service's own code, one a line, e.g. services/checkout.",
         validators=[are_paths],
     )
+
+    def clean_kind(self) -> str:
+        """Leave the kind as it is where none is sent; whoever saves the form has set the service up."""
+        self.instance.origin = ""
+        given: str = self.cleaned_data["kind"] or self.instance.kind
+        return given
 
     def clean_pagerduty_id(self) -> str:
         """Refuse a PagerDuty service that is another service of the tenant already."""
@@ -95,8 +102,8 @@ class DependencyInline(TenantInline):
     model = ServiceDependency
     form = DependencyForm
     fk_name = "caller"
-    fields = ("callee", "source")
-    readonly_fields = ("source",)
+    fields = ("callee", "source", "detail", "last_seen_at")
+    readonly_fields = ("source", "detail", "last_seen_at")
     write_role: ClassVar[Role | None] = Role.ADMIN
     verbose_name = "dependency"
     verbose_name_plural = "needs these services"
@@ -112,14 +119,16 @@ class ServiceAdmin(TenantAdmin):
 
     form = ServiceForm
     write_role: ClassVar[Role | None] = Role.ADMIN
-    list_display = ("name", "tenant", "place", "pagerduty_id", "selector", "channel", "repository", "open_incidents")
+    list_display = (
+        "name", "tenant", "kind", "place", "pagerduty_id", "selector", "channel", "repository", "origin", "seen_at", "open_incidents",
+    )  # fmt: skip
     # No filter by namespace: Django's own would offer those of every tenant.
     list_filter = (TenantFilter,)
     search_fields = ("name", "pagerduty_id", "namespace", "workload", "selector", "repository")
     ordering = ("tenant__slug", "name")
     inlines = (DependencyInline,)
     fieldsets = (
-        (None, {"fields": ("name", "channel", "owners")}),
+        (None, {"fields": ("name", "kind", "channel", "owners", "entrance")}),
         (
             "Where its data is",
             {"fields": ("pagerduty_id", ("namespace", "workload"), "selector", ("repository", "paths"))},

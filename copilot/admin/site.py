@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MENU = {
     "Incident": "Incidents",
     "Service": "Services",
+    "ServiceDependency": "Topology",
     "Connection": "Connections",
     "Agent": "Agents",
     "ChangeRecord": "Changes",

@@ -4,10 +4,22 @@ from django.contrib import admin
 from django.urls import path
 from django.views.generic import RedirectView
 
-from copilot.admin import agents, changes, connections, deliveries, incidents, people, services, tenants, tokens, trail
+from copilot.admin import (
+    agents,
+    changes,
+    connections,
+    deliveries,
+    incidents,
+    people,
+    services,
+    tenants,
+    tokens,
+    topology,
+    trail,
+)
 
 # Importing these modules registers their pages; naming them here keeps the imports honest.
-PAGES = (tenants, connections, agents, services, incidents, changes, deliveries, tokens, trail, people)
+PAGES = (tenants, connections, agents, services, incidents, changes, deliveries, tokens, topology, trail, people)
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),

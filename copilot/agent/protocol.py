@@ -19,7 +19,8 @@ from pydantic import (
 
 from integrations import base
 from integrations.base import Scope, ServiceScope, SourceError
-from scoring.observations import Window
+from integrations.survey import MOST_CALLS, MOST_THINGS, Call, Survey, Thing
+from scoring.observations import EntityKind, Gap, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -114,6 +115,16 @@ class Look(Strict):
     window: AskedWindow
 
 
+class AskSurvey(Strict):
+    """Ask a source which services it knows, and who needs whom, apart from any incident."""
+
+    do: Literal["survey"] = "survey"
+    kind: Slug
+    name: Name = "default"
+    scope: AskedScope
+    window: AskedWindow
+
+
 class Check(Strict):
     """Ask a source whether it answers at all."""
 
@@ -122,7 +133,7 @@ class Check(Strict):
     name: Name = "default"
 
 
-Request = Gather | Look | Check
+Request = Gather | Look | AskSurvey | Check
 REQUEST: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="do")])
 
 
@@ -215,6 +226,74 @@ class Looked(Strict):
     note: Text = ""
 
 
+class SeenThing(Strict):
+    """Carry a `Thing`."""
+
+    name: Word
+    kind: Literal["service", "database", "queue", "external"] = "service"
+    namespace: Word = ""
+    workload: Word = ""
+    entrance: Word = ""
+
+    def thing(self) -> Thing:
+        """Return it as integrations tell it."""
+        return Thing(self.name, EntityKind(self.kind), self.namespace, self.workload, self.entrance)
+
+
+class SeenCall(Strict):
+    """Carry a `Call`."""
+
+    caller: SeenThing
+    callee: SeenThing
+    source: Word
+    detail: Word = ""
+
+
+class SeenGap(Strict):
+    """Carry a `Gap`."""
+
+    source: Word
+    question: Word
+    reason: Text
+
+
+class Surveyed(Strict):
+    """Answer `AskSurvey`."""
+
+    result: Literal["surveyed"] = "surveyed"
+    things: Annotated[tuple[SeenThing, ...], Field(max_length=MOST_THINGS)]
+    calls: Annotated[tuple[SeenCall, ...], Field(max_length=MOST_CALLS)]
+    gaps: Annotated[tuple[SeenGap, ...], Field(max_length=500)] = ()
+    namespaces: Annotated[tuple[Word, ...], Field(max_length=64)] = ()
+
+    @classmethod
+    def of(cls, told: Survey) -> Surveyed:
+        """Return a survey as it is sent."""
+        return cls.model_validate(
+            {
+                "things": [asdict(one) for one in told.things],
+                "calls": [asdict(one) for one in told.calls],
+                "gaps": [{**asdict(one), "reason": one.reason[:2000]} for one in told.gaps[:500]],
+                "namespaces": told.namespaces,
+            }
+        )
+
+    def survey(self, *, kind: str) -> Survey:
+        """Return it as a source of this kind tells it.
+
+        :raises ValueError: where it speaks in another source's name.
+        """
+        sources = {one.source for one in self.calls} | {one.entrance for one in self.things if one.entrance}
+        if any(one.partition(" ")[0] != kind for one in sources):
+            raise ValueError(f"source: an agent's {kind} speaks for itself alone")
+        return Survey(
+            tuple(one.thing() for one in self.things),
+            tuple(Call(one.caller.thing(), one.callee.thing(), one.source, one.detail) for one in self.calls),
+            tuple(Gap(one.source, one.question, one.reason) for one in self.gaps),
+            self.namespaces,
+        )
+
+
 class Checked(Strict):
     """Answer `Check`."""
 
@@ -230,7 +309,7 @@ class Failed(Strict):
     failure: Failure
 
 
-Answer = Observed | Looked | Checked | Failed
+Answer = Observed | Looked | Surveyed | Checked | Failed
 
 
 class Answered(Strict):

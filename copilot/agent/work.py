@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -13,6 +14,7 @@ from copilot.agent.protocol import (
     MAX_OBSERVATIONS,
     MAX_ROWS,
     Answer,
+    AskSurvey,
     Checked,
     Failed,
     Failure,
@@ -21,6 +23,7 @@ from copilot.agent.protocol import (
     Looked,
     Misspoken,
     Observed,
+    Surveyed,
     failure_of,
     read_request,
     told,
@@ -75,6 +78,8 @@ def work(handed: Handed, settings: AgentConfig, redactor: Redactor) -> Answer:
             return _gathered(request, source, door, redactor, max_bytes=handed.max_bytes)
         if isinstance(request, Look):
             return _looked(request, source, door, redactor)
+        if isinstance(request, AskSurvey):
+            return _surveyed(request, source, door, redactor)
         return _checked(source, door, redactor)
     except _Refused as refused:
         return _refused(str(refused))
@@ -130,6 +135,15 @@ def _looked(request: Look, source: Source, door: Door, redactor: Redactor) -> An
     rows: list[dict[str, Any]] = [redactor.data(dict(row)) for row in seen.rows[:MAX_ROWS]]
     cut = f"; the first {MAX_ROWS} of {len(seen.rows)} rows" if len(seen.rows) > MAX_ROWS else ""
     return Looked(query=seen.query[:8000], rows=rows, link=seen.link[:2000], note=(seen.note + cut)[:2000])
+
+
+def _surveyed(request: AskSurvey, source: Source, door: Door, redactor: Redactor) -> Answer:
+    if not source.integration.surveys:
+        raise _Refused(f"{source.kind} does not tell who needs whom")
+    told_of = source.integration.survey(door, source.credentials, request.scope.scope(), request.window.window())
+    calls = tuple(replace(one, detail=redactor.text(one.detail)[:300]) for one in told_of.calls)
+    gaps = tuple(replace(one, reason=redactor.text(one.reason)) for one in told_of.gaps)
+    return Surveyed.of(replace(told_of, calls=calls, gaps=gaps))
 
 
 def _checked(source: Source, door: Door, redactor: Redactor) -> Checked:

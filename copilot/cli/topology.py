@@ -38,9 +38,19 @@ def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
     loading.add_argument("--json", action="store_true")
     loading.set_defaults(run=load, needs_installation=True)
 
+    asking = topology.add_parser(
+        "survey", parents=[common], help="ask the connected sources now; the workers do it every hour"
+    )
+    asking.add_argument("slug", metavar="TENANT")
+    asking.add_argument("--json", action="store_true")
+    asking.set_defaults(run=survey, needs_installation=True)
+
     showing = topology.add_parser("show", parents=[common], help="show all services, or one with what it needs")
     showing.add_argument("slug", metavar="TENANT")
     showing.add_argument("service", metavar="SERVICE", nargs="?", default="")
+    showing.add_argument(
+        "--png", type=Path, metavar="FILE", help="draw a picture of what is around SERVICE into a file"
+    )
     showing.add_argument("--json", action="store_true")
     showing.set_defaults(run=show, needs_installation=True)
 
@@ -78,6 +88,31 @@ def load(options: argparse.Namespace) -> int:
     return 0
 
 
+def survey(options: argparse.Namespace) -> int:
+    """Ask the sources."""
+    from dataclasses import asdict
+
+    from copilot.topology import surveys
+
+    tenant = find_tenant(options.slug)
+    told = surveys.survey(tenant.id)
+    if options.json:
+        print_json([asdict(one) for one in told])
+        return 0
+    if not told:
+        print("no connection tells who needs whom: connect Kubernetes, Prometheus, Jaeger or Tempo, or load a file")
+    for one in told:
+        if one.recorded is None:
+            print(f"{one.connection}: nothing: {one.detail}")
+            continue
+        new = f", {len(one.recorded.new_services)} of them new" if one.recorded.new_services else ""
+        drawn = f", {one.recorded.new_arrows} of them new" if one.recorded.new_arrows else ""
+        print(f"{one.connection}: {one.recorded.services} services{new}; {one.recorded.arrows} arrows{drawn}")
+        if one.detail:
+            print(f"  could not see: {one.detail}")
+    return 1 if told and all(one.recorded is None for one in told) else 0
+
+
 def show(options: argparse.Namespace) -> int:
     """Show the graph as a table, or one service as a tree."""
     from django.utils import timezone
@@ -94,6 +129,8 @@ def show(options: argparse.Namespace) -> int:
         closest = process.extractOne(options.service, list(graph.nodes), score_cutoff=50)
         meant = f"; did you mean {closest[0]}?" if closest else f"; `copilot service list {tenant.slug}` names them"
         raise Problem(f"there is no service {options.service!r}{meant}")
+    if options.png:
+        return _draw(graph, options.service, options.png)
     if options.json:
         print_json(_plain(graph, options.service))
         return 0
@@ -105,6 +142,21 @@ def show(options: argparse.Namespace) -> int:
     _table(console, graph)
     for line in _surveys(tenant.id, now):
         console.print(line)
+    return 0
+
+
+def _draw(graph: Topology, name: str, file: Path) -> int:
+    """Write a picture, and print what it shows."""
+    from copilot.topology import picture
+
+    if not name:
+        raise Problem("--png needs a SERVICE: a picture shows what is around one", code=2)
+    drawn = picture.draw(graph, name)
+    try:
+        file.write_bytes(drawn.png)
+    except OSError as error:
+        raise Problem(f"{file} cannot be written: {error.strerror}") from None
+    print(f"{file}: {drawn.alt_text}")
     return 0
 
 
@@ -191,7 +243,9 @@ def _surveys(tenant_id: Any, now: datetime) -> list[str]:
         )
     lines = []
     for row in rows:
-        when = telling.age(row.answered_at, now) if row.answered_at else "never"
-        told = f"{row.connection}: answered {when}, {row.services} services, {row.arrows} arrows"
+        told = f"{row.connection}: has never answered"
+        if row.answered_at:
+            when = telling.age(row.answered_at, now)
+            told = f"{row.connection}: answered {when}, {row.services} services, {row.arrows} arrows"
         lines.append(f"{told}; {row.detail}" if row.detail else told)
     return lines

@@ -142,6 +142,20 @@ class RelatedLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Impact:
+    """Hold what the suspected service means for others: the way from the symptom down to it, and how many depend on it.
+
+    `path` is empty where the symptom is the cause's own, `direct` are those of the `hurt` that call it themselves.
+    """
+
+    cause: str
+    path: tuple[str, ...]
+    hurt: int
+    direct: int
+    user_facing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Briefing:
     """Hold an incident as it now stands, with its newest run.
 
@@ -209,6 +223,7 @@ class Briefing:
     related: tuple[RelatedLine, ...] = ()
     same_lead: tuple[int, ...] = ()
     runbooks: tuple[RunbookQuote, ...] = ()
+    impact: Impact | None = None
     limited: tuple[str, ...] = ()
     routing: str = ""
     onset: float | None = None

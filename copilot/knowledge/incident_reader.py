@@ -14,6 +14,7 @@ from copilot.knowledge import looks, placeholders, precedents, runbook_matching
 from copilot.knowledge.briefing import (
     Briefing,
     HypothesisLine,
+    Impact,
     RelatedLine,
     RunbookQuote,
     SourceLine,
@@ -21,6 +22,7 @@ from copilot.knowledge.briefing import (
     TimelineLine,
     Verdicts,
 )
+from copilot.knowledge.impact import impact_of
 from copilot.limits import said_by
 from copilot.models import (
     Confirmation,
@@ -166,6 +168,7 @@ def _briefing(incident: Incident, run: Run | None) -> Briefing:
         confirmed_earlier=_confirmed_earlier(confirmation, hypotheses),
         related=_related(incident),
         same_lead=_same_lead(incident, hypotheses),
+        impact=_impact(incident, shown, hypotheses, ranking),
         runbooks=_runbooks(incident, hypotheses, evidence, ranking.verdict if ranking else ""),
         limited=_limited(run),
     )
@@ -177,6 +180,15 @@ def _limited(run: Run | None) -> tuple[str, ...]:
         return ()
     gathered = run.results.filter(stage=Stage.GATHER).first()
     return said_by(run.plan, gathered.output if gathered else {})
+
+
+def _impact(
+    incident: Incident, run: Run | None, hypotheses: list[Hypothesis], ranking: RankingRecord | None
+) -> Impact | None:
+    """Return what the lead means for others, where it is suspected enough to act on."""
+    if run is None or ranking is None or not hypotheses or ranking.verdict not in {Verdict.LIKELY, Verdict.POSSIBLE}:
+        return None
+    return impact_of(run, symptom=incident.display_service, cause=hypotheses[0].service)
 
 
 def _runbooks(

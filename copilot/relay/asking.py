@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from copilot.agent import observed
 from copilot.agent.protocol import (
     Answer,
+    AskSurvey,
     Check,
     Checked,
     Failed,
@@ -20,6 +21,7 @@ from copilot.agent.protocol import (
     Look,
     Looked,
     Observed,
+    Surveyed,
     asked_scope,
     asked_window,
 )
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from copilot.guard.http import Meter
     from copilot.models import Connection
     from integrations.base import Scope
+    from integrations.survey import Survey
     from scoring.observations import Observation, Window
 
 # Between two looks at the row while its bell is not heard, short beside what a source takes; and while it is.
@@ -98,6 +101,21 @@ def look(way: Via, name: str, arguments: dict[str, Any], scope: Scope, window: W
     if not isinstance(answer, Looked):
         raise _unexpected(way)
     return Seen(query=answer.query, rows=tuple(answer.rows), link=answer.link, note=answer.note)
+
+
+def survey(way: Via, scope: Scope, window: Window, *, seconds: float) -> Survey:
+    """Return which services the source knows, and who needs whom.
+
+    :raises SourceError: where it said nothing; an agent from before it could be asked refuses.
+    """
+    asked = AskSurvey(kind=way.kind, name=way.name, scope=asked_scope(scope), window=asked_window(window))
+    answer = _answer(way, asked, seconds=seconds)
+    if not isinstance(answer, Surveyed):
+        raise _unexpected(way)
+    try:
+        return answer.survey(kind=way.kind)
+    except ValueError as wrong:
+        raise SourceError(f"the agent's answer was refused: {wrong}", retryable=False) from None
 
 
 def check(way: Via, *, seconds: float) -> Health:

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from copilot import observe
 from copilot.agent import observed
-from copilot.agent.protocol import Failed, Failure, Handed, Looked, Observed, read_request
+from copilot.agent.protocol import Failed, Failure, Handed, Looked, Observed, Surveyed, read_request
 from copilot.guard import vault
 from copilot.guard.observed import redacted
 from copilot.guard.redact import Redactor
@@ -202,7 +202,7 @@ def _plain(answer: Answer, request: Any, redactor: Redactor) -> dict[str, Any]:
     if isinstance(answer, Failed):
         return Failed(failure=_redacted_failure(answer.failure, redactor)).model_dump(mode="json")
     asked = read_request(request)
-    fitting = {"gather": "observed", "look": "looked", "check": "checked"}[asked.do]
+    fitting = {"gather": "observed", "look": "looked", "survey": "surveyed", "check": "checked"}[asked.do]
     if answer.result != fitting:
         raise ValueError(f"{asked.do} was asked, and {answer.result} answered")
     if isinstance(answer, Observed):
@@ -211,6 +211,11 @@ def _plain(answer: Answer, request: Any, redactor: Redactor) -> dict[str, Any]:
         return Observed(observations=[plain_observation(one) for one in found], failure=failure).model_dump(mode="json")
     if isinstance(answer, Looked):
         return {**answer.model_dump(mode="json"), "rows": redactor.data(answer.rows)}
+    if isinstance(answer, Surveyed):
+        # A stranger's words: read as what they are, or refused.
+        answer.survey(kind=asked.kind)
+        plain: dict[str, Any] = redactor.data(answer.model_dump(mode="json"))
+        return plain
     return answer.model_copy(update={"detail": redactor.text(answer.detail)[:2000]}).model_dump(mode="json")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from django.db import connection
 from django.db.models import Q
 
 from copilot.guard.tenancy import tenant_scope
@@ -97,14 +98,14 @@ def _is_elsewhere(row: Service, thing: Thing) -> bool:
     return not row.origin and (row.kind == outside) != (thing.kind.value == outside)
 
 
-def record(tenant_id: UUID, told: Survey, *, kind: str, at: datetime, finds: bool = True) -> Recorded:
-    """Write a survey down; `kind` is the slug of the integration that told it.
-
-    Without `finds`, arrows between services that are known are taken and no service is made.
-    """
+def record(tenant_id: UUID, told: Survey, *, kind: str, at: datetime) -> Recorded:
+    """Write a survey down; `kind` is the slug of the integration that told it."""
     with tenant_scope(tenant_id):
-        names = Names(tenant_id, Service.objects.select_for_update(of=("self",)).order_by("pk"))
-        rows = _services(names, told, kind, at, finds=finds)
+        with connection.cursor() as cursor:
+            # Two surveys at once would find the same service twice.
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"topology/{tenant_id}"])
+        names = Names(tenant_id, Service.objects.order_by("pk"))
+        rows = _services(names, told, kind, at)
         new_arrows = _arrows(tenant_id, rows, told.calls, at)
         _entrances(rows, told, kind)
         forget(at)
@@ -119,7 +120,7 @@ def record(tenant_id: UUID, told: Survey, *, kind: str, at: datetime, finds: boo
     )
 
 
-def _services(names: Names, told: Survey, kind: str, at: datetime, *, finds: bool) -> dict[Thing, Service]:
+def _services(names: Names, told: Survey, kind: str, at: datetime) -> dict[Thing, Service]:
     """Return the row of each thing; those that are new are saved, those that are known are seen again."""
     first_source: dict[Thing, str] = {}
     for call in told.calls:
@@ -130,7 +131,7 @@ def _services(names: Names, told: Survey, kind: str, at: datetime, *, finds: boo
     rows: dict[Thing, Service] = {}
     for thing in things:
         row = names.find(thing)
-        if row is None and finds:
+        if row is None:
             row = names.make(thing, first_source.get(thing, kind), at)
         if row is not None:
             rows[thing] = row

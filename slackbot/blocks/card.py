@@ -32,6 +32,7 @@ from slackbot.blocks.parts import (
 from slackbot.blocks.progress import MOST_SILENT, failed_block, looking_again, progress_blocks, source_line
 from slackbot.blocks.related import related_line
 from slackbot.blocks.runbooks import what_to_do
+from slackbot.blocks.topology import impact_line
 from slackbot.wording import clip, duration, listed
 
 if TYPE_CHECKING:
@@ -161,6 +162,8 @@ def _verdict(briefing: Briefing) -> list[Block]:
             blocks.append(folded(hypothesis))
         else:
             blocks.extend(hypothesis_blocks(briefing, hypothesis))
+    if briefing.impact:
+        blocks.append(impact_line(briefing.impact))
     if briefing.same_lead and briefing.verdict in {Verdict.LIKELY, Verdict.POSSIBLE}:
         numbers = listed([f"INC-{number}" for number in briefing.same_lead], 5)
         blocks.append(context(plain(f"🔗 The same lead as in {numbers}: probably one fault")))

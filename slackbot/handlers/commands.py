@@ -158,4 +158,5 @@ DEEDS: dict[str, Callable[[Visitor, str, dict[str, Any]], Following]] = {
     "feedback": deeds.feedback,
     "resolve": deeds.resolve,
     "postmortem": deeds.draft,
+    "topology": deeds.topology,
 }

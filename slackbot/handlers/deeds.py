@@ -19,6 +19,7 @@ from copilot.stages import learn
 from copilot.stages.problems import doubted
 from slackbot.afterwards import afterwards
 from slackbot.blocks import asking, notice_modal, replies
+from slackbot.handlers import grammar, lookups
 from slackbot.handlers.lookups import Misunderstood, Reply, numbered, permalink
 from slackbot.handlers.visitor import entered, visitor
 from slackbot.models import SlackPost
@@ -30,8 +31,9 @@ if TYPE_CHECKING:
 
 Following = Callable[[], Reply | None]
 REASONS = tuple((reason.value, reason.value.capitalize()) for reason in Reason)
-# The keys under which post-mortem drafts are published.
+# The keys under which post-mortem drafts, and pictures of the topology, are published.
 DRAFTS = "postmortem:"
+PICTURES = "topology:"
 ALREADY = "That was asked for already."
 
 
@@ -234,14 +236,35 @@ def draft(who: Visitor, rest: str, body: dict[str, Any]) -> Following:
     """Answer `/sre postmortem 42`: a draft as things stand, as a file in the incident's thread."""
     allowed(who, Role.RESPONDER)
     number, incident_id, _ = numbered(who, rest, "/sre postmortem 42")
-    asked_for = f"{DRAFTS}{body.get('trigger_id')}"[:120]
+    root = _wish(who, number, incident_id, f"{DRAFTS}{body.get('trigger_id')}")
+    return _shown(who, incident_id, replies.thread_reply(number, "The post-mortem draft is in", permalink(who, root)))
+
+
+def topology(who: Visitor, rest: str, body: dict[str, Any]) -> Following:
+    """Answer `/sre topology checkout` in words, and `/sre topology 42` as a picture in the incident's thread."""
+    number, _ = grammar.number(rest)
+    if number is None:
+        return partial(lookups.topology, who, rest)
+    allowed(who, Role.RESPONDER)
+    number, incident_id, _ = numbered(who, rest, "/sre topology 42")
+    root = _wish(who, number, incident_id, f"{PICTURES}{body.get('trigger_id')}")
+    return _shown(
+        who, incident_id, replies.thread_reply(number, "The picture of who needs whom is in", permalink(who, root))
+    )
+
+
+def _wish(who: Visitor, number: int, incident_id: UUID, key: str) -> SlackPost:
+    """Ask for a file in an incident's thread; return the message that the thread belongs to.
+
+    :raises Misunderstood: where the incident has no message yet.
+    """
     with tenant_scope(who.tenant_id):
         root = SlackPost.objects.filter(incident_id=incident_id, key="root").exclude(ts="").first()
         if root is None:
             raise Misunderstood(f"INC-{number} has no message in Slack yet, and so no thread for a file.")
         # The row is the wish; publishing fulfils it.
-        SlackPost.objects.get_or_create(incident_id=incident_id, key=asked_for, defaults={"tenant_id": who.tenant_id})
-    return _shown(who, incident_id, replies.thread_reply(number, "The post-mortem draft is in", permalink(who, root)))
+        SlackPost.objects.get_or_create(incident_id=incident_id, key=key[:120], defaults={"tenant_id": who.tenant_id})
+    return root
 
 
-__all__ = ["REASONS", "Following", "allowed", "draft", "feedback", "investigate", "register", "resolve"]
+__all__ = ["REASONS", "Following", "allowed", "draft", "feedback", "investigate", "register", "resolve", "topology"]

@@ -17,6 +17,7 @@ COMMANDS = {
     "similar": "past incidents like it, and what fixed them: `/sre similar 42`",
     "changes": "what changed at a service: `/sre changes checkout 2h`",
     "runbook": "runbooks, quoted: `/sre runbook disk full`, `/sre runbook 42`",
+    "topology": "who needs whom: `/sre topology checkout`; as a picture in an incident's thread: `/sre topology 42`",
     "digest": "the last seven days in numbers: `/sre digest`, `/sre digest 30d`; when it comes: `/sre digest settings` (admins)",
     "investigate": "look at a service, or at what you describe: `/sre investigate checkout`",
     "feedback": "judge a hypothesis: `/sre feedback 42`, `/sre feedback 42 down 2 it was the cache`",

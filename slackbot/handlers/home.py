@@ -130,8 +130,9 @@ def _steps(rows: list[Connection]) -> tuple[SetUpStep, ...]:
     """Return what makes the product whole, in the order in which it pays; runs inside the tenant's scope."""
     kinds = {row.kind for row in rows if row.is_enabled}
     default = SlackInstallation.objects.filter(connection__is_enabled=True).exclude(default_channel="").exists()
-    services = Service.objects.count()
-    without = Service.objects.filter(channel="").count()
+    # Those that a source merely found come in the default channel, and are nobody's to set up.
+    mine = Service.objects.filter(origin="")
+    services, without = mine.count(), mine.filter(channel="").count()
     return (
         SetUpStep("Pages", bool(kinds & PAGING), "connect PagerDuty or Alertmanager, so that incidents arrive"),
         SetUpStep(

@@ -15,11 +15,13 @@ from copilot.knowledge.recent_changes import recent_changes
 from copilot.knowledge.runbook_search import search
 from copilot.models import Hypothesis, Incident, IncidentStatus, RankingRecord, Tenant
 from copilot.stages.services import closest_services, named_service
+from copilot.topology.reading import read as read_topology
 from scoring.evidence import Verdict
 from slackbot import incident_links
 from slackbot.blocks import digest_message, evidence_lists, replies
 from slackbot.blocks.parts import Block
 from slackbot.blocks.runbooks import runbooks_reply
+from slackbot.blocks.topology import topology_reply
 from slackbot.handlers import grammar
 from slackbot.models import SlackPost
 
@@ -191,6 +193,22 @@ def runbook(who: Visitor, rest: str, _body: dict[str, Any]) -> Reply:
     else:
         named = alert_runbooks(who.tenant_id, briefing.service)
     return runbooks_reply(briefing.service, named, briefing.runbooks)
+
+
+def topology(who: Visitor, rest: str) -> Reply:
+    """Answer `/sre topology checkout`."""
+    graph = read_topology(who.tenant_id)
+    if not rest:
+        raise Misunderstood(
+            "Say around which service: `/sre topology checkout`, or of which incident: `/sre topology 42`."
+        )
+    with tenant_scope(who.tenant_id):
+        service = named_service(rest)
+        closest = [] if service else closest_services(rest, most=1)
+    if service is None:
+        more = f" Did you mean `/sre topology {closest[0][0].name}`?" if closest else ""
+        raise Misunderstood(f"I know no service “{rest}”.{more}")
+    return topology_reply(graph, service.name, timezone.now())
 
 
 def digest(who: Visitor, rest: str, _body: dict[str, Any]) -> Reply:

@@ -50,7 +50,7 @@ def read(tenant_id: UUID, connection_id: UUID, client: WebClient, scopes: Iterab
     with tenant_scope(tenant_id):
         row = SlackInstallation.objects.filter(connection_id=connection_id).first()
         default = row.default_channel if row else ""
-        services = dict(Service.objects.values_list("name", "channel"))
+        services = dict(Service.objects.filter(origin="").values_list("name", "channel"))
         failed = list(
             SlackPost.objects.filter(key="root")
             .exclude(error="")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,15 @@ UNANSWERED = f"{PREFIX}unanswered"
 # How long after the resolution the draft waits for somebody to say what the cause was, and how long it is owed.
 PATIENCE = timedelta(minutes=10)
 OWED = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """Hold a file to upload."""
+
+    content: bytes
+    title: str
+    alt_text: str
 
 
 def key_of(cause: str) -> str:
@@ -43,4 +53,4 @@ def owed(most: int) -> list[UUID]:
     return list(found.values_list("id", flat=True)[:most])
 
 
-__all__ = ["OWED", "PATIENCE", "PREFIX", "UNANSWERED", "key_of", "owed"]
+__all__ = ["OWED", "PATIENCE", "PREFIX", "UNANSWERED", "File", "key_of", "owed"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,8 @@ from copilot.observe import logger
 from slackbot import blocks, channels, charts, installs, troubles
 from slackbot.blocks import words
 from slackbot.models import SlackPost
-from slackbot.publish import drafts, finding, lease
+from slackbot.publish import drafts, finding, lease, pictures
+from slackbot.publish.drafts import File
 from slackbot.troubles import Trouble
 
 if TYPE_CHECKING:
@@ -40,15 +41,6 @@ EDIT_SECONDS = 1.0
 STORM_ALERTS = 5
 STORM_SECONDS = 60.0
 STORM_EDIT_SECONDS = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """Hold a file to upload."""
-
-    content: bytes
-    title: str
-    alt_text: str
 
 
 class Publication:
@@ -90,6 +82,8 @@ class Publication:
             yield lambda: self._message(root, "resolution", *blocks.resolution_message(briefing))
         for key in self._drafts():
             yield partial(self._draft, root, key)
+        for key in pictures.asked(self.claim):
+            yield partial(self._picture, root, key)
 
     def _aside(self, part: Callable[[], None]) -> None:
         """Post a part of the thread; one that Slack refuses for good is noted, and holds up nothing else."""
@@ -335,6 +329,11 @@ class Publication:
             return File(postmortem.draft(self.briefing).encode(), f"{name} post-mortem draft", "")
 
         self._file(root, row, f"{name.lower()}-post-mortem", "md", write)
+
+    def _picture(self, root: SlackPost, key: str) -> None:
+        """Upload a picture of who needs whom into the thread."""
+        stem = f"{words.name(self.briefing).lower()}-topology"
+        self._file(root, self._row(key), stem, "png", partial(pictures.draw, self.briefing))
 
     def _file(self, root: SlackPost, row: SlackPost, stem: str, suffix: str, make: Callable[[], File]) -> None:
         """Upload a file once: where an earlier attempt may have reached Slack, it is looked for and adopted first."""

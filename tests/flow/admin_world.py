@@ -75,6 +75,7 @@ class World:
     entry: AuditEntry
     token: ApiToken
     agent: Agent
+    arrow: ServiceDependency
 
     @property
     def rows(self) -> tuple[Any, ...]:
@@ -92,6 +93,7 @@ class World:
             self.entry,
             self.token,
             self.agent,
+            self.arrow,
         )
 
 
@@ -133,7 +135,7 @@ def furnish(tenant: Tenant, word: str, *, number: int = 1, at: datetime | None =
             channel=f"#{word}",
         )
         needed = Service.objects.create(name=f"{word}-payments", namespace=word)
-        ServiceDependency.objects.create(caller=service, callee=needed)
+        arrow = ServiceDependency.objects.create(caller=service, callee=needed)
         incident = incident_of(service, word, number=number, at=now)
         run, hypothesis = investigate(incident, needed, word, at=now)
         delivery = Delivery.objects.create(
@@ -211,6 +213,7 @@ def furnish(tenant: Tenant, word: str, *, number: int = 1, at: datetime | None =
         entry,
         token,
         agent,
+        arrow,
     )
 
 

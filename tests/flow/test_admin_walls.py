@@ -48,7 +48,8 @@ def row_of(world: World, model: type[models.Model]) -> Any:
 
 def test_every_tenant_table_with_pages_is_served_by_the_walled_base() -> None:
     assert {m.__name__ for m in REGISTERED} == {
-        "Agent", "ApiToken", "AuditEntry", "ChangeRecord", "Connection", "Delivery", "Incident", "ModelCall", "Question", "Service", "Tenant", "User",
+        "Agent", "ApiToken", "AuditEntry", "ChangeRecord", "Connection", "Delivery", "Incident", "ModelCall", "Question", "Service", "ServiceDependency",
+        "Tenant", "User",
     }  # fmt: skip
     for model in WALLED:
         pages = admin.site._registry[model]

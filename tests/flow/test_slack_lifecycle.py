@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.utils import timezone
 
+from copilot import services
 from copilot.guard.tenancy import tenant_scope
 from copilot.knowledge import incident_reader
-from copilot.models import Hypothesis, Incident, Tenant
+from copilot.models import Hypothesis, Incident, StageResult, Tenant
 from copilot.stages import learn
+from scoring.frozen import plain
+from scoring.observations import Dependency, Entity, EntityKind
 from slackbot import publish
 from slackbot.models import SlackPost
 from slackbot.plain_text import message_text
@@ -149,6 +152,48 @@ def test_a_draft_can_be_asked_for_at_any_time(tenant: Tenant, workspace: Workspa
     seen = workspace.act("slash", channel="checkout", command="/sre", text="postmortem 42", wait=8)
     assert "The post-mortem draft is in the thread of INC-42." in str([message_text(m) for m in seen["messages"]])
     assert until(lambda: drafts(workspace) == ["INC-42 post-mortem draft"])
+
+
+def test_the_card_tells_the_way_to_the_cause_and_who_is_hurt_and_the_picture_comes_on_demand(
+    tenant: Tenant, workspace: Workspace, incident: UUID
+) -> None:
+    services.put(tenant.id, "web", {"entrance": "declared"}, needs=["checkout"], actor="dana")
+    with tenant_scope(tenant.id):
+        # Nobody declared it: the run's own sources saw that checkout needs payments.
+        seen = Dependency(Entity(EntityKind.SERVICE, "checkout"), Entity(EntityKind.SERVICE, "payments"), "jaeger")
+        StageResult.objects.filter(stage="gather").update(output={"dependencies": plain((seen,))})
+    publish.publish(tenant.id, incident)
+    assert "checkout → payments · 2 services depend on payments; users meet web" in card(workspace)
+
+    seen_at_once = workspace.act("slash", channel="checkout", command="/sre", text="topology 42", wait=8)
+    said = str([message_text(m) for m in seen_at_once["messages"]])
+    assert "The picture of who needs whom is in the thread of INC-42." in said
+
+    def pictures() -> list[tuple[str, str]]:
+        found = [file for one in thread(workspace) for file in one.get("files") or []]
+        return [(one["title"], one.get("alt_txt", "")) for one in found if "topology" in one["name"]]
+
+    ((title, alt_text),) = until(pictures)
+    assert title == "Who needs whom around payments"
+    assert alt_text == (
+        "Graph of 3 services around payments. The way from the symptom to the cause is checkout → payments. payments is"
+        " needed by checkout. When it fails: 2 services depend on payments, 1 of them directly; users meet web."
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("topology checkout", "nothing that is known depends on checkout"),
+        ("topology chekout", "I know no service “chekout”. Did you mean `/sre topology checkout`?"),
+        ("topology", "Say around which service: `/sre topology checkout`, or of which incident: `/sre topology 42`."),
+        ("topology 77", "there is no incident 77"),
+    ],
+)
+def test_who_needs_whom_is_answered_in_words(asked: str, said: str, workspace: Workspace, incident: UUID) -> None:
+    seen = workspace.act("slash", channel="checkout", command="/sre", text=asked, wait=8)
+
+    assert said.replace("`", "") in str([message_text(m) for m in seen["messages"]])
 
 
 def test_the_timeline_says_who_told_of_each_thing_and_one_change_once(

@@ -120,16 +120,6 @@ def test_names_that_cannot_be_kept_are_left_out_and_counted(tenant: Tenant) -> N
     )
 
 
-def test_without_finding_only_arrows_between_known_services_are_taken(tenant: Tenant) -> None:
-    with tenant_scope(tenant.id):
-        for name in ("checkout", "payments"):
-            Service.objects.create(name=name)
-
-    found = record(tenant, finds=False)
-
-    assert (found.new_services, found.new_arrows, found.left_out) == ((), 1, 2)
-
-
 def test_where_users_come_in_is_noted_taken_back_and_never_against_people(tenant: Tenant) -> None:
     with tenant_scope(tenant.id):
         Service.objects.create(name="told", namespace="shop", entrance="file")
@@ -300,7 +290,7 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(tenant: Tenant) ->
 
 
 def call(tenant: Tenant, **options: Any) -> int:
-    given = {"slug": tenant.slug, "json": False, "dry_run": False, "service": "", **options}
+    given = {"slug": tenant.slug, "json": False, "dry_run": False, "service": "", "png": None, **options}
     return (command.load if "file" in given else command.show)(argparse.Namespace(**given))
 
 
@@ -323,9 +313,22 @@ def test_the_command_loads_and_shows(tenant: Tenant, tmp_path: Path, capsys: pyt
     assert "3 services, 2 arrows" in capsys.readouterr().out
 
 
+def test_the_command_draws_a_picture(tenant: Tenant, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    record(tenant)
+
+    assert call(tenant, service="payments", png=tmp_path / "p.png") == 0
+
+    assert (tmp_path / "p.png").read_bytes()[:4] == b"\x89PNG"
+    assert (
+        "p.png: Graph of 4 services around payments. payments needs bank.example.org, orders-db."
+        in capsys.readouterr().out
+    )
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
+        ({"png": "x.png"}, "--png needs a SERVICE: a picture shows what is around one"),
         ({"file": "/nowhere.yaml"}, "/nowhere.yaml cannot be read: No such file or directory"),
         ({"service": "chekout"}, "there is no service 'chekout'; did you mean checkout?"),
         ({"service": "zzz"}, "there is no service 'zzz'; `copilot service list acme` names them"),

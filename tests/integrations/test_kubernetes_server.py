@@ -152,6 +152,22 @@ def test_an_environment_that_names_a_service_is_a_dependency(found: list[Observa
     ]
 
 
+def test_a_survey_of_a_real_server_tells_workloads_and_who_calls_whom(
+    control_plane: ControlPlane, world: World
+) -> None:
+    credentials = entered(control_plane, world.token, namespaces=[SHOP])
+
+    told = Kubernetes().survey(open_door(), credentials, Scope(service=None), world.window)
+
+    assert [(one.name, one.kind.value) for one in told.things] == [
+        ("checkout", "service"), ("orders-db", "database"), ("payments", "service"),
+    ]  # fmt: skip
+    assert [(one.caller.name, one.callee.name, one.source, one.detail) for one in told.calls] == [
+        ("checkout", "payments", "kubernetes environment", "PAYMENTS_URL of deployment checkout")
+    ]
+    assert told.gaps == ()
+
+
 def test_there_are_no_gaps_for_the_account_of_the_manifest(found: list[Observation]) -> None:
     assert [one for one in found if isinstance(one, Gap)] == []
 

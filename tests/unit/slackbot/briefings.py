@@ -10,6 +10,7 @@ from uuid import UUID
 from copilot.knowledge.briefing import (
     Briefing,
     HypothesisLine,
+    Impact,
     RelatedLine,
     RunbookQuote,
     SimilarIncident,
@@ -376,6 +377,8 @@ STORM = replace(
         for n in range(194)
     ),
 )
+IMPACT = Impact("payments", ("checkout", "payments"), 3, 1, ("web",))
+IMPACTED = replace(LIKELY, impact=IMPACT)
 MUTED = replace(LIKELY, muted_until=BEGAN + timedelta(hours=1))
 
 STATES: dict[str, Briefing] = {
@@ -399,4 +402,5 @@ STATES: dict[str, Briefing] = {
     "muted": MUTED,
     "accompanied": ACCOMPANIED,
     "storm": STORM,
+    "impacted": IMPACTED,
 }

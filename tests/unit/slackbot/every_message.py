@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from copilot.knowledge.alert_runbooks import AlertRunbook
 from copilot.knowledge.briefing import Briefing
 from copilot.knowledge.recent_changes import ChangeLine, Source
+from copilot.topology.graph import Edge, Node, Sighting, Topology
 from slackbot import blocks
 from slackbot.blocks import asking, connecting, replies, work_object
 from slackbot.blocks.runbooks import runbooks_reply
+from slackbot.blocks.topology import topology_reply
 from slackbot.handlers import grammar
 from slackbot.plain_text import message_text
 from tests.unit.slackbot import briefings, digests
@@ -65,9 +67,21 @@ def all_messages(briefing: Briefing) -> Iterator[tuple[str, Made, str]]:
         yield ("changes_reply", *replies.changes_reply(briefing.service, timedelta(hours=2), changes))
     for some in (digests.QUIET, digests.of(briefing)):
         yield ("digest_message", *blocks.digest_message(some))
+    graph = topology_of(briefing)
+    yield ("topology_reply", *topology_reply(graph, briefing.service, briefing.started_at))
     runbook = AlertRunbook(briefing.url, briefing.service, briefing.title, briefing.number)
     for found in ([], [runbook] * 5):
         yield ("runbooks_reply", *runbooks_reply(briefing.title, found, briefing.runbooks))
+
+
+def topology_of(briefing: Briefing) -> Topology:
+    """A graph in which outsiders chose every word."""
+    seen = Sighting(briefing.model or "jaeger", briefing.title, briefing.started_at, briefing.started_at, is_stale=True)
+    callers = [Edge(f"{briefing.title} {number}", briefing.service, (seen, seen)) for number in range(30)]
+    needed = [Edge(briefing.service, one.service, (seen,)) for one in briefing.hypotheses]
+    return Topology.of(
+        [Node(briefing.service, "database", briefing.title, briefing.model, entrance="file")], callers + needed
+    )
 
 
 def change_line(briefing: Briefing) -> ChangeLine:

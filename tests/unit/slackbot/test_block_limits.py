@@ -17,6 +17,7 @@ from slack_sdk.models.metadata import EntityPayload, IncidentEntityFields
 from copilot.knowledge.briefing import (
     Briefing,
     HypothesisLine,
+    Impact,
     RelatedLine,
     RunbookQuote,
     SimilarIncident,
@@ -205,6 +206,17 @@ def hostile(draw: st.DrawFn) -> Briefing:
         confirmed_earlier=draw(HOSTILE),
         since_last=draw(WORDS),
         same_lead=draw(st.lists(st.integers(1, 10**6), max_size=5).map(tuple)),
+        impact=draw(
+            st.none()
+            | st.builds(
+                Impact,
+                cause=HOSTILE,
+                path=st.lists(HOSTILE, max_size=9).map(tuple),
+                hurt=st.integers(0, 10**6),
+                direct=st.integers(0, 9),
+                user_facing=WORDS,
+            )
+        ),
         related=draw(
             st.lists(
                 st.builds(
