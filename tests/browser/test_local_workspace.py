@@ -286,3 +286,31 @@ def test_a_permalink_opens_the_thread_at_the_reply(page: Page, team: Team, poste
     link = team.client.chat_getPermalink(channel=team.channel_id("incidents"), message_ts=str(ts))["permalink"]
     page.goto(str(link))
     expect(page.locator("#replies .message.marked")).to_contain_text("the decisive line")
+
+
+def test_a_shared_link_shows_its_card_and_opens_its_pane_without_a_mouse(page: Page, team: Team) -> None:
+    team.install(unfurl_domains=["copilot.example.com"])
+    url = "https://copilot.example.com/slack/incidents/acme/1"
+    message = team.act(type="message", channel="#incidents", text=f"is it {url}?", wait=0)["messages"][0]
+    entity: Json = {
+        "entity_type": "slack#/entities/incident",
+        "url": url,
+        "external_ref": {"id": "1"},
+        "entity_payload": {
+            "attributes": {"title": {"text": "INC-42 · checkout"}},
+            "custom_fields": [{"key": "verdict", "label": "Verdict", "type": "string", "value": "<b>Likely cause</b>"}],
+        },
+    }
+    place = {"channel": team.channel_id("incidents"), "ts": message["ts"]}
+    team.client.chat_unfurl(**place, metadata={"entities": [{**entity, "app_unfurl_url": url}]})
+    page.goto(team.page(channel="incidents"))
+    expect(page.get_by_role("region", name="INC-42 · checkout")).to_contain_text("<b>Likely cause</b>")
+
+    page.get_by_role("button", name="INC-42 · checkout").press("Enter")
+
+    expect(page.get_by_role("button", name="Close details")).to_be_focused()
+    asked = team.get("/local/deliveries", kind="event entity")["deliveries"][-1]["request"]["event"]
+    team.client.entity_presentDetails(trigger_id=asked["trigger_id"], error={"status": "not_found"})
+    expect(page.locator("#details")).to_contain_text("This does not exist any more.")
+    page.keyboard.press("Escape")
+    expect(page.locator("#details")).to_be_hidden()
