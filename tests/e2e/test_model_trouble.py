@@ -62,7 +62,11 @@ TROUBLES: dict[str, tuple[list[dict[str, Any]], str, list[tuple[str, str]]]] = {
         "the model's API refused the key (401): check ANTHROPIC_API_KEY",
         [(MODEL, "unauthorised: 401")],
     ),
-    "no JSON": ([answers("It was the database.")], "the model's answer was not in the agreed form", [(MODEL, "end_turn")]),
+    "no JSON": (
+        [answers("It was the database.")],
+        "the model's answer was not in the agreed form",
+        [(MODEL, "malformed"), (FALLBACK, "malformed")],
+    ),
     "evidence of its own": (
         [answers({"hypotheses": [{**HYPOTHESIS, "evidence_for": ["E1", "E999"]}]})],
         "the model cited evidence that it was not given",
