@@ -187,7 +187,7 @@ def test_the_card_tells_the_way_to_the_cause_and_who_is_hurt_and_the_picture_com
         ("topology checkout", "nothing that is known depends on checkout"),
         ("topology chekout", "I know no service “chekout”. Did you mean `/sre topology checkout`?"),
         ("topology", "Say around which service: `/sre topology checkout`, or of which incident: `/sre topology 42`."),
-        ("topology 77", "there is no incident 77"),
+        ("topology 77", "There is no incident 77"),
     ],
 )
 def test_who_needs_whom_is_answered_in_words(asked: str, said: str, workspace: Workspace, incident: UUID) -> None:
