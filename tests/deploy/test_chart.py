@@ -301,10 +301,10 @@ def test_the_agent_alone_runs_nothing() -> None:
     ]
 
 
-def test_what_is_exposed_is_webhooks_and_slack() -> None:
+def test_what_is_exposed_asks_for_a_signature_or_a_token() -> None:
     objects = render(example("production"))
     paths = [one["path"] for one in find(objects, "Ingress", "-api")["spec"]["rules"][0]["http"]["paths"]]
-    assert paths == ["/hooks", "/slack"]
+    assert paths == ["/hooks", "/slack", "/api/v1", "/agent", "/mcp"]
     matches = find(render(example("everything")), "HTTPRoute")["spec"]["rules"][0]["matches"]
     assert [one["path"]["value"] for one in matches] == paths
 

@@ -196,3 +196,8 @@ spec:
     {{- toYaml . | nindent 4 }}
   {{- end }}
 {{- end -}}
+
+{{/* The paths of the api that the outside reaches; each asks for a signature or a token of its own. */}}
+{{- define "sre-copilot.exposed" -}}
+["/hooks", "/slack", "/api/v1", "/agent", "/mcp"]
+{{- end -}}
