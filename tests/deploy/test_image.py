@@ -162,6 +162,14 @@ def test_the_workflow_runs_the_same_two_commands_as_continuous_integration() -> 
     assert [step.removeprefix("sudo --preserve-env ") for step in steps] == commands
 
 
+def test_the_workflow_runs_the_proofs_that_are_too_slow_for_the_suite() -> None:
+    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
+    targets = workflow["jobs"]["operations"]["strategy"]["matrix"]["target"]
+    assert targets == ["upgrade", "restore", "rolling-restart", "key-rotation"]
+    for target in targets:
+        assert f"\n{target}: install-dev ##" in (ROOT / "Makefile").read_text()
+
+
 def test_the_workflow_publishes_on_a_tag_alone() -> None:
     workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
     tag = "startsWith(github.ref, 'refs/tags/v')"
