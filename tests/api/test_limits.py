@@ -26,7 +26,13 @@ def test_each_limit_with_what_is_used_and_what_was_done_without(acme: World, pro
 
     assert answer.status_code == 200
     items = {one["name"]: one for one in answer.json()["items"]}
-    assert list(items) == ["dollars_per_day", "runs_per_hour", "webhooks_per_minute", "evidence_megabytes"]
+    assert list(items) == [
+        "dollars_per_day",
+        "runs_per_hour",
+        "webhooks_per_minute",
+        "evidence_megabytes",
+        "tool_calls_per_day",
+    ]
     runs, evidence = items["runs_per_hour"], items["evidence_megabytes"]
     assert (runs["limit"], runs["used"], runs["is_own"], runs["is_reached"]) == (2, 3, True, True)
     assert runs["last_reached"].startswith("run 3 of an hour that has 2")

@@ -70,14 +70,20 @@ def confirm(tenant: Tenant, incident: UUID, rank: int) -> None:
     publish.publish(tenant.id, incident)
 
 
+def looking_again(tenant: Tenant, workspace: Workspace, incident: UUID) -> str:
+    """The card once it tells of progress, which is told at most once a second."""
+    publish.publish(tenant.id, incident)
+    said = card(workspace)
+    return said if "Looking again" in said else ""
+
+
 def test_what_the_first_look_found_stays_while_it_looks_again_and_then_what_changed_is_told(
     tenant: Tenant, workspace: Workspace, incident: UUID
 ) -> None:
     before = [one["ts"] for one in thread(workspace)]
     with tenant_scope(tenant.id):
         run = store_run(Incident.objects.get(), replace(briefings.WORKING, asked_by="bo"))
-    publish.publish(tenant.id, incident)
-    said = card(workspace)
+    said = until(lambda: looking_again(tenant, workspace, incident))
     assert "Looking again for bo: asking the sources… 3 of 4 sources have answered." in said
     assert "1. The rollout of payments v2.14.0 shrank" in said
     assert [one["ts"] for one in thread(workspace)] == before
