@@ -47,18 +47,14 @@ def changes_block(briefing: Briefing, changes: list[list[Evidence]]) -> Block:
     )
 
 
+def change_line(sightings: list[Evidence], briefing: Briefing) -> str:
+    """Return one change as plain text: what, what it altered, by whom and when."""
+    return "".join(str(element["text"]) for element in _done(sightings, briefing))
+
+
 def _told_once(sightings: list[Evidence], briefing: Briefing) -> list[Element]:
-    """Return one change as all its sources together know it: what, what it altered, by whom, when, and where it was seen."""
-    first = sightings[0]
-    altered = next((one.detail for one in sightings if one.detail), "")
-    author = next((one.author for one in sightings if one.author), "")
-    if altered and first.indicator:
-        elements = [text(clip(first.indicator, 120)), text(f" ({clip(altered, 120)})")]
-        if author:
-            elements.append(text(f" by {clip(author, 60)}"))
-        elements.extend(_when(first, briefing))
-    else:
-        elements = change_words(next((one for one in sightings if one.author), first), briefing)
+    """Return one change as all its sources together know it, and where it was seen."""
+    elements = _done(sightings, briefing)
     seen = sorted(sightings, key=lambda one: (len(one.id), one.id))
     for one in seen[:3]:
         elements.extend((text("  "), named(one)))
@@ -66,3 +62,16 @@ def _told_once(sightings: list[Evidence], briefing: Briefing) -> list[Element]:
     if len(sources) > 1:
         elements.append(text(f"  ·  {', '.join(clip(source, 30) for source in sources[:MOST_SOURCES])}", italic=True))
     return elements
+
+
+def _done(sightings: list[Evidence], briefing: Briefing) -> list[Element]:
+    """Return what was changed, what that altered, by whom and when."""
+    first = sightings[0]
+    altered = next((one.detail for one in sightings if one.detail), "")
+    author = next((one.author for one in sightings if one.author), "")
+    if not (altered and first.indicator):
+        return change_words(next((one for one in sightings if one.author), first), briefing)
+    elements = [text(clip(first.indicator, 120)), text(f" ({clip(altered, 120)})")]
+    if author:
+        elements.append(text(f" by {clip(author, 60)}"))
+    return [*elements, *_when(first, briefing)]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from scoring.evidence import Verdict
 from slackbot.blocks import words
 from slackbot.blocks.bare import bare_card
+from slackbot.blocks.changes import change_line
 from slackbot.blocks.parts import BUTTON_LIMIT, HEADER_LIMIT, Block, safe_link
 from slackbot.wording import clip, duration
 
@@ -54,7 +55,7 @@ def details_entity(briefing: Briefing, *, address: str, thread: str, updated_at:
     told = [
         ("confirmed", "Confirmed cause", [cause] if cause else []),
         ("happening", "What is happening", [one.statement for one in words.telling_symptoms(briefing)]),
-        ("changed", "What changed", [group[0].statement for group in words.notable_changes(briefing)]),
+        ("changed", "What changed", [change_line(group, briefing) for group in words.notable_changes(briefing)]),
         ("missing", "Missing", list(briefing.missing[:LINES])),
         ("next_check", "Next check", [briefing.next_check or (lead.next_check if lead else "")]),
         ("silent", "Did not answer", [one.name for one in briefing.sources if one.status == "failed"][:LINES]),
