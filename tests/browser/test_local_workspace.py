@@ -185,7 +185,8 @@ def test_the_thread_opens_beside_the_channel_and_takes_replies(
     expect(thread.locator(".md-heading")).to_have_text("E3")
     expect(thread.locator("td.align-right")).to_have_text("1")
     expect(thread.get_by_alt_text("rises at 14:01")).to_be_visible()
-    assert thread.get_by_alt_text("rises at 14:01").evaluate("image => image.naturalWidth") == 1
+    # Seen before it is loaded: the pixel has a size once it is.
+    expect(thread.get_by_alt_text("rises at 14:01")).to_have_js_property("naturalWidth", 1)
     channel.get_by_role("textbox", name="Reply in this thread").fill("rolling *back* <b>now</b>")
     channel.keyboard.press("Enter")
     expect(thread.locator(".message").last).to_contain_text("rolling back <b>now</b>")
