@@ -198,6 +198,7 @@ class SlackReply(TenantModel):
 
         ordering = ("asked_at",)
         indexes = (models.Index(fields=("tenant", "lease_until"), name="slack_reply_overdue"),)
+        verbose_name_plural = "slack replies"
 
     def __str__(self) -> str:
         return f"/sre {self.words}"[:80]

@@ -155,6 +155,7 @@ class ServiceDependency(TenantModel):
         constraints = (
             models.UniqueConstraint(fields=("tenant", "caller", "callee", "source"), name="service_dependency_seen"),
         )
+        verbose_name_plural = "service dependencies"
 
     def __str__(self) -> str:
         return f"{self.caller_id} needs {self.callee_id}"
