@@ -11,8 +11,6 @@ from copilot.config import config
 from copilot.models import Delivery
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     from copilot.models import Connection
     from integrations.base import Health, Integration
 
@@ -32,21 +30,12 @@ def told_of(connection: Connection, integration: Integration, health: Health) ->
         # Where it is asked as well, webhooks may not be wanted at all.
         hint = f"; to try it: {integration.trial}" if health.works is None else ""
         return _with(health, f"{_none_since(connection)}{hint}")
-    now = timezone.now()
-    when = f"last received {ago(now - last.received_at)} ({last.received_at:%Y-%m-%d %H:%M} UTC)"
+    # It is stored and shown later: "4 min ago" would be wrong by then.
+    when = f"last received {last.received_at:%Y-%m-%d %H:%M} UTC"
     works = bool(health.works) or not last.error
     if last.error:
         when += f", but it could not be read: {last.error[:_LONGEST_REASON]}; see Deliveries in the admin"
     return replace(_with(health, when), works=works)
-
-
-def ago(passed: timedelta) -> str:
-    """Return how long ago something was, in the largest whole unit."""
-    seconds = max(passed.total_seconds(), 0.0)
-    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
-        if seconds >= length:
-            return f"{seconds // length:.0f} {unit} ago"
-    return f"{seconds:.0f} s ago"
 
 
 def _none_since(connection: Connection) -> str:

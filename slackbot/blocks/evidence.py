@@ -36,6 +36,7 @@ MOST_GAPS = 16
 MOST_ROWS, PAGE = 60, 10
 MOST_CHARACTERS = 9000
 STATEMENT = 160
+ALL_IS = "all are on the incident's page in the admin and in its report by REST"
 COLUMNS = ("No.", "What was seen", "Kind", "Since")
 
 
@@ -67,7 +68,7 @@ def _title(briefing: Briefing) -> Element:
 def _message(briefing: Briefing, blocks: list[Block], shown: int) -> tuple[list[Block], str]:
     count = len(briefing.evidence)
     if count > shown:
-        blocks.append(context(plain(f"and {count - shown} more, which weigh less")))
+        blocks.append(context(plain(f"and {count - shown} more, which weigh less; {ALL_IS}")))
     if briefing.weighed_light:
         blocks.append(
             rich(
@@ -103,16 +104,15 @@ KINDS = {
 
 def _table(briefing: Briefing) -> tuple[Block, int]:
     """Return the table of what weighs most, as far as Slack takes it, and how many rows it has."""
-    kept = words.weightiest(briefing, MOST_ROWS)
-    rows = [(KINDS[title], one) for title, found in _groups(briefing) for one in found if one.id in kept]
-    shown: list[list[Element]] = []
+    rows = {one.id: _row(KINDS[title], one, briefing) for title, found in _groups(briefing) for one in found}
+    kept: set[str] = set()
     left = MOST_CHARACTERS
-    for kind, one in rows:
-        row = _row(kind, one, briefing)
-        left -= sum(_length(cell) for cell in row)
+    for name in words.weightiest(briefing, MOST_ROWS):
+        left -= sum(_length(cell) for cell in rows[name])
         if left < 0:
             break
-        shown.append(row)
+        kept.add(name)
+    shown = [row for name, row in rows.items() if name in kept]
     return {
         "type": "data_table",
         "caption": f"Evidence ({len(briefing.evidence)})",

@@ -143,16 +143,21 @@ def telling_symptoms(briefing: Briefing, most: int = 3) -> list[Evidence]:
     return chosen[:most]
 
 
-def weightiest(briefing: Briefing, most: int) -> set[str]:
-    """Return the names of the evidence that matters most: what hypotheses cite, symptoms, changes, then the most severe."""
+def weightiest(briefing: Briefing, most: int) -> list[str]:
+    """Return the names of the evidence that matters most, the weightiest first.
+
+    What hypotheses cite and what speaks against a fault come first, then symptoms, changes, and the most severe.
+    """
     cited: set[str] = set()
     for hypothesis in briefing.hypotheses[:MOST_HYPOTHESES]:
         cited.update((*hypothesis.supporting, *hypothesis.contradicting))
 
-    def weight(one: Evidence) -> tuple[bool, bool, bool, float]:
-        return (one.id not in cited, not one.is_symptom, not is_change(one), -one.severity)
+    def weight(one: Evidence) -> tuple[bool, bool, bool, bool, float]:
+        is_cited = one.id in cited
+        is_kept = is_cited or one.direction is Direction.AGAINST
+        return (not is_kept, not is_cited, not one.is_symptom, not is_change(one), -one.severity)
 
-    return {one.id for one in sorted(briefing.evidence, key=weight)[:most]}
+    return [one.id for one in sorted(briefing.evidence, key=weight)[:most]]
 
 
 def decisive(briefing: Briefing, most: int = 3) -> list[Evidence]:

@@ -13,7 +13,7 @@ COMMANDS = {
     "status": "open incidents, yours first",
     "incident": "one incident: `/sre incident 42`",
     "why": "how its hypotheses were scored: `/sre why 42`",
-    "evidence": "all that was seen of it: `/sre evidence 42`",
+    "evidence": "what was seen of it, and what speaks against: `/sre evidence 42`",
     "similar": "past incidents like it, and what fixed them: `/sre similar 42`",
     "changes": "what changed at a service: `/sre changes checkout 2h`",
     "runbook": "runbooks, quoted: `/sre runbook disk full`, `/sre runbook 42`",

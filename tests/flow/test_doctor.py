@@ -142,7 +142,7 @@ def test_what_only_receives_waits_until_something_came(
     deliver(tenant, "grafana", ago=timedelta(minutes=4, seconds=10))
     row = doctor(tenant, capsys)["grafana"]
     assert row["works"] is True
-    assert re.fullmatch(r"last received 4 min ago \(\d{4}-\d\d-\d\d \d\d:\d\d UTC\)", row["detail"])
+    assert re.fullmatch(r"last received \d{4}-\d\d-\d\d \d\d:\d\d UTC", row["detail"])
 
     deliver(tenant, "grafana", ago=timedelta(seconds=3), error="`alerts` must be a list, and it is missing")
     row = doctor(tenant, capsys)["grafana"]

@@ -167,4 +167,17 @@ def test_where_there_is_much_evidence_what_hypotheses_cite_is_kept() -> None:
     said = message_text({"blocks": blocks.evidence_lists(briefing)[0]})
     assert "• E69 " in said
     assert "• E68 " in said
-    assert "and 30 more, which weigh less" in said
+    assert (
+        "and 30 more, which weigh less; all are on the incident's page in the admin and in its report by REST" in said
+    )
+
+
+def test_what_speaks_against_is_shown_however_much_evidence_there_is() -> None:
+    many = tuple(replace(briefings.WAITS, id=f"E{n}", statement="x" * 300, severity=0.9) for n in range(20, 120))
+    (against,) = (one for one in briefings.LIKELY.evidence if one.id == "E8")
+    mild = replace(against, severity=0.0)
+    briefing = replace(briefings.LIKELY, evidence=(*briefings.LIKELY.evidence[:-1], *many, mild), hypotheses=())
+    assert "• E8 catalog p95 latency 41 ms, unchanged" in message_text({"blocks": blocks.evidence_lists(briefing)[0]})
+    assert "E8  ·  catalog p95 latency 41 ms, unchanged" in message_text(
+        {"blocks": blocks.evidence_message(briefing)[0]}
+    )
