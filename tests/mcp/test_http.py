@@ -11,7 +11,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from copilot import limits, tokens
+from copilot import connections, limits, tokens
 from copilot.guard.tenancy import tenant_scope
 from copilot.mcp import answers
 from copilot.mcp.http import PATH, Endpoint
@@ -63,6 +63,12 @@ def test_the_tools_are_listed_with_schema_category_cost_and_rate(shop: Shop) -> 
     for tool in tools.values():
         assert tool.annotations is not None
         assert (tool.annotations.read_only_hint, tool.annotations.destructive_hint) == (True, False), tool.name
+
+
+def test_a_source_that_only_sends_without_a_token_is_no_tool(shop: Shop) -> None:
+    connections.connect(shop.tenant.id, "pagerduty", {"webhook_secret": "s3cret-of-the-webhook"}, actor="test")
+
+    assert not [name for name in listed(shop.token) if name.startswith("pagerduty")]
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])

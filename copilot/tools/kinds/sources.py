@@ -63,7 +63,9 @@ def tools(tenant_id: UUID) -> Iterator[Tool]:
 
 def _of(known: Integration, connection: Connection) -> Iterator[Tool]:
     kind = known.categories[0] if known.categories else Category.KNOWLEDGE
-    for one in known.looks:
+    # Without a token, some sources only send.
+    places = connections.places(connection)
+    for one in known.looks if "conversations" in places else ():
         yield Tool(
             name=f"{connection.kind}_{one.name}",
             title=known.title,
@@ -75,7 +77,7 @@ def _of(known: Integration, connection: Connection) -> Iterator[Tool]:
             connection=connection,
             run=partial(_look, known, connection, one),
         )
-    if known.gathers:
+    if "evidence" in places:
         yield Tool(
             name=f"{connection.kind}_collect",
             title=known.title,
