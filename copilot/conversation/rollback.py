@@ -84,7 +84,7 @@ def _for(one: HypothesisLine, briefing: Briefing) -> Iterator[Line]:
     behind = way_back.changes_behind(briefing, one)
     cites = (min(behind, key=lambda change: (len(change.id), change.id)).id,)
     if what := way_back.altered(behind):
-        yield Line(f"What it changed: {what}", cites)
+        yield Line(f"What it changed: {what}", (way_back.telling(behind)[0].id,))
     if command := way_back.command(behind):
         yield Line(f"Way back: {command}", cites)
     is_sure = one.is_confirmed or (one.rank == 1 and briefing.verdict == Verdict.LIKELY)

@@ -1,4 +1,4 @@
-"""Words for Markdown documents: what outsiders wrote stays text, times and lengths read the same everywhere."""
+"""Words for Markdown documents: what outsiders wrote stays text, commands stay commands, times and lengths read the same."""
 
 from __future__ import annotations
 
@@ -7,14 +7,41 @@ import unicodedata
 from datetime import UTC, datetime
 
 _MARKUP = re.compile(r"([\\`*_\[\]<>#|~])")
+_TICKS = re.compile(r"`+")
+# A next check as the ranking words it: what it is for, a command, and the series to watch; either of the two may be missing.
+_CHECK = re.compile(r"(?P<words>.+?)(?:: (?P<command>(?:kubectl|SELECT) .+?))?(?:; watch: (?P<query>.+))?")
 
 
 def said(words: str, limit: int = 400) -> str:
     """Return an outsider's words in one line, inert in Markdown."""
+    return _MARKUP.sub(r"\\\1", _line(words, limit)).replace("@", "@\u200b").replace("://", ":\u200b//")
+
+
+def code(words: str, limit: int = 1000) -> str:
+    """Return a command or query in one line as a code span: to be pasted as it stands, and unable to end the span."""
+    inside = _line(words, limit)
+    if not inside:
+        return ""
+    fence = "`" * (max((len(run) for run in _TICKS.findall(inside)), default=0) + 1)
+    space = " " if "`" in (inside[0], inside[-1]) else ""
+    return f"{fence}{space}{inside}{space}{fence}"
+
+
+def check(words: str) -> str:
+    """Return a next check: its words inert, its command and its query as code."""
+    found = _CHECK.fullmatch(" ".join(words.split()))
+    if found is None:
+        return said(words)
+    command, query = found["command"], found["query"]
+    told = said(found["words"]) + (f": {code(command)}" if command else "")
+    return told + (f"; watch: {code(query)}" if query else "")
+
+
+def _line(words: str, limit: int) -> str:
+    """Return words in one line of at most `limit` characters, without those that control or hide."""
     kept = "".join(one for one in words if one.isspace() or unicodedata.category(one) not in {"Cc", "Cf", "Cs"})
     line = " ".join(kept.split())
-    cut = line if len(line) <= limit else f"{line[: limit - 1]}…"
-    return _MARKUP.sub(r"\\\1", cut).replace("@", "@\u200b").replace("://", ":\u200b//")
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
 def at(moment: datetime) -> str:
@@ -30,4 +57,4 @@ def length(seconds: float) -> str:
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
 
 
-__all__ = ["at", "length", "said"]
+__all__ = ["at", "check", "code", "length", "said"]

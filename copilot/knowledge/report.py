@@ -5,23 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from copilot.knowledge import unseen
-from copilot.knowledge.markdown import at, length, said
+from copilot.knowledge.markdown import at, check, length, said
 from scoring.evidence import Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from copilot.knowledge.briefing import Briefing, HypothesisLine
 
 MOST_EVIDENCE = 60
 
 
 def write(briefing: Briefing) -> str:
-    """Return the report of an incident; times are in UTC, and what outsiders wrote has its Markdown escaped."""
+    """Return the report of an incident; times are in UTC, and what outsiders wrote has its Markdown escaped, commands are code."""
     parts = [
         f"# INC-{briefing.number} {said(briefing.service)}",
         f"**{said(briefing.title)}**",
         _standing(briefing),
         *_causes(briefing),
-        *_listed("Next check", _next_check(briefing)),
+        *_listed("Next check", _next_check(briefing), check),
         *_listed("Evidence", [_evidence(briefing, place) for place in range(len(briefing.evidence))][:MOST_EVIDENCE]),
         *_listed("Who was asked", [f"Specialists: {briefing.routing}."] if briefing.routing else []),
         *_listed("What could not be seen", unseen.lines(briefing)),
@@ -54,7 +56,7 @@ def _causes(briefing: Briefing) -> list[str]:
         cited = [f"for it: {', '.join(one.supporting)}"] if one.supporting else []
         cited += [f"against it: {', '.join(one.contradicting)}"] if one.contradicting else []
         parts.append(f"Evidence {'; '.join(cited)}." if cited else "")
-        parts.append(f"Next check: {said(one.next_check)}" if one.next_check else "")
+        parts.append(f"Next check: {check(one.next_check)}" if one.next_check else "")
     parts += [f"Weighed and found light: {said(one)}" for one in briefing.weighed_light]
     if briefing.model_note:
         parts.append(f"Rules alone proposed these causes: {said(briefing.model_note)}.")
@@ -87,8 +89,8 @@ def _similar(briefing: Briefing) -> list[str]:
     ]
 
 
-def _listed(title: str, lines: list[str]) -> list[str]:
-    return [f"## {title}", "\n".join(f"- {said(line)}" for line in lines)] if lines else []
+def _listed(title: str, lines: list[str], form: Callable[[str], str] = said) -> list[str]:
+    return [f"## {title}", "\n".join(f"- {form(line)}" for line in lines)] if lines else []
 
 
 __all__ = ["write"]

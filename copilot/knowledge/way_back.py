@@ -33,6 +33,11 @@ def altered(sightings: list[Evidence]) -> str:
     return next((one.detail for one in sightings if one.detail), "")
 
 
+def telling(sightings: list[Evidence]) -> list[Evidence]:
+    """Return the sightings that say themselves what the change altered; all of them where none does."""
+    return [one for one in sightings if one.detail] or sightings
+
+
 def command(sightings: list[Evidence]) -> str:
     """Return the command that takes the change back, or nothing where it is not a rollout in a cluster.
 
@@ -47,4 +52,4 @@ def command(sightings: list[Evidence]) -> str:
     return f"kubectl{where} rollout undo deployment/{shlex.quote(seen.entity.service)}"
 
 
-__all__ = ["altered", "changes_behind", "command"]
+__all__ = ["altered", "changes_behind", "command", "telling"]

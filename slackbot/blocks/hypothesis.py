@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from copilot.knowledge.way_back import altered, changes_behind, command
+from copilot.knowledge.way_back import altered, changes_behind, command, telling
 from slackbot.blocks import words
 from slackbot.blocks.changes import named
 from slackbot.blocks.parts import (
@@ -96,7 +96,7 @@ def _way_back(briefing: Briefing, hypothesis: HypothesisLine) -> list[Element]:
     if not sightings:
         return []
     what = altered(sightings)
-    address = next((one.link for one in sightings if safe_link(one.link)), "")
+    address = next((one.link for one in telling(sightings) if safe_link(one.link)), "")
     lines = []
     if what or address:
         shown = clip(what, 200) or "see the change"

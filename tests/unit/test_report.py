@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from copilot.knowledge import report
+from copilot.knowledge.markdown import check, code
 from tests.unit.slackbot import briefings
 
 
@@ -36,3 +39,36 @@ def test_after_an_all_clear_what_else_moved_is_called_that() -> None:
     said = report.write(replace(briefings.NO_FAULT, hypotheses=(briefings.FIRST,)))
 
     assert "What else moved at that time, should there have been a fault after all:\n\n### 1. The rollout" in said
+
+
+def test_a_next_check_can_be_copied_as_it_stands() -> None:
+    command = "kubectl -n shop logs deployment/web --since=30m | grep -iE 'error|timeout'"
+    query = "histogram_quantile(0.95, sum(rate(seconds_bucket[120s])) by (le))"
+    lead = replace(briefings.FIRST, next_check=f"Read what it waits for: {command}; watch: {query}")
+    told = f"Read what it waits for: `{command}`; watch: `{query}`\n"
+
+    assert f"\nNext check: {told}" in report.write(replace(briefings.LIKELY, hypotheses=(lead,)))
+    alone = replace(briefings.INCONCLUSIVE, hypotheses=(), next_check=lead.next_check)
+    assert f"## Next check\n\n- {told}" in report.write(alone)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("Look at *their* pool", r"Look at \*their\* pool"),
+        ("Read the lag: SELECT * FROM pg_stat_replication", "Read the lag: `SELECT * FROM pg_stat_replication`"),
+        ("Read the provider's status page; watch: up{a='b'}", "Read the provider's status page; watch: `up{a='b'}`"),
+        (
+            "List: kubectl logs deployment/'a`b' `](https://evil.example)",
+            "List: ``kubectl logs deployment/'a`b' `](https://evil.example)``",
+        ),
+    ],
+)
+def test_only_commands_and_queries_are_code_in_a_check(words: str, told: str) -> None:
+    assert check(words) == told
+
+
+def test_what_stands_in_code_cannot_end_it() -> None:
+    assert code("a ``b`` `c`") == "``` a ``b`` `c` ```"
+    assert code("one\n\n# two\u202e") == "`one # two`"
+    assert not code(" \n")

@@ -82,6 +82,15 @@ def test_rolling_back_what_the_first_cause_blames_is_answered_from_it() -> None:
     ]
 
 
+def test_what_a_change_altered_is_cited_from_the_source_that_tells_it() -> None:
+    telling = replace(briefings.ROLLOUT_AGAIN, detail="DB_POOL_SIZE 20 → 5")
+    known = (*(one for one in briefings.LIKELY.evidence if one.id != telling.id), telling)
+    made = rules.reply("should I roll back payments?", replace(briefings.LIKELY, evidence=known))
+
+    (line,) = [line for line in made.lines if line.text.startswith("What it changed")]
+    assert (line.text, line.cites) == ("What it changed: DB_POOL_SIZE 20 → 5", ("E5",))
+
+
 def test_rolling_back_what_was_found_light_is_advised_against_with_the_reason() -> None:
     light = ("catalog v5.1.0 deployed 3 min before the onset, but nothing at catalog left its baseline",)
     briefing = replace(briefings.LIKELY, hypotheses=briefings.LIKELY.hypotheses[:2], weighed_light=light)

@@ -129,6 +129,24 @@ def test_the_blamed_deployment_says_what_it_altered_and_the_way_back() -> None:
     assert "https://github.example/shop/payments/commit/4f2c1a9" in links_of(made)
 
 
+def test_what_a_change_altered_links_to_no_source_that_does_not_tell_it() -> None:
+    def leads_to(address: str) -> list[str]:
+        silent = replace(briefings.ROLLOUT, link="https://deploys.example/17")
+        telling = replace(briefings.ROLLOUT_AGAIN, detail="DB_POOL_SIZE 20 → 5", link=address)
+        made, _ = blocks.root_card(replace(briefings.LIKELY, evidence=(briefings.LATENCY, telling, silent)))
+        (one,) = (
+            one
+            for block in made
+            for part in block.get("elements", ())
+            for one in part.get("elements", ())
+            if one.get("text") == "DB_POOL_SIZE 20 → 5"
+        )
+        return list(links_of(one))
+
+    assert leads_to("https://cluster.example/18") == ["https://cluster.example/18"]
+    assert leads_to("") == []
+
+
 def test_the_way_back_is_quoted_for_the_shell_and_told_for_rollouts_in_a_cluster_alone() -> None:
     def said(**changed: Any) -> str:
         rollout = replace(briefings.ROLLOUT, **changed)
