@@ -110,9 +110,10 @@ class RunbookQuote:
 
     @property
     def origin(self) -> str:
-        """Return source and date in words."""
-        place = "the starter set" if self.source == "starter" else self.source
-        dated = f"written {self.written_at:%Y-%m-%d}" if self.written_at else f"read {self.read_at:%Y-%m-%d}"
+        """Return source and date in words; the starter set's is the day on which it was last gone through."""
+        is_starter = self.source == "starter"
+        place, done = ("the starter set", "reviewed") if is_starter else (self.source, "written")
+        dated = f"{done} {self.written_at:%Y-%m-%d}" if self.written_at else f"read {self.read_at:%Y-%m-%d}"
         return f"{place}, {self.path}, {dated}"
 
 

@@ -47,7 +47,7 @@ def test_the_services_own_runbook_comes_before_the_general_one(tenant: Tenant) -
     assert found[0].steps == ("Restart PgBouncer: `kubectl -n shop rollout restart deployment/pgbouncer`.",)
     assert found[0].why == "it is for checkout; it is about database connections; it fits the incident's words"
     assert found[0].origin == "ops, own.md, written 2026-03-04"
-    assert found[1].origin == "the starter set, connection-pool.md, written 2026-11-21"
+    assert found[1].origin == "the starter set, connection-pool.md, reviewed 2026-11-21"
 
 
 def test_a_runbook_for_other_services_is_not_shown(tenant: Tenant) -> None:

@@ -215,7 +215,7 @@ def test_stored_runbooks_are_quoted_with_their_source_and_date(
     said, _ = typed(workspace, "runbook pod was OOMKilled")
 
     assert said.startswith(
-        "Container killed for using too much memory (OOMKilled) (the starter set, oom-killed.md, written 2026-11-21)"
+        "Container killed for using too much memory (OOMKilled) (the starter set, oom-killed.md, reviewed 2026-11-21)"
     )
     assert "roll it back: kubectl -n <namespace> rollout undo deployment/<name>" in said
 
