@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 import httpx
 
+from copilot.cli.demo_tenant import PERSON
 from copilot.cli.session import Problem
 from copilot.replay import pagerduty
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from copilot.replay.world import World
     from copilot.supervisor import Stack
 
-PERSON = "alice"
 INTAKE_SECONDS = 20.0
 THREAD_SECONDS = 60.0
 PRESS_SECONDS = 20.0

@@ -6,6 +6,8 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import httpx
+
 from copilot.cli.session import Problem
 
 if TYPE_CHECKING:
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from copilot.supervisor import Stack
 
 ACTOR = "demo"
+# Who presses in the demo, and whom its page suggests for trying everything.
+PERSON = "alice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,7 @@ class Customer:
 
 
 def prepare(world: World, *, stack: Stack, replay_url: str) -> Customer:
-    """Make or refresh the tenant, its connections and services."""
+    """Make or refresh the tenant, its connections, its admin and its services."""
     from copilot import connections
     from copilot.faces import face
     from copilot.models import Tenant
@@ -51,8 +55,21 @@ def prepare(world: World, *, stack: Stack, replay_url: str) -> Customer:
         raise Problem("this installation has no Slack face; the demo shows its thread there")
     channel = world.service(world.page.service).channel
     slack.connect(tenant.id, {"local": stack.slack_url, "default_channel": channel}, actor=ACTOR)
+    _make_admin(tenant, stack.slack_url)
     _add_services(tenant, world)
     return Customer(tenant, pagerduty.webhook_url, deploys.webhook_url, secret)
+
+
+def _make_admin(tenant: Tenant, slack_url: str) -> None:
+    """Let the demo's person set up, too; a role that was given to them by hand stays."""
+    from copilot.guard.tenancy import tenant_scope
+    from copilot.models import Membership, Role
+
+    with httpx.Client(trust_env=False, timeout=10, base_url=slack_url) as client:
+        people = client.get("/local/workspace", params={"team": tenant.slug}).raise_for_status().json()["users"]
+    person = next(str(one["id"]) for one in people if one["name"] == PERSON)
+    with tenant_scope(tenant.id):
+        Membership.objects.get_or_create(tenant=tenant, slack_user_id=person, defaults={"role": Role.ADMIN})
 
 
 def _add_services(tenant: Tenant, world: World) -> None:

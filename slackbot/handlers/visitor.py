@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 log = logger(__name__)
 ANSWER_SECONDS = 10
 OK = 200
-REFUSAL = "You can look, but this needs the role {role} in {tenant}. An admin can give it to you."
+REFUSAL = "You are {role} here; this needs the role {needed} in {tenant}. An admin can give it to you."
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +80,11 @@ class Visitor:
 
     def refusal(self, needed: Role) -> str:
         """Return why the person may not do this, or nothing where they may."""
-        if self.role().may(needed):
+        role = self.role()
+        if role.may(needed):
             return ""
         tenant = Tenant.objects.get(id=self.tenant_id)
-        return REFUSAL.format(role=needed.value, tenant=tenant.name or tenant.slug)
+        return REFUSAL.format(role=role.value, needed=needed.value, tenant=tenant.name or tenant.slug)
 
     def tell(self, words: str, blocks: list[Block] | None = None, *, to_all: bool = False) -> None:
         """Answer the person alone, or where they ask for it everyone in the channel; an answer that fails is only logged."""

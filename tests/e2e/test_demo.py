@@ -116,6 +116,21 @@ def _stays_up_with_what_it_learned(text: str) -> None:
     assert admin is not None
     assert httpx.get(link[1], trust_env=False).status_code == 200
     assert httpx.get(f"{admin[1]}login/", trust_env=False).status_code == 200
+    _lets_alice_set_up(link[1])
+
+
+def _lets_alice_set_up(page: str) -> None:
+    act = httpx.URL(page).copy_with(path="/local/act", query=None)
+    for person, said in (("alice", "Connect"), ("bob", "You are responder here; this needs the role admin in ")):
+        asked = {"team": "shop", "as": person, "type": "slash", "channel": "#incidents"}
+        answer = httpx.post(
+            act, json={**asked, "command": "/sre", "text": "connect", "wait": 8}, trust_env=False, timeout=30
+        )
+        assert (answer.status_code, said in answer.text, "this needs the role" in answer.text) == (
+            200,
+            True,
+            person == "bob",
+        ), answer.text
 
 
 @pytest.fixture
