@@ -270,13 +270,15 @@ def _candidate(entity: Entity, kind: CauseKind, statement: str, cited: Iterable[
         and item.entity.service == entity.service
         and item.id not in supporting
     ]
+    # A command without its namespace asks the wrong one. The candidate's own entity stays as its sources name it.
+    where = entity if entity.namespace else replace(entity, namespace=case.namespace(entity.service))
     return Candidate(
         entity=entity,
         cause_kind=kind,
         statement=statement,
         supporting=supporting,
         contradicting=tuple(dict.fromkeys(item.id for item in against))[:_MOST_CITED],
-        next_check=next_check(kind, entity, [case.by_id[one] for one in supporting]),
+        next_check=next_check(kind, where, [case.by_id[one] for one in supporting]),
     )
 
 

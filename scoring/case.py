@@ -40,6 +40,7 @@ class Case:
     ) -> None:
         # In the order of their numbers, so that nothing depends on how they are handed over.
         self.evidence = tuple(sorted(evidence, key=lambda item: (len(item.id), item.id)))
+        dependencies = tuple(dependencies)
         self.window = window
         self.subject = subject.service
         self.graph = Graph.of(dependencies)
@@ -47,6 +48,9 @@ class Case:
         self.onset = symptoms.onset(self.evidence, window)
         self.standing = symptoms.standing(self.evidence)
         self.relieved = symptoms.relieved(self.evidence)
+        things = [subject, *(side for one in dependencies for side in (one.caller, one.callee))]
+        things += [thing for item in self.evidence for thing in (item.entity, item.peer) if thing is not None]
+        self._namespaces = {(thing.service, thing.namespace) for thing in things if thing.namespace}
         self._disturbances: dict[str, list[Evidence]] = {}
         self._changes: dict[str, dict[str, list[Evidence]]] = {}
         for item in self.evidence:
@@ -60,6 +64,12 @@ class Case:
     def services(self) -> tuple[str, ...]:
         """Return the services of which something is disturbed or changed, by name."""
         return tuple(sorted({*self._disturbances, *self._changes}))
+
+    def namespace(self, service: str) -> str:
+        """Return the one namespace that is known of a service, else of all that the incident knows; nothing where it is not one."""
+        of_it = {namespace for name, namespace in self._namespaces if name == service}
+        known = of_it or {namespace for _, namespace in self._namespaces}
+        return next(iter(known)) if len(known) == 1 else ""
 
     def disturbances(self, service: str) -> tuple[Evidence, ...]:
         """Return what is wrong at a service."""

@@ -10,7 +10,18 @@ import pytest
 from scoring.candidates import admit
 from scoring.evidence import Acceptance, Candidate, CauseKind, Origin, Precedent, Verdict
 from scoring.frozen import freeze
-from scoring.observations import Change, Entity, EntityKind, Gap, LogPattern, Observation, Series, State, Worse
+from scoring.observations import (
+    Change,
+    Dependency,
+    Entity,
+    EntityKind,
+    Gap,
+    LogPattern,
+    Observation,
+    Series,
+    State,
+    Worse,
+)
 from scoring.rank import rank
 
 from . import shop
@@ -359,6 +370,21 @@ def test_a_name_from_outside_is_quoted_in_what_people_paste() -> None:
     killed = State(entity, "CrashLoopBackOff", "kubernetes", at=shop.CAUSE_AT)
     candidate = ranked([*shop.quiet_day(), killed], subject=entity).scores[0].candidate
     assert "'payments; rm -rf /'" in candidate.next_check
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "command"),
+    [("shop", "kubectl -n shop logs deployment/search "), ("search-v2", "kubectl logs deployment/search ")],
+)
+def test_a_check_names_the_namespace_that_all_else_is_in_and_guesses_between_none(elsewhere: str, command: str) -> None:
+    search = Entity(EntityKind.SERVICE, "search")
+    killed = State(search, "CrashLoopBackOff", "kubernetes", at=shop.CAUSE_AT)
+    other = State(Entity(EntityKind.SERVICE, "index", elsewhere), "Running", "kubernetes", at=shop.CAUSE_AT)
+    calls = Dependency(shop.service("web"), other.entity)
+    candidate = ranked([*shop.quiet_day(), killed, other, calls], subject=search).scores[0].candidate
+
+    assert command in candidate.next_check
+    assert candidate.entity == search
 
 
 def test_it_gives_the_same_bytes_whatever_order_the_sources_answer_in() -> None:
