@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from copilot.cli import limits
 from copilot.cli.session import Problem, actor, find_tenant, print_json
+from copilot.cli.terminal import table
 
 if TYPE_CHECKING:
     import argparse
 
     from copilot.models import Tenant
+
+# Slack tells of no length; the local workspace's are short (`U0BOB`), and the column holds 32.
+SLACK_USER_ID = re.compile(r"[UW][A-Z0-9]{3,31}", re.ASCII)
 
 
 def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
@@ -52,6 +56,10 @@ def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
     give.add_argument("--login", default="", metavar="NAME", help="of the admin (`copilot login`)")
     give.add_argument("--role", default="responder", choices=["viewer", "responder", "admin", "owner"])
     give.set_defaults(run=add_member, needs_installation=True)
+    members = member.add_parser("list", parents=[common], help="list who has a role of their own in a tenant")
+    members.add_argument("slug", metavar="TENANT")
+    members.add_argument("--json", action="store_true")
+    members.set_defaults(run=list_members, needs_installation=True)
 
     login = subparsers.add_parser(
         "login", parents=[common], help="make a login for the admin, or give it a new password"
@@ -160,6 +168,12 @@ def add_member(options: argparse.Namespace) -> int:
 
     if not options.slack and not options.login:
         raise Problem("say who: --slack USER_ID, --login NAME, or both", code=2)
+    if options.slack and not SLACK_USER_ID.fullmatch(options.slack):
+        raise Problem(
+            f"{options.slack!r} is no Slack user id: those are U or W, then capitals and digits, as in U024BE7LH;"
+            " in Slack, open the person's profile, then ⋮ and “Copy member ID”",
+            code=2,
+        )
     tenant = find_tenant(options.slug)
     user = None
     if options.login:
@@ -168,13 +182,42 @@ def add_member(options: argparse.Namespace) -> int:
             raise Problem(f"there is no login {options.login!r}; make it with `copilot login {options.login}`")
     with tenant_scope(tenant.id):
         known = {"user": user} if user else {"slack_user_id": options.slack}
-        Membership.objects.update_or_create(
-            tenant=tenant, **known, defaults={"role": options.role, "slack_user_id": options.slack}
-        )
+        # A Slack user id that the login has already stays where none is given.
+        slack = {"slack_user_id": options.slack} if options.slack else {}
+        Membership.objects.update_or_create(tenant=tenant, **known, defaults={"role": options.role, **slack})
         AuditEntry.objects.create(
             actor=actor(), action="give role", target=options.login or options.slack, detail={"role": options.role}
         )
     print(f"{options.login or options.slack} is {options.role} of {tenant.slug}")
+    return 0
+
+
+def list_members(options: argparse.Namespace) -> int:
+    """List who has a role of their own, those who may most first; names are known of who gave a verdict in Slack."""
+    from copilot.guard.tenancy import tenant_scope
+    from copilot.models import Feedback, Membership, Role
+
+    tenant = find_tenant(options.slug)
+    with tenant_scope(tenant.id):
+        found = list(Membership.objects.values_list("user__username", "slack_user_id", "email", "role"))
+        ids = [slack for _, slack, _, _ in found if slack]
+        names = dict(
+            Feedback.objects.filter(person__in=ids).order_by("created_at").values_list("person", "person_name")
+        )
+    rows = [
+        {"login": login or "", "slack": slack, "name": names.get(slack) or email, "role": role}
+        for login, slack, email, role in found
+    ]
+    rows.sort(key=lambda row: (-Role(row["role"]).rank, row["login"], row["slack"]))
+    if options.json:
+        print_json(rows)
+        return 0
+    from rich.console import Console
+
+    if rows:
+        shown = [[row[column] or "–" for column in ("login", "slack", "name", "role")] for row in rows]
+        Console().print(table(("login", "Slack id", "name", "role"), shown, whole=("Slack id", "role")))
+    print(f"{'everybody else' if rows else 'everybody'} of the workspace is {tenant.default_role}")
     return 0
 
 
