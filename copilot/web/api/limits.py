@@ -21,7 +21,9 @@ routes = router("limits")
 class LimitBody(BaseModel):
     """Be one limit."""
 
-    name: str = Field(description="`dollars_per_day`, `runs_per_hour`, `webhooks_per_minute` or `evidence_megabytes`.")
+    name: str = Field(
+        description="`dollars_per_day`, `runs_per_hour`, `webhooks_per_minute`, `evidence_megabytes` or `tool_calls_per_day`."
+    )
     limit: float = Field(description="0 is no limit, but for the dollars, where it is no model.")
     is_own: bool = Field(description="Whether it was set for this tenant; else it is the deployment's.")
     used: float | None = Field(description="In the present day, hour or minute, UTC; null where nothing adds up.")
