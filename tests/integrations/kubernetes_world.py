@@ -101,6 +101,8 @@ def build(plane: ControlPlane, kubelet: Kubelet) -> World:
         deployment("payments", "2.14.0", {"DB_POOL_SIZE": "5", "DB_PASSWORD": "hush-two"}, replicas=2, marks=MARKS),
     )
     until(lambda: _rolled(plane, "payments", 2), seconds=20, what="payments 2.14.0")
+    # The quota's controller counts at its own pace, seconds after the rollout on a busy machine.
+    until(lambda: _counted(plane, "small", {"services": "3"}), seconds=60, what="quota small to be counted")
     pods = [pod for pod in plane.objects("Pod", SHOP) if pod["spec"]["containers"][0]["name"] == "payments"]
     failing = pods[0]
     _fail(plane, failing, rolled_at)
@@ -130,6 +132,11 @@ def _rolled(plane: ControlPlane, name: str, replicas: int) -> bool:
             body = {"gracePeriodSeconds": 0, "kind": "DeleteOptions", "apiVersion": "v1"}
             plane.call("DELETE", f"api/v1/namespaces/{SHOP}/pods/{pod['metadata']['name']}", body)
     return done and not [pod for pod in plane.objects("Pod", SHOP) if _old(pod)]
+
+
+def _counted(plane: ControlPlane, quota: str, used: dict[str, str]) -> bool:
+    found = plane.call("GET", f"api/v1/namespaces/{SHOP}/resourcequotas/{quota}")
+    return bool(found.get("status", {}).get("used") == used)
 
 
 def _fail(plane: ControlPlane, pod: Object, at: float) -> None:

@@ -258,7 +258,12 @@ def serving(folder: Path) -> Iterator[ControlPlane]:
         for name, arguments in (
             (
                 "kube-controller-manager",
-                ["--controllers=*,-nodelifecycle", f"--service-account-private-key-file={private}"],
+                [
+                    "--controllers=*,-nodelifecycle",
+                    f"--service-account-private-key-file={private}",
+                    # A count made before an object was seen is made again soon, not after five minutes.
+                    "--resource-quota-sync-period=5s",
+                ],
             ),
             ("kube-scheduler", []),
         ):
