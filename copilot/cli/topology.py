@@ -28,7 +28,7 @@ def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
     loading = topology.add_parser(
         "load",
         parents=[common],
-        help="bring the topology up to date with a YAML file",
+        help="bring the topology up to date with a file in YAML or JSON",
         description="All of the file is taken, or nothing. What an earlier file said, and this one does not, is taken away;"
         " what sources have seen stays.",
     )
@@ -66,7 +66,7 @@ def load(options: argparse.Namespace) -> int:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise Problem(f"{options.file} cannot be read: {reason}", code=2) from None
     try:
-        told = document.parse(text)
+        told = document.parse_json(text) if options.file.lower().endswith(".json") else document.parse(text)
         found = loading.load(tenant.id, told, actor=actor(), dry_run=options.dry_run)
     except document.WrongTopology as wrong:
         lines = str(wrong).replace("\n", "\n  ")

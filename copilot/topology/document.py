@@ -1,12 +1,17 @@
-"""A topology file: services and what they need, in YAML, checked with the number of the line that is wrong."""
+"""A topology file: services and what they need, in YAML or JSON, checked with the number of the line that is wrong."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from django.core.exceptions import ValidationError
 from rapidfuzz import fuzz, process
+from yaml.reader import ReaderError
+
+from copilot.models.service import MOST_PATHS, are_paths
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -18,8 +23,11 @@ MOST_PROBLEMS = 20
 KINDS = ("service", "database", "queue", "external")
 # The lengths that the columns have.
 _TEXTS = {"namespace": 63, "workload": 253, "selector": 500, "pagerduty_id": 40, "channel": 100, "repository": 200}
-FIELDS = ("kind", *_TEXTS, "owners", "user_facing", "needs")
+# Lists of words: how many at most, and how long each.
+_LISTS = {"owners": (50, 200, "dana@example.org"), "paths": (MOST_PATHS, 300, "services/checkout")}
+FIELDS = ("kind", *_TEXTS, *_LISTS, "user_facing", "needs")
 _ALIKE = 60
+_TOO_DEEP = "this is nested far too deeply for a topology"
 
 
 class WrongTopology(ValueError):
@@ -72,15 +80,34 @@ def parse(text: str) -> Document:
         mark = error.problem_mark or error.context_mark
         hint = "; indent with spaces, not tabs" if "\\t" in str(error.problem) else ""
         raise WrongTopology([((mark.line + 1) if mark else 0, f"this is not YAML: {error.problem}{hint}")]) from None
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise WrongTopology([(line, f"this is not YAML: the character {error.character:#x} is not allowed")]) from None
     except yaml.YAMLError as error:
         raise WrongTopology([(0, f"this is not YAML: {str(error).splitlines()[0]}")]) from None
     except RecursionError:
-        raise WrongTopology([(0, "this is nested far too deeply for a topology")]) from None
+        raise WrongTopology([(0, _TOO_DEEP)]) from None
     reader = _Reader()
     entries = tuple(reader.entries(root))
     if reader.problems:
         raise WrongTopology(reader.problems)
     return Document(entries)
+
+
+def parse_json(text: str) -> Document:
+    """Return what a file in JSON says; as `parse`, only that it has to be JSON.
+
+    :raises WrongTopology: as `parse` does.
+    """
+    try:
+        # Numbers are taken as they are written: Python refuses those of some thousand digits with another error.
+        json.loads(text[: MOST_CHARACTERS + 1], parse_int=str, parse_float=str)
+    except json.JSONDecodeError as error:
+        raise WrongTopology([(error.lineno, f"this is not JSON: {error.msg}")]) from None
+    except RecursionError:
+        raise WrongTopology([(0, _TOO_DEEP)]) from None
+    # JSON is YAML but for its tabs, which stand between its words alone.
+    return parse(text.replace("\t", " "))
 
 
 def unknown(document: Document, known: Collection[str]) -> list[tuple[int, str]]:
@@ -142,7 +169,7 @@ class _Reader:
             if not isinstance(key, yaml.ScalarNode):
                 self._wrong(key, f"{where}: a key must be a word, not {_sort(key)}")
                 continue
-            name = str(key.value).strip()
+            name = _text(key)
             if name in lines:
                 self._wrong(key, f"{where}: {name!r} stands on line {lines[name]} already; put the two together")
                 continue
@@ -150,7 +177,7 @@ class _Reader:
             yield name, value
 
     def _is_name(self, name: str, node: yaml.Node, what: str) -> bool:
-        if not name or len(name) > 120 or "/" in name or "\x00" in name:
+        if not name or len(name) > 120 or "/" in name or not _can_be_kept(name):
             shown = name if len(name) <= 40 else f"{name[:40]}…"
             self._wrong(
                 node, f"{shown!r} cannot be the name of {what}: 1 to 120 characters without a slash are expected"
@@ -170,7 +197,7 @@ class _Reader:
         for key, value in self._pairs(node, name):
             if key == "needs":
                 needs = self._needs(name, value)
-            elif key == "owners":
+            elif key in _LISTS:
                 values[key] = self._words(name, key, value)
             elif key == "user_facing":
                 values["entrance"] = "file" if self._truth(name, key, value) else ""
@@ -210,7 +237,7 @@ class _Reader:
     def _need(self, name: str, node: yaml.Node) -> Need | None:
         line = node.start_mark.line + 1
         if isinstance(node, yaml.ScalarNode):
-            service = str(node.value).strip()
+            service = _text(node)
             return Need(service, line=line) if self._is_name(service, node, "a service") else None
         if not isinstance(node, yaml.MappingNode):
             self._wrong(node, f"{name}: an entry of needs must be a name or {{service: …, why: …}}, not {_sort(node)}")
@@ -229,18 +256,28 @@ class _Reader:
         return Need(found["service"], found.get("why", ""), line)
 
     def _words(self, name: str, key: str, node: yaml.Node) -> list[str]:
-        if not isinstance(node, yaml.SequenceNode) or len(node.value) > 50:
-            self._wrong(node, f"{name}: {key} must be a list of at most 50 words, e.g. {key}: [dana@example.org]")
+        most, longest, example = _LISTS[key]
+        if not isinstance(node, yaml.SequenceNode) or len(node.value) > most:
+            self._wrong(node, f"{name}: {key} must be a list of at most {most} words, e.g. {key}: [{example}]")
             return []
-        return [word for one in node.value if (word := self._word(name, key, one, 200))]
+        words = [word for one in node.value if (word := self._word(name, key, one, longest))]
+        if key == "paths":
+            try:
+                are_paths(words)
+            except ValidationError as error:
+                self._wrong(node, f"{name}: {key}: {error.message}")
+        return words
 
     def _word(self, name: str, key: str, node: yaml.Node, longest: int) -> str:
         if not isinstance(node, yaml.ScalarNode) or node.tag == "tag:yaml.org,2002:null":
             self._wrong(node, f"{name}: {key} must be a text, not {_sort(node)}")
             return ""
-        text = str(node.value).strip()
-        if len(text) > longest or "\x00" in text:
+        text = _text(node)
+        if len(text) > longest:
             self._wrong(node, f"{name}: {key} has {len(text)} characters; {longest} at most are kept")
+            return ""
+        if not _can_be_kept(text):
+            self._wrong(node, f"{name}: {key} has a NUL or half a character, which no database keeps")
             return ""
         return text
 
@@ -250,6 +287,16 @@ class _Reader:
         if found is None:
             self._wrong(node, f"{name}: {key} must be true or false, not {_sort(node)}")
         return bool(found)
+
+
+def _text(node: yaml.ScalarNode) -> str:
+    """Return what stands there; JSON writes a character beyond U+FFFF as two halves, which YAML leaves apart."""
+    return str(node.value).encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass").strip()
+
+
+def _can_be_kept(text: str) -> bool:
+    """Return whether PostgreSQL takes it."""
+    return not any(one == "\x00" or "\ud800" <= one <= "\udfff" for one in text)
 
 
 def _sort(node: yaml.Node) -> str:

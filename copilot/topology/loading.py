@@ -12,6 +12,7 @@ from copilot.guard.tenancy import tenant_scope
 from copilot.models import AuditEntry, Service, ServiceDependency
 from copilot.topology import document as documents
 from copilot.topology.graph import FILE
+from copilot.topology.records import take_turns
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -45,6 +46,7 @@ def load(tenant_id: UUID, told: Document, *, actor: str, dry_run: bool = False) 
     loaded = Loaded()
     try:
         with tenant_scope(tenant_id):
+            take_turns(tenant_id)
             _load(tenant_id, told, loaded)
             if dry_run:
                 raise _Kept  # noqa: TRY301 - the transaction is what it must leave

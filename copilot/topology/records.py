@@ -98,12 +98,19 @@ def _is_elsewhere(row: Service, thing: Thing) -> bool:
     return not row.origin and (row.kind == outside) != (thing.kind.value == outside)
 
 
+def take_turns(tenant_id: UUID) -> None:
+    """Wait until nobody else writes this tenant's graph, and let nobody until the transaction ends.
+
+    Two at once would find the same service twice.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"topology/{tenant_id}"])
+
+
 def record(tenant_id: UUID, told: Survey, *, kind: str, at: datetime) -> Recorded:
     """Write a survey down; `kind` is the slug of the integration that told it."""
     with tenant_scope(tenant_id):
-        with connection.cursor() as cursor:
-            # Two surveys at once would find the same service twice.
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"topology/{tenant_id}"])
+        take_turns(tenant_id)
         names = Names(tenant_id, Service.objects.order_by("pk"))
         rows = _services(names, told, kind, at)
         new_arrows = _arrows(tenant_id, rows, told.calls, at)

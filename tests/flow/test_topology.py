@@ -263,6 +263,16 @@ def test_a_file_is_brought_in_whole_and_its_next_version_takes_back_what_it_no_l
         assert AuditEntry.objects.filter(action="load topology", actor="dana").count() == 3
 
 
+def test_a_file_says_which_folders_hold_a_services_code(tenant: Tenant) -> None:
+    load(tenant, "services:\n  checkout: {repository: acme/shop, paths: [services/checkout, libs/cart]}\n")
+    kept = load(tenant, "services:\n  checkout: {repository: acme/shop}\n")
+
+    with tenant_scope(tenant.id):
+        row = Service.objects.get()
+    assert (row.paths, row.scope.paths) == (["services/checkout", "libs/cart"], ("services/checkout", "libs/cart"))
+    assert kept.unchanged == ["checkout"]
+
+
 def test_a_file_that_is_wrong_anywhere_changes_nothing(tenant: Tenant) -> None:
     with tenant_scope(tenant.id):
         Service.objects.create(name="other", pagerduty_id="P1")

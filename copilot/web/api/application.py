@@ -9,12 +9,22 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.routing import Mount
 
-from copilot.web.api import changes, events, feedback, incidents, investigations, limits, runbooks, topology
+from copilot.web.api import (
+    changes,
+    events,
+    feedback,
+    incidents,
+    investigations,
+    limits,
+    runbooks,
+    topology,
+    topology_file,
+)
 from copilot.web.api.problems import MEDIA_TYPE, ProblemBody, add_handlers
 from copilot.web.api.route import SCOPE
 
 PATH = "/api/v1"
-ROUTERS = (investigations, events, incidents, feedback, changes, runbooks, topology, limits)
+ROUTERS = (investigations, events, incidents, feedback, changes, runbooks, topology, topology_file, limits)
 _ALWAYS = {
     "401": "No token, or one that is unknown, expired or revoked.",
     "403": "The token may not do this.",

@@ -32,6 +32,7 @@ class FieldError(BaseModel):
 
     where: str = Field(description="The part, e.g. `body.window.start` or `query.limit`.")
     message: str
+    line: int | None = Field(default=None, description="Where a file is wrong: its line, counted from 1.")
 
 
 class ProblemBody(BaseModel):
@@ -78,11 +79,14 @@ def not_found(what: str) -> Problem:
     return Problem(404, "not-found", f"there is no such {what}")
 
 
-def invalid(errors: Sequence[tuple[str, str]]) -> Problem:
-    """Return the refusal of a request with these wrong parts: where, and what was expected."""
+def invalid(errors: Sequence[tuple[str, str]], *, lines: Sequence[int] = ()) -> Problem:
+    """Return the refusal of a request with these wrong parts: where, and what was expected; in a file, each with its line."""
     first = f"{errors[0][0]}: {errors[0][1]}" if errors else "the request is not valid"
     rest = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    listed = [{"where": where, "message": message} for where, message in errors[:_MOST_ERRORS]]
+    listed: list[dict[str, Any]] = [{"where": where, "message": message} for where, message in errors[:_MOST_ERRORS]]
+    for error, line in zip(listed, lines, strict=False):
+        if line:
+            error["line"] = line
     return Problem(422, "invalid", f"{first}{rest}", more={"errors": listed})
 
 

@@ -16,13 +16,15 @@ from copilot.web.api.problems import Problem
 from copilot.web.db import in_db
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
 
     from starlette.responses import Response
 
 MOST_BYTES = 262_144
-# The key of a route's scope in its OpenAPI operation.
+# The keys of a route's scope, and of how much it takes where that is more than others, in its OpenAPI operation.
 SCOPE = "x-scope"
+MOST = "x-most-bytes"
+JSON = "application/json"
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
@@ -32,12 +34,15 @@ class ApiRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return what handles a request."""
         inner = super().get_route_handler()
-        scope = Scope((self.openapi_extra or {})[SCOPE])
+        extra = self.openapi_extra or {}
+        scope = Scope(extra[SCOPE])
+        most = int(extra.get(MOST, MOST_BYTES))
+        kinds = tuple(extra.get("requestBody", {}).get("content", ())) or (JSON,)
 
         async def handle(request: Request) -> Response:
             caller = await _admit(request, scope)
             if request.method in _WITH_BODY:
-                await _read(request)
+                await _read(request, most, kinds)
             request.state.caller = caller
             response = await inner(request)
             for name, value in _pace(caller).items():
@@ -100,32 +105,33 @@ def _pace(caller: Caller) -> Mapping[str, str]:
     }
 
 
-async def _read(request: Request) -> None:
-    """Read the body before anybody parses it, up to a bound; where there is one it must say that it is JSON.
+async def _read(request: Request, most: int, kinds: Sequence[str]) -> None:
+    """Read the body before anybody parses it, up to a bound; where there is one it must say that it is of a kind that is taken.
 
     :raises Problem: 413 or 415.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > MOST_BYTES:
-        raise _too_large()
+    if announced.isdigit() and int(announced) > most:
+        raise _too_large(most)
     body = bytearray()
     async for piece in request.stream():
         body += piece
-        if len(body) > MOST_BYTES:
-            raise _too_large()
-    if body and kind != "application/json":
-        raise Problem(
-            415,
-            "unsupported-media-type",
-            "send JSON: `Content-Type: application/json`",
-            headers={"Accept": "application/json"},
-        )
+        if len(body) > most:
+            raise _too_large(most)
+    if body and kind not in kinds:
+        headers = {"Accept": ", ".join(kinds)}
+        wanted = " or ".join(f"`Content-Type: {one}`" for one in kinds)
+        raise Problem(415, "unsupported-media-type", f"send {_named(kinds)}: {wanted}", headers=headers)
     request._body = bytes(body)  # noqa: SLF001 - where Starlette's `body()` keeps what it has read
 
 
-def _too_large() -> Problem:
-    return Problem(413, "too-large", f"a request has at most {MOST_BYTES} bytes")
+def _named(kinds: Sequence[str]) -> str:
+    return " or ".join(one.rpartition("/")[2].upper() for one in kinds)
 
 
-__all__ = ["MOST_BYTES", "SCOPE", "ApiRoute", "Asking", "needs", "router"]
+def _too_large(most: int) -> Problem:
+    return Problem(413, "too-large", f"a request has at most {most} bytes here")
+
+
+__all__ = ["JSON", "MOST", "MOST_BYTES", "SCOPE", "ApiRoute", "Asking", "needs", "router"]

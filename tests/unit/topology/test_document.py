@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copilot.topology.document import Document, Entry, Need, WrongTopology, parse, unknown
+from copilot.topology.document import Document, Entry, Need, WrongTopology, parse, parse_json, unknown
 
 FILE = """\
 # Who needs whom in the shop
@@ -28,7 +28,7 @@ services:
   idle:
 """
 DO = "list it under services, with kind: external where it is not yours"
-KNOWN = "known are kind, namespace, workload, selector, pagerduty_id, channel, repository, owners, user_facing, needs"
+KNOWN = "known are kind, namespace, workload, selector, pagerduty_id, channel, repository, owners, paths, user_facing, needs"
 
 
 def test_a_file_says_what_services_are_and_what_they_need_and_why() -> None:
@@ -50,6 +50,30 @@ def test_a_file_says_what_services_are_and_what_they_need_and_why() -> None:
 
 def test_json_is_yaml_too() -> None:
     assert parse('{"services": {"a": {"needs": ["b"]}, "b": {}}}').entries[0].needs == (Need("b", "", 1),)
+
+
+def test_json_is_read_with_its_tabs_and_its_characters_in_halves() -> None:
+    told = parse_json('{\n\t"services": {\n\t\t"a": {"channel": "#\\ud83d\\ude00", "paths": ["src/a"]}\n\t}\n}')
+
+    assert told == Document((Entry("a", {"channel": "#😀", "paths": ["src/a"]}, (), 3),))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("services: {a: {}}", "line 1: this is not JSON: Expecting value"),
+        ('{"services": {\n"a": {},\n}}', "line 3: this is not JSON: Expecting property name enclosed in double quotes"),
+        ('{"services": {\n"a": {"needs": "b"}}}', "line 2: a: needs must be a list, not 'b'; e.g. needs: [payments]"),
+        ("[" * 100_000, "this is nested far too deeply for a topology"),
+        ('{"services": {"a": ' + "1" * 5_000 + "}}", f"line 1: a must be a mapping, not '{'1' * 40}…'; e.g. a: {{needs: [payments]}}"),
+    ],
+    ids=["YAML", "a comma too many", "a text for a list", "depth", "a number"],
+)  # fmt: skip
+def test_json_that_is_none_or_is_wrong_is_told_with_its_line(text: str, said: str) -> None:
+    with pytest.raises(WrongTopology) as wrong:
+        parse_json(text)
+
+    assert str(wrong.value) == said
 
 
 @pytest.mark.parametrize(
@@ -93,6 +117,12 @@ def test_json_is_yaml_too() -> None:
         ("services:\n  a: {}\n  b: {}\n  a: {}", "line 4: services: 'a' stands on line 2 already; put the two together"),
         ("services:\n  shop/a: {}", "line 2: 'shop/a' cannot be the name of a service: 1 to 120 characters without a slash are expected"),
         ("services:\n  [a]: {}", "line 2: services: a key must be a word, not a list"),
+        (
+            "services:\n  a:\n    paths:\n      - src\n      - ../b",
+            "line 4: a: paths: '../b' is no folder of a repository: write it as services/checkout",
+        ),
+        ('services:\n  a:\n    channel: "#\\ud83d"', "line 3: a: channel has a NUL or half a character, which no database keeps"),
+        ("services:\n  a:\n    channel: \x07", "line 3: this is not YAML: the character 0x7 is not allowed"),
         ("services:\n  a:\n    owners: dana", "line 3: a: owners must be a list of at most 50 words, e.g. owners: [dana@example.org]"),
     ],
 )  # fmt: skip
@@ -128,4 +158,4 @@ def test_any_text_is_read_or_refused_in_words(text: str) -> None:
 
 def test_a_file_nested_without_end_is_refused() -> None:
     with pytest.raises(WrongTopology, match="nested far too deeply"):
-        parse("[" * 5_000)
+        parse("[" * 1_000)
