@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from scoring.case import TOLERANCE, Case, began, earliest
 from scoring.checks import next_check
-from scoring.evidence import Candidate, CauseKind, Direction, Evidence, EvidenceKind, Origin
+from scoring.evidence import Candidate, CauseKind, Direction, Evidence, EvidenceKind, Origin, said
 from scoring.indicators import describe, is_inherited
 from scoring.observations import Entity, EntityKind
 from scoring.relevance import FITS, UNKNOWN
+from scoring.standing import earlier, loud
 from scoring.units import format_duration, format_onset
 
 if TYPE_CHECKING:
@@ -141,7 +142,8 @@ def _from_changes(service: str, entity: Entity, case: Case) -> Iterable[Candidat
         candidate = _candidate(
             entity,
             kind,
-            f"{change[0].indicator} {format_onset(case.onset - began(change))}{detail} was followed {when} by {_phrase(headline)}",
+            # One delay a sentence: how long before the onset it was made stands with the change, and in the reason of its timing.
+            f"{change[0].indicator}{detail} was followed {when} by {_phrase(headline)}",
             (*change, *sorted(effects, key=_exactness)),
             case,
         )
@@ -187,7 +189,8 @@ def _from_hints(service: str, entity: Entity, case: Case, *, explained: bool) ->
             continue
         telling = sorted(citing[kind], key=_exactness)
         others = [item for item in sorted(case.disturbances(service), key=_exactness) if item not in telling]
-        made.append(_candidate(entity, kind, _hint_statement(kind, service, telling, case), (*telling, *others), case))
+        cited = (*telling, *others)
+        made.append(_candidate(entity, kind, _hint_statement(kind, service, cited, case), cited, case))
     return made
 
 
@@ -196,17 +199,23 @@ def _says_why(item: Evidence, hinted: CauseKind) -> bool:
     return hinted is not CauseKind.FAILING_DEPENDENCY and not (item.kind is EvidenceKind.STATE and is_inherited(item))
 
 
-def _hint_statement(kind: CauseKind, service: str, telling: list[Evidence], case: Case) -> str:
-    headline = telling[0]
+def _hint_statement(kind: CauseKind, service: str, cited: tuple[Evidence, ...], case: Case) -> str:
+    """Return what is wrong at a service, and since when: by the same signs that its timing is judged by."""
+    headline = cited[0]
     fault = (
         f"A fault in {service} itself"
         if kind is CauseKind.FAILING_DEPENDENCY
         else f"{kind.value.capitalize()} at {service}"
     )
     text = f"{fault}: {_phrase(headline)}"
-    if headline.onset is not None:
-        when = format_onset(case.onset - headline.onset)
-        text += f"; it began {when}" if headline.until is not None else f", since {when.removeprefix('at ')}"
+    first = earlier(loud(cited[:_MOST_CITED]), case)
+    at = began(first) if first else headline.onset
+    if at is not None:
+        when = format_onset(case.onset - at)
+        is_its_own = headline.onset is not None and when == format_onset(case.onset - headline.onset)
+        # Another sign than the one that is told may have come first: then it is the fault that began so early.
+        lasts = is_its_own and headline.until is None
+        text += f", since {when.removeprefix('at ')}" if lasts else f"; it began {when}"
     return text
 
 
@@ -253,7 +262,7 @@ def _from_precedents(precedents: list[Precedent], made: list[Candidate], case: C
         if not signs:
             continue
         reference = f" ({past.reference})" if past.reference else ""
-        text = f"{past.cause_kind.value} at {past.service} was the cause of a similar incident{reference}: now {_phrase(signs[0])}"
+        text = f"{said(past.cause_kind)} at {past.service} was the cause of a similar incident{reference}: now {_phrase(signs[0])}"
         yield replace(
             _candidate(_entity_of(past.service, case), past.cause_kind, text, signs, case), origin=Origin.PRECEDENT
         )

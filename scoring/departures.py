@@ -14,7 +14,7 @@ from scoring.evidence import CauseKind, Direction, Evidence, EvidenceKind, Plot
 from scoring.indicators import INDICATORS, describe
 from scoring.observations import Worse
 from scoring.series import Shift, examine
-from scoring.units import format_duration, format_move, format_value
+from scoring.units import format_duration, format_move, format_onset, format_value
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -39,10 +39,23 @@ _PLOT_POINTS: Final = 240
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Hold evidence that has no number yet, and the series that it was made from."""
+    """Hold evidence that has no number yet, and the series that it was made from.
+
+    `until` is what happened when its line ends, and when that was in Unix seconds: it is told once the onset is known.
+    """
 
     evidence: Evidence
     shift: Shift | None = None
+    until: tuple[str, float] | None = None
+
+
+def ended(found: Found, onset: float) -> str:
+    """Return the line of what was found, with when it ended where it did: counted from the onset, as every time is."""
+    if found.until is None:
+        return found.evidence.statement
+    what, at = found.until
+    when = format_onset(onset - at)
+    return f"{found.evidence.statement}{what} {when.removeprefix('at ') if what.endswith('since') else when}"
 
 
 def from_series(
@@ -108,8 +121,6 @@ def from_series(
     text = f"{what} {format_move(shift.value, shift.baseline, unit, limit=limit)}"
     if known.event:
         text = f"{what}: {_happenings(shift, counter=series.counter):.0f} in {format_duration(end - shift.onset)}"
-    if over:
-        text += f", ended {format_duration(end - shift.last)} ago"
     kinds = _kinds(series, shift, limit=limit, unit=unit)
     # What is known to mean no harm by itself (fewer requests, more memory where there is plenty) sets the scene.
     harmless = not kinds and not fired and series.indicator in INDICATORS
@@ -125,10 +136,11 @@ def from_series(
         sustained=round(shift.sustained, 6),
         until=shift.last if over else None,
     )
-    result = [Found(departure, shift)]
+    result = [Found(departure, shift, (", ended", shift.last) if over else None)]
     if fired and shift.recovered is not None:
-        text = f"{what} is back at {format_value(shift.recovered, unit)} since {format_duration(end - shift.last)}"
-        result.append(Found(replace(base, statement=text, is_symptom=True, value=shift.recovered)))
+        text = f"{what} is back at {format_value(shift.recovered, unit)}"
+        back = replace(base, statement=text, is_symptom=True, value=shift.recovered)
+        result.append(Found(back, until=(" since", shift.last)))
     return result
 
 

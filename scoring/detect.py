@@ -11,7 +11,7 @@ from scoring import alerts, changes, stores, symptoms
 from scoring.case import about
 from scoring.change_evidence import from_changes, texts_of
 from scoring.conditions import interpret
-from scoring.departures import Found, from_series, plot
+from scoring.departures import Found, ended, from_series, plot
 from scoring.evidence import Direction, Evidence, EvidenceKind
 from scoring.graph import Graph
 from scoring.indicators import fired_families
@@ -133,6 +133,7 @@ def detect(
         for number, one in enumerate(kept, start=1)
     )
     onset = symptoms.onset(evidence, window)
+    evidence = tuple(replace(item, statement=ended(one, onset)) for item, one in zip(evidence, kept, strict=True))
     return Detection(
         evidence=changes.dated(evidence, onset),
         dependencies=tuple(sorted(dependencies)),

@@ -61,6 +61,11 @@ class CauseKind(StrEnum):
     NO_FAULT = "no fault"
 
 
+def said(cause_kind: str) -> str:
+    """Return a kind of cause as people say it of a service: that others depend on what fails is no word for what ails it."""
+    return "fault of its own" if cause_kind == CauseKind.FAILING_DEPENDENCY else str(cause_kind)
+
+
 class Origin(StrEnum):
     """Say who proposed a candidate."""
 

@@ -9,7 +9,7 @@ from scoring.case import CHANGE_KINDS, TOLERANCE, Case, about, began
 from scoring.confidence import WEIGHTS, beta_interval, rounded
 from scoring.evidence import CauseKind, Evidence, EvidenceKind, Factor
 from scoring.relevance import UNKNOWN
-from scoring.standing import deeper, fit
+from scoring.standing import deeper, earlier, fit, loud
 from scoring.units import format_duration, format_onset
 
 if TYPE_CHECKING:
@@ -35,8 +35,6 @@ _NO_EFFECT: Final = 0.2
 # The symptom's own signs cannot come before themselves.
 _SYMPTOM_ITSELF: Final = 0.5
 _UNKNOWN: Final = (0.4, 0.1, 0.7)
-# Signs weaker than this share of the suspect's strongest do not say when it began.
-_DATING_SHARE: Final = 0.5
 # Onsets are known to about one sample.
 _ONSET_ERROR: Final = 60.0
 
@@ -142,17 +140,13 @@ def _temporal(standing: Standing, case: Case) -> Factor:
         gap = effect - at
         after = f"{format_duration(gap)} after the change" if gap > 0.5 else "with the change"
         return _factor(name, value, low, high, f"changed {format_onset(case.onset - at)}; {after} it went wrong")
-    known = [item for item in standing.own if item.onset is not None]
-    # A weak sign that came early may be chance: it does not date what is loud.
-    loudest = max((item.severity for item in known), default=0.0)
-    known = [item for item in known if item.severity >= _DATING_SHARE * loudest]
+    known = loud(standing.own)
     if not known:
         return _factor(name, *_UNKNOWN, "when it began is not known")
-    itself = any(item.is_symptom for item in known)
-    earlier = [item for item in known if not item.is_symptom and not (itself and began((item,)) >= case.onset)]
-    if not earlier:
+    first = earlier(known, case)
+    if not first:
         return _factor(name, _SYMPTOM_ITSELF, 0.3, 0.7, "it is the symptom itself: nothing there moved before it")
-    lead = case.onset - began(earlier)
+    lead = case.onset - began(first)
     value, low, high = _curve(lead)
     if sooner := sorted({about(item) for item in deeper(standing.candidate, case)}):
         # A victim moves early too: what it suffers from moved no later.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from scoring.case import TOLERANCE, Case, about, began
@@ -59,7 +59,7 @@ def rank(inputs: RankInputs) -> Ranking:
         onset=case.onset,
         explanation=explanation,
         missing=missing,
-        next_check=_next_check(leads, verdict, inputs),
+        next_check=_next_check(leads, verdict, inputs, case),
         weighed_light=_weighed_light(scored, case),
     )
 
@@ -128,12 +128,15 @@ def _missing(case: Case, inputs: RankInputs) -> tuple[str, ...]:
     return tuple(lines[:_MOST_MISSING])
 
 
-def _next_check(leads: list[_Scored], verdict: Verdict, inputs: RankInputs) -> str:
+def _next_check(leads: list[_Scored], verdict: Verdict, inputs: RankInputs, case: Case) -> str:
     if verdict is Verdict.NO_FAULT:
         return "Compare the alert's expression and threshold with the chart."
     if leads:
         return leads[0].score.candidate.next_check
-    look = f"open the alert's own chart, and read the logs of {inputs.subject.service}: {own_logs(inputs.subject)}"
+    subject = inputs.subject
+    # An alert seldom names the namespace; what else the incident knows does.
+    where = subject if subject.namespace else replace(subject, namespace=case.namespace(subject.service))
+    look = f"open the alert's own chart, and read the logs of {subject.service}: {own_logs(where)}"
     silent = sorted({gap.source for gap in inputs.gaps})
     if silent:
         return f"Investigate again when {' and '.join(silent[:2])} {'answers' if len(silent) == 1 else 'answer'}; until then {look}"

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from scoring.case import Case, about, began
 from scoring.evidence import CauseKind, Direction, Evidence, EvidenceKind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from scoring.evidence import Candidate
+
+# Signs weaker than this share of the suspect's strongest do not say when it began.
+_DATING_SHARE: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,20 @@ def stand(candidate: Candidate, case: Case) -> Standing:
         effects=tuple(effects.values()),
         against=tuple(contradicting[one] for one in sorted(contradicting)),
     )
+
+
+def loud(own: Iterable[Evidence]) -> list[Evidence]:
+    """Return the signs that may say when a suspect began: a weak one that came early may be chance, and dates nothing loud."""
+    known = [item for item in own if item.onset is not None]
+    loudest = max((item.severity for item in known), default=0.0)
+    return [item for item in known if item.severity >= _DATING_SHARE * loudest]
+
+
+def earlier(known: Iterable[Evidence], case: Case) -> list[Evidence]:
+    """Return those of a suspect's loud signs that date it; none where they are the symptom itself, and nothing came before."""
+    known = list(known)
+    itself = any(item.is_symptom for item in known)
+    return [item for item in known if not item.is_symptom and not (itself and began((item,)) >= case.onset)]
 
 
 def is_lead(standing: Standing, case: Case) -> bool:

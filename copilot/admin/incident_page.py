@@ -24,6 +24,7 @@ from copilot.models import (
     Stage,
     StageResult,
 )
+from scoring.evidence import said
 from scoring.frozen import thaw_factor
 
 if TYPE_CHECKING:
@@ -79,6 +80,11 @@ class HypothesisView:
     factors: tuple[FactorView, ...]
     feedback: tuple[Feedback, ...]
     is_confirmed: bool
+
+    @property
+    def kind(self) -> str:
+        """Return the kind of cause as people say it."""
+        return said(self.row.cause_kind)
 
     @property
     def up(self) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from copilot.llm import words
-from scoring.evidence import Candidate, CauseKind, Origin
+from scoring.evidence import Candidate, CauseKind, Origin, said
 
 if TYPE_CHECKING:
     from copilot.guard.redact import Redactor
@@ -148,8 +148,8 @@ def _believed(proposed: ProposedCause, brief: Brief, redactor: Redactor, hosts: 
 
 def _statement(proposed: ProposedCause, entity: Entity, redactor: Redactor, hosts: set[str]) -> str:
     """Return the model's sentence, or our own where nothing harmless is left of it."""
-    said = _sentence(proposed.statement, redactor, hosts, STATEMENT_CHARACTERS)
-    return said or f"{proposed.cause_kind.value.capitalize()} at {entity}"
+    told = _sentence(proposed.statement, redactor, hosts, STATEMENT_CHARACTERS)
+    return told or f"{said(proposed.cause_kind).capitalize()} at {entity}"
 
 
 def _sentence(text: str, redactor: Redactor, hosts: set[str], limit: int) -> str:

@@ -129,8 +129,14 @@ def _row(kind: str, one: Evidence, briefing: Briefing) -> list[Element]:
         # Threads are narrow: the source is no column of its own.
         rich(line(*said, *_seen_in(one))),
         _raw(kind),
-        rich(line(moment(at))) if at is not None else _raw("–"),
+        rich(line(moment(at), *_until(one))) if at is not None else _raw("–"),
     ]
+
+
+def _until(one: Evidence) -> list[Element]:
+    """Return until when, for what is over."""
+    end = words.instant(one.until)
+    return [text("–"), moment(end)] if end is not None else []
 
 
 def _raw(words: str) -> Element:
@@ -159,7 +165,8 @@ def _evidence_line(one: Evidence, briefing: Briefing) -> Element:
     elements = [text(one.id, code=True), text(f" {clip(one.statement, 240)}")]
     at = words.when(one)
     if at is not None:
-        elements.extend((text(", since "), moment(at)))
+        over = _until(one)
+        elements.extend((text(", " if over else ", since "), moment(at), *over))
     return line(*elements, *_seen_in(one))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from scoring.evidence import CauseKind, Direction, EvidenceKind, Verdict
+from scoring.evidence import CauseKind, Direction, EvidenceKind, Verdict, said
 from scoring.indicators import describe, family_of
 from slackbot.wording import clip, duration
 
@@ -57,8 +57,8 @@ def status(briefing: Briefing) -> str:
 
 
 def kind(cause_kind: str) -> str:
-    """Return a kind of cause as people say it of a service: that others depend on what fails is no word for what ails it."""
-    return "fault of its own" if cause_kind == CauseKind.FAILING_DEPENDENCY else cause_kind
+    """Return a kind of cause as people say it of a service."""
+    return said(cause_kind)
 
 
 def bar(value: float) -> str:
@@ -89,9 +89,12 @@ def factor_bars(factors: tuple[Factor, ...]) -> str:
 
 def when(evidence: Evidence) -> datetime | None:
     """Return the evidence's time as a date, where it has one that a calendar knows."""
-    if evidence.onset is None or not 0 < evidence.onset < 253_402_300_800:
-        return None
-    return datetime.fromtimestamp(evidence.onset, tz=UTC)
+    return instant(evidence.onset)
+
+
+def instant(at: float | None) -> datetime | None:
+    """Return Unix seconds as a date, where they are one that a calendar knows."""
+    return datetime.fromtimestamp(at, tz=UTC) if at is not None and 0 < at < 253_402_300_800 else None
 
 
 def notable_changes(briefing: Briefing, most: int = 3) -> list[list[Evidence]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scoring.evidence import Verdict
-from scoring.observations import Dependency, Gap, Observation, Series, State
+from scoring.observations import Dependency, Entity, EntityKind, Gap, Observation, Series, State
 from tests.unit.scoring import shop
 from tests.unit.scoring.made import at_service, ranked
 
@@ -87,7 +87,28 @@ def test_what_is_over_is_told_with_when_it_began_and_ended() -> None:
     first = ranked([*rest, over]).scores[0]
 
     assert first.candidate.statement == (
-        "A fault in payments itself: p95 latency 970 ms, was 91 ms (×11), ended 4 min ago; it began 1 min before the onset"
+        "A fault in payments itself: p95 latency 970 ms, was 91 ms (×11), ended 4 min after the onset; it began 1 min before the onset"
+    )
+
+
+def test_a_cause_is_dated_by_the_signs_that_its_timing_is_judged_by() -> None:
+    soon = shop.series("checkout", "error_ratio", "ratio", 0.001, then=0.4, since=shop.SYMPTOM_AT - 60)
+    of_checkout = ranked([*shop.incident(changes=False), soon]).scores[1]
+
+    assert of_checkout.candidate.statement == (
+        "A fault in checkout itself: p95 latency 2.5 s, was 177 ms (×14); it began 1 min before the onset"
+    )
+    timing = next(one.reason for one in of_checkout.factors if one.name == "temporal correlation")
+    assert timing == "began 1 min before the onset, but no sooner than payments"
+
+
+def test_the_check_of_what_is_inconclusive_names_the_namespace_that_all_else_is_in() -> None:
+    """An alert names its service alone; `kubectl` without a namespace asks the default one."""
+    subject = Entity(EntityKind.SERVICE, "checkout")
+    ranking = ranked([*shop.calls(), shop.alert()], subject=subject)
+
+    assert ranking.next_check == (
+        "Open the alert's own chart, and read the logs of checkout: kubectl -n shop logs deployment/checkout --since=30m"
     )
 
 

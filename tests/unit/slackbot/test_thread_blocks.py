@@ -86,6 +86,16 @@ Speaks against one
     )
 
 
+def test_what_is_over_is_told_from_when_to_when() -> None:
+    over = replace(briefings.LATENCY, until=briefings.ONSET + 120)
+    briefing = replace(briefings.LIKELY, evidence=(over,))
+    (table,) = [one for one in blocks.evidence_message(briefing)[0] if one["type"] == "data_table"]
+    (lists, *_) = blocks.evidence_lists(briefing)[0]
+
+    assert block_text(table["rows"][1][3]) == "14:00 UTC–14:02 UTC"
+    assert "E1 checkout p95 latency 2.4 s, was 180 ms (×13), 14:00 UTC–14:02 UTC  ·  prometheus" in block_text(lists)
+
+
 def test_a_service_that_fails_by_itself_is_not_called_a_dependency() -> None:
     own = replace(briefings.FIRST, cause_kind="failing dependency")
     said = message_text({"blocks": modals.why_blocks(replace(briefings.LIKELY, hypotheses=(own,)), own)})
