@@ -220,8 +220,6 @@ def _processes(stack: Stack, servers: embedded.Servers) -> list[Process]:
                 "celery",
                 "-A",
                 "copilot",
-                # Django's checks load the admin and all its forms, a second of work that no worker needs.
-                "--skip-checks",
                 "worker",
                 "--loglevel",
                 "WARNING",

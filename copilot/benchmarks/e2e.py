@@ -25,6 +25,7 @@ PEERS = "IncidentFox 17.9 s on average, HolmesGPT P50 43 s and P95 101 s a whole
 OURS = ("api", "worker", "beat")
 LOOK_SECONDS = 0.02
 WAIT_SECONDS = 60.0
+SETTLE_SECONDS = 10.0
 
 
 def measure(*, pages: int, idle_seconds: float) -> dict[str, Any]:
@@ -41,6 +42,8 @@ def measure(*, pages: int, idle_seconds: float) -> dict[str, Any]:
             pids = {one.name: one.running.pid for one in stack.processes if one.running and one.name in OURS}
             figures["memory"] = {name: round(resident([pid])) for name, pid in pids.items()}
             figures["memory_mib"] = round(resident(list(pids.values())))
+            # The last incident's end is still told: a message, a question, a file.
+            time.sleep(SETTLE_SECONDS)
             before = processor_seconds(list(pids.values()))
             time.sleep(idle_seconds)
             used = processor_seconds(list(pids.values())) - before

@@ -113,7 +113,7 @@ def test_worker_and_beat_show_their_metrics(committed_db: str, tmp_path: Path) -
     celery = [sys.executable, "-m", "celery", "-A", "copilot"]
     ports = {"worker": free_port(), "beat": free_port()}
     commands = {
-        "worker": [*celery, "--skip-checks", "worker", "--without-gossip", "--without-mingle"],
+        "worker": [*celery, "worker", "--without-gossip", "--without-mingle"],
         "beat": [*celery, "beat", "--pidfile="],
     }
     try:
