@@ -31,7 +31,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "copilot.settings")
 _config = config()
 
 
-
 class WorkersDjango(DjangoFixup):
     """Load Django in workers alone, when they load what they run.
 
