@@ -31,7 +31,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "copilot.settings")
 _config = config()
 
 
-class WorkersDjango(DjangoFixup):  # type: ignore[misc] - it has no types
+class WorkersDjango(DjangoFixup):  # type: ignore[misc]  # it has no types
     """Load Django in workers alone, when they load what they run.
 
     Celery's own would load it in beat too, which sends names and needs no table: 45 MiB; and it would run Django's checks, which
