@@ -76,8 +76,7 @@ def _object(part: dict[str, Any]) -> str:
 
 def _markup(words: str) -> str:
     def dated(match: re.Match[str]) -> str:
-        at = datetime.fromtimestamp(int(match.group(1)), tz=UTC)
-        return f"{at:%H:%M} UTC"
+        return _moment(int(match.group(1)), match.group(2))
 
     words = _DATE.sub(dated, words)
     words = _LINK.sub(lambda match: match.group(2) or match.group(1), words)
@@ -101,8 +100,15 @@ def _inline(element: dict[str, Any]) -> str:
     if kind == "link":
         return str(element.get("text") or element["url"])
     if kind == "date":
-        at = datetime.fromtimestamp(int(element["timestamp"]), tz=UTC)
-        return f"{at:%Y-%m-%d}" if "date" in element["format"] else f"{at:%H:%M} UTC"
+        return _moment(int(element["timestamp"]), element["format"])
     if kind == "user":
         return f"@{element['user_id']}"
     return str(element.get("text") or "")
+
+
+def _moment(timestamp: int, form: str) -> str:
+    at = datetime.fromtimestamp(timestamp, tz=UTC)
+    shown = [f"{at:%Y-%m-%d}"] if "date" in form else []
+    if "time" in form or not shown:
+        shown.append(f"{at:%H:%M:%S} UTC" if "time_secs" in form else f"{at:%H:%M} UTC")
+    return " ".join(shown)

@@ -15,7 +15,7 @@ def of(briefing: Briefing) -> dict[str, Any]:
     return {
         "incident": f"INC-{briefing.number}",
         "status": briefing.status,
-        "since": briefing.started_at.isoformat(timespec="seconds"),
+        "since": f"{briefing.started_at:%Y-%m-%d %H:%M} UTC",
         "acknowledged_by": briefing.acknowledged_by,
         "assignees": list(briefing.assignees[:6]),
         "verdict": briefing.verdict or ("still being looked at" if briefing.is_working else "none"),

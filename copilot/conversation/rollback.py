@@ -82,11 +82,10 @@ def _for(one: HypothesisLine, briefing: Briefing) -> Iterator[Line]:
         opening = "Not on this alone: it is the strongest lead, and the look was inconclusive:"
     yield _told(opening, one)
     behind = way_back.changes_behind(briefing, one)
-    cites = (min(behind, key=lambda change: (len(change.id), change.id)).id,)
     if what := way_back.altered(behind):
         yield Line(f"What it changed: {what}", (way_back.telling(behind)[0].id,))
-    if command := way_back.command(behind):
-        yield Line(f"Way back: {command}", cites)
+    if (seen := way_back.undone(behind)) is not None:
+        yield Line(f"Way back: {way_back.command(behind)}", (seen.id,))
     is_sure = one.is_confirmed or (one.rank == 1 and briefing.verdict == Verdict.LIKELY)
     if one.next_check and not is_sure:
         yield Line(f"Check first: {one.next_check}", one.supporting[:6])

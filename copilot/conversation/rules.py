@@ -89,7 +89,8 @@ def _at(at: float | datetime | None) -> str:
     if at is None:
         return ""
     moment = at if isinstance(at, datetime) else datetime.fromtimestamp(at, tz=UTC)
-    return f"{moment.astimezone(UTC):%H:%M} UTC"
+    # With its date, so that Slack can show it in each reader's zone, and nobody has to guess the day.
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _not_yet(briefing: Briefing) -> str:
@@ -143,7 +144,7 @@ def _changes(briefing: Briefing) -> _Said:
         told.setdefault(one.change_key or one.id, one)
     lines = [
         Line(
-            f"{len(told)} change{'' if len(told) == 1 else 's'} around the onset at {_at(briefing.begun)}, the nearest first:"
+            f"{len(told)} change{'' if len(told) == 1 else 's'} around the onset ({_at(briefing.begun)}), the nearest first:"
         )
     ]
     lines.extend(Line(_change(one, briefing), (one.id,), "bullet") for one in list(told.values())[:MOST])

@@ -38,13 +38,19 @@ def telling(sightings: list[Evidence]) -> list[Evidence]:
     return [one for one in sightings if one.detail] or sightings
 
 
+def undone(sightings: list[Evidence]) -> Evidence | None:
+    """Return the sighting that the command takes back: the rollout as the cluster itself tells it."""
+    in_cluster = (one for one in sightings if one.source == "kubernetes" and one.entity.kind in IN_CLUSTER)
+    return next((one for one in in_cluster if one.entity.service), None)
+
+
 def command(sightings: list[Evidence]) -> str:
     """Return the command that takes the change back, or nothing where it is not a rollout in a cluster.
 
     Names come from outside, and a person will paste this into a shell: they are quoted.
     """
-    seen = next((one for one in sightings if one.source == "kubernetes" and one.entity.kind in IN_CLUSTER), None)
-    if seen is None or not seen.entity.service:
+    seen = undone(sightings)
+    if seen is None:
         return ""
     # A source that reports the deployment often knows the namespace where the rollout's own sighting does not.
     namespace = next((one.entity.namespace for one in (seen, *sightings) if one.entity.namespace), "")
@@ -52,4 +58,4 @@ def command(sightings: list[Evidence]) -> str:
     return f"kubectl{where} rollout undo deployment/{shlex.quote(seen.entity.service)}"
 
 
-__all__ = ["altered", "changes_behind", "command", "telling"]
+__all__ = ["altered", "changes_behind", "command", "telling", "undone"]

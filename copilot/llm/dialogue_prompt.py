@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from scoring.evidence import Evidence
     from scoring.observations import Entity
 
-DIALOGUE_VERSION = "conversation/2"
+DIALOGUE_VERSION = "conversation/3"
 FACTS_CHARACTERS = 16_000
 
 # The prefix that is cached: the same for every incident and tenant.
@@ -46,6 +46,7 @@ your own, and never call a cause certain or confirmed unless "facts" says that p
 5. Look things up only where the document does not answer the question, with as few look-ups as will do. Do not announce them.
 6. Plain words only: no links, no addresses, no mentions, no markup, no commands, no code. A next check is a sentence that
 says what to look at.
+7. A time is written with its date, in UTC, like this: 2026-11-20 14:02 UTC. Readers are shown it in their own time zone.
 """
 
 

@@ -9,6 +9,7 @@ from slackbot.blocks.parts import (
     Element,
     bullets,
     context,
+    dated,
     emoji,
     fallback,
     line,
@@ -33,7 +34,7 @@ FEEDBACK = "answer_feedback"
 
 def line_block(one: Line) -> Block:
     """Return one line of an answer, with the ids of what it rests on."""
-    words: list[Element] = [text(clip(one.text, LINE_LIMIT))]
+    words = dated(clip(one.text, LINE_LIMIT))
     if one.cites:
         words.extend((text("  "), text(", ".join(one.cites[:8]), code=True)))
     if one.kind == "unknown":

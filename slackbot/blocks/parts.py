@@ -6,13 +6,12 @@ Text from outside goes into rich text or plain text alone, where Slack parses ne
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 from slackbot.wording import clip, utc
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 Block = dict[str, Any]
 Element = dict[str, Any]
@@ -23,6 +22,7 @@ BUTTON_LIMIT = 75
 OPTION_LIMIT = 75
 TITLE_LIMIT = 24
 LINK_LIMIT = 2000
+_TIME = re.compile(r"\b(?P<minute>\d{4}-\d\d-\d\d \d\d:\d\d)(?P<second>:\d\d)? UTC\b", re.ASCII)
 
 
 def escape(text: str) -> str:
@@ -82,6 +82,21 @@ def emoji(name: str) -> Element:
 def moment(at: datetime, form: str = "{time}") -> Element:
     """Return a time that each reader sees in their own time zone."""
     return {"type": "date", "timestamp": int(at.timestamp()), "format": form, "fallback": utc(at)}
+
+
+def dated(words: str) -> list[Element]:
+    """Return words with the times in them, `2026-11-20 14:02 UTC`, as each reader's own."""
+    elements: list[Element] = []
+    done = 0
+    for found in _TIME.finditer(words):
+        try:
+            at = datetime.fromisoformat(f"{found['minute']}{found['second'] or ''}+00:00")
+        except ValueError:
+            continue
+        form = "{date_short_pretty} {time_secs}" if found["second"] else "{date_short_pretty} {time}"
+        elements += [text(words[done : found.start()]), moment(at, form)]
+        done = found.end()
+    return [*elements, text(words[done:])]
 
 
 def line(*elements: Element) -> Element:

@@ -65,7 +65,7 @@ def test_a_mention_in_the_thread_is_answered_there_with_what_it_rests_on(workspa
         ("Reading INC-42", "complete")
     ]
     words = message_text(message)
-    assert "around the onset at" in words
+    assert "2 changes around the onset (2026-11-20 14:00 UTC), the nearest first:" in words
     assert "Rests on" in words
     assert "Answered by rules, without a model: no ANTHROPIC_API_KEY" in words
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from copilot.answers import Line
 from copilot.conversation import rules
 from copilot.conversation.matching import Topic
 from copilot.knowledge.briefing import Briefing
@@ -34,6 +35,31 @@ def test_every_topic_has_an_answer_in_every_state_that_slack_takes(state: str, t
         assert check_message_blocks([line_block(line)]) == []
 
 
+def test_a_time_is_shown_in_each_readers_own_zone_and_what_is_no_time_as_it_stands() -> None:
+    told, *_ = rules.answer(Topic.CHANGES, briefings.LIKELY).lines
+    assert line_block(told)["elements"][0]["elements"] == [
+        {"type": "text", "text": "2 changes around the onset ("},
+        {
+            "type": "date",
+            "timestamp": 1795183200,
+            "format": "{date_short_pretty} {time}",
+            "fallback": "2026-11-20 14:00 UTC",
+        },
+        {"type": "text", "text": "), the nearest first:"},
+    ]
+    to_the_second = line_block(Line("at 2026-11-20 14:00:30 UTC, not 2026-13-40 14:00 UTC"))
+    assert to_the_second["elements"][0]["elements"] == [
+        {"type": "text", "text": "at "},
+        {
+            "type": "date",
+            "timestamp": 1795183230,
+            "format": "{date_short_pretty} {time_secs}",
+            "fallback": "2026-11-20 14:00 UTC",
+        },
+        {"type": "text", "text": ", not 2026-13-40 14:00 UTC"},
+    ]
+
+
 def test_why_gives_the_hypotheses_with_their_ranges_and_evidence() -> None:
     made = rules.answer(Topic.WHY, briefings.LIKELY)
     first = briefings.LIKELY.hypotheses[0]
@@ -59,7 +85,7 @@ def test_a_question_with_two_parts_gets_both_answered() -> None:
     made = rules.reply("what changed and have we seen this before?", briefings.LIKELY)
     said = [line.text for line in made.lines]
 
-    assert said[0] == "2 changes around the onset at 14:00 UTC, the nearest first:"
+    assert said[0] == "2 changes around the onset (2026-11-20 14:00 UTC), the nearest first:"
     assert "Seen before:" in said
     assert [source.id for source in made.cited()] == ["E6", "E4"]
 
@@ -89,6 +115,18 @@ def test_what_a_change_altered_is_cited_from_the_source_that_tells_it() -> None:
 
     (line,) = [line for line in made.lines if line.text.startswith("What it changed")]
     assert (line.text, line.cites) == ("What it changed: DB_POOL_SIZE 20 → 5", ("E5",))
+
+
+def test_the_way_back_cites_the_rollout_that_it_takes_back() -> None:
+    announced = replace(briefings.ROLLOUT, id="E2", source="deploys", detail="")
+    rollout = replace(briefings.ROLLOUT, id="E4", detail="DB_POOL_SIZE 20 → 5")
+    others = (one for one in briefings.LIKELY.evidence if one.id not in {"E2", "E4"})
+    made = rules.reply(
+        "should I roll back payments?", replace(briefings.LIKELY, evidence=(announced, *others, rollout))
+    )
+
+    (line,) = [line for line in made.lines if line.text.startswith("Way back")]
+    assert line.cites == ("E4",)
 
 
 def test_rolling_back_what_was_found_light_is_advised_against_with_the_reason() -> None:

@@ -151,7 +151,7 @@ def test_a_digest_says_in_a_few_lines_how_a_week_went() -> None:
         == """\
 📊 12 incidents in 7 days
 ─────────────────────────
-From 2026-11-13 to 2026-11-20; 9 in the 7 days before.
+From 2026-11-13 14:02 UTC to 2026-11-20 14:02 UTC; 9 in the 7 days before.
   • Services: checkout 7, payments 5
   • Median times: first hypotheses after 3.4 s, acknowledged after 2 min, resolved after 31 min
   • Acceptance: 75 % of verdicts are 👍 (6 of 8); the confirmed cause was the first hypothesis in 4 of 5
