@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
+from django.db.models import Q
+from django.db.models.fields.json import KT
 from django.utils import timezone
 
 from copilot.config import config
@@ -64,9 +66,42 @@ def correlate(event: Event) -> Moved:
         incident = _alike(event, service)
         if incident is None:
             relation = related_to(event, service)
-            return _join(relation, event, service) if relation else begin(event, service)
+            moved = _join(relation, event, service) if relation else begin(event, service)
+            return _catch_up(moved, event)
+    return _follow(incident, event)
+
+
+def _follow(incident: Incident, event: Event) -> Moved:
+    """Apply an event to the incident that has its key, or to the alert that joined it with that key."""
     alert = incident.related_alerts.filter(source=event.source, dedupe_key=event.dedupe_key[:300]).first()
     return _move_related(incident, alert, event) if alert else move(incident, event)
+
+
+def _catch_up(moved: Moved, event: Event) -> Moved:
+    """Apply what overtook the event that began its incident: a resolution that came first must still end it."""
+    if moved.incident_id is None:
+        return moved
+    began = {"occurred_at": _time(event.occurred_at), "started_at": _time(event.started_at)}
+    earlier_episode = Q(action=Action.RESOLVED.value, occurred_at=began["occurred_at"]) & ~Q(
+        started_at=began["started_at"]
+    )
+    overtook = (
+        EventRecord.objects.filter(
+            source=event.source,
+            dedupe_key=event.dedupe_key[:300],
+            kind=EventKind.INCIDENT.value,
+            incident__isnull=True,
+            occurred_at__gte=began["occurred_at"],
+        )
+        .exclude(event_type=event.event_type[:80], **began)
+        .exclude(earlier_episode)
+        .order_by("occurred_at", "id")
+    )
+    for record in list(overtook):
+        later = _follow(Incident.objects.get(id=moved.incident_id), event_of(record.envelope))
+        EventRecord.objects.filter(id=record.id).update(incident_id=moved.incident_id)
+        moved = Moved(moved.incident_id, later.run_id or moved.run_id)
+    return moved
 
 
 def _known(event: Event) -> Incident | None:
@@ -184,10 +219,11 @@ def _move_related(incident: Incident, alert: RelatedAlert, event: Event) -> Move
 
 def _is_last(alert: RelatedAlert, event: Event) -> bool:
     """Return whether nothing later is known of the alert: a late event must not turn back what came after it."""
-    later = EventRecord.objects.filter(
-        source=alert.source, dedupe_key=alert.dedupe_key, occurred_at__gt=_time(event.occurred_at)
-    )
-    return not later.exists()
+    at = _time(event.occurred_at)
+    later = Q(occurred_at__gt=at)
+    if event.status != IncidentStatus.RESOLVED and event.action is not Action.REOPENED:
+        later |= Q(occurred_at=at, action=Action.RESOLVED.value, started_at__gte=_time(event.started_at))
+    return not EventRecord.objects.filter(later, source=alert.source, dedupe_key=alert.dedupe_key).exists()
 
 
 def split(alert_id: UUID, *, by: str) -> Moved:
@@ -236,7 +272,7 @@ def move(incident: Incident, event: Event) -> Moved:
     at = _time(event.occurred_at)
     changes: dict[str, Any] = {}
     run: Run | None = None
-    is_newest = at >= incident.last_event_at
+    is_newest = _is_newest(incident, event)
     if is_newest:
         changes["last_event_at"] = at
         if event.assignees is not None and event.source == incident.source:
@@ -252,7 +288,8 @@ def move(incident: Incident, event: Event) -> Moved:
         changes["acknowledged_by"] = event.actor[:200]
     if is_newest and event.status:
         if event.status == IncidentStatus.RESOLVED:
-            changes |= _resolution(incident, event, at)
+            # What is told of it afterwards, such as another priority, does not end it again.
+            changes |= {} if incident.status == IncidentStatus.RESOLVED else _resolution(incident, event, at)
         elif incident.status == IncidentStatus.RESOLVED:
             changes |= {"status": event.status, "resolved_at": None, "resolved_by": ""}
             run = start_run(incident, asked_by=f"{event.source}: {(event.action or Action.REOPENED).value}")
@@ -266,15 +303,35 @@ def move(incident: Incident, event: Event) -> Moved:
     return Moved(incident.id, run.id if run else None)
 
 
+def _is_newest(incident: Incident, event: Event) -> bool:
+    """Return whether an event tells how the incident is now; of events of one instant, a page is before all that befalls it.
+
+    Vendors' clocks are coarse, and webhooks overtake each other: at the instant of its end only a reopening, or a page of another
+    episode, opens an incident again.
+    """
+    at = _time(event.occurred_at)
+    if at != incident.last_event_at:
+        return at > incident.last_event_at
+    if event.action is Action.TRIGGERED:
+        return _time(event.started_at) > incident.started_at
+    is_resolved = incident.status == IncidentStatus.RESOLVED
+    return not is_resolved or event.status == IncidentStatus.RESOLVED or event.action is Action.REOPENED
+
+
 def _resolution(incident: Incident, event: Event, at: datetime) -> dict[str, Any]:
-    """Return what a resolution changes: an incident of several alerts ends with the last of them."""
+    """Return what a resolution changes: an incident of several alerts ends with the last of them.
+
+    Only events that say a status count: a note on an alert that has ended does not make it fire again.
+    """
     others = (
         EventRecord.objects.filter(incident=incident)
         .exclude(source=event.source, dedupe_key=event.dedupe_key[:300])
+        .alias(said=KT("envelope__status"))
+        .filter(said__isnull=False)
         .order_by("source", "dedupe_key", "-occurred_at", "-id")
         .distinct("source", "dedupe_key")
     )
-    if any(other.action != Action.RESOLVED.value for other in others):
+    if any(other.envelope["status"] != IncidentStatus.RESOLVED for other in others):
         return {}
     return {"status": IncidentStatus.RESOLVED, "resolved_at": at, "resolved_by": event.actor[:200]}
 

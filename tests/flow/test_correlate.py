@@ -10,6 +10,7 @@ import pytest
 from copilot.guard.tenancy import tenant_scope
 from copilot.models import Incident, Run
 from copilot.stages.correlate import Moved, correlate
+from copilot.stages.ingest import _envelope
 from integrations.base import Action, Event, EventKind, ServiceReference
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def event(
     service: str = "PCHECKOUT",
     **others: Any,
 ) -> Event:
-    defaults = {Action.ACKNOWLEDGED: "acknowledged", Action.RESOLVED: "resolved"}
+    defaults = {Action.ACKNOWLEDGED: "acknowledged", Action.RESOLVED: "resolved", Action.ANNOTATED: ""}
     return Event(
         source=source,
         kind=EventKind.INCIDENT,
@@ -39,7 +40,7 @@ def event(
         occurred_at=(START + timedelta(minutes=minute)).timestamp(),
         started_at=(START + timedelta(minutes=started_minute)).timestamp(),
         action=action,
-        status=status or defaults.get(action, "triggered"),
+        status=(defaults.get(action, "triggered") if status is None else status) or None,
         title=others.pop("title", "High p95 latency"),
         symptom=symptom,
         service=ServiceReference(vendor_id=service, name="Checkout"),
@@ -62,7 +63,12 @@ def apply(one: Event) -> Moved:
         event_type=one.event_type,
         started_at=datetime.fromtimestamp(one.started_at, tz=UTC),
         occurred_at=datetime.fromtimestamp(one.occurred_at, tz=UTC),
-        defaults={"kind": one.kind.value, "action": one.action.value if one.action else "", "actor": one.actor},
+        defaults={
+            "kind": one.kind.value,
+            "action": one.action.value if one.action else "",
+            "actor": one.actor,
+            "envelope": _envelope(one),
+        },
     )
     if not is_new:
         return Moved()
@@ -192,6 +198,60 @@ def test_an_acknowledgement_that_overtakes_its_page_begins_the_incident(tenant: 
     assert (incident.status, incident.acknowledged_by) == ("acknowledged", "Alice")
 
 
+@pytest.mark.parametrize("resolved_minute", [9, 0], ids=["later", "at the same instant"])
+def test_a_resolution_that_overtakes_its_page_still_ends_the_incident(
+    tenant: Tenant, incidents: Any, resolved_minute: int
+) -> None:
+    happen(tenant, event(Action.RESOLVED, minute=resolved_minute, actor="Bob"), event(Action.ANNOTATED, minute=9))
+    happen(tenant, event(minute=0))
+
+    (incident,) = incidents()
+    assert (incident.status, incident.resolved_by) == ("resolved", "Bob")
+    assert incident.resolved_at == START + timedelta(minutes=resolved_minute)
+    with tenant_scope(tenant.id):
+        assert incident.events.count() == 3
+
+
+def test_a_resolution_of_the_time_before_does_not_end_what_begins_later(tenant: Tenant, incidents: Any) -> None:
+    happen(tenant, event(Action.RESOLVED, minute=5), event(minute=20, started_minute=20))
+
+    assert [one.status for one in incidents()] == ["triggered"]
+
+
+def test_a_resolution_that_overtakes_a_related_page_ends_it_there(tenant: Tenant, checkout: Service) -> None:
+    happen(
+        tenant,
+        event(),
+        event(Action.RESOLVED, key="P2", symptom="errors", minute=3),
+        event(key="P2", symptom="errors", minute=1),
+    )
+    with tenant_scope(tenant.id):
+        incident = Incident.objects.get()
+        assert (incident.status, incident.related_alerts.get().is_firing) == ("triggered", False)
+
+    happen(tenant, event(Action.RESOLVED, minute=6))
+    with tenant_scope(tenant.id):
+        assert Incident.objects.get().status == "resolved"
+
+
+@pytest.mark.parametrize(
+    ("actions", "status"),
+    [
+        ((Action.ACKNOWLEDGED, Action.TRIGGERED), "acknowledged"),
+        ((Action.TRIGGERED, Action.RESOLVED, Action.ACKNOWLEDGED), "resolved"),
+        ((Action.TRIGGERED, Action.RESOLVED, Action.PRIORITY_CHANGED), "resolved"),
+        ((Action.TRIGGERED, Action.RESOLVED, Action.REOPENED), "triggered"),
+        ((Action.TRIGGERED, Action.ACKNOWLEDGED, Action.UNACKNOWLEDGED), "triggered"),
+    ],
+)
+def test_events_of_one_instant_are_put_in_the_order_in_which_they_can_have_happened(
+    tenant: Tenant, incidents: Any, actions: tuple[Action, ...], status: str
+) -> None:
+    happen(tenant, *(event(one) for one in actions))
+
+    assert [one.status for one in incidents()] == [status]
+
+
 @pytest.mark.parametrize("action", [Action.RESOLVED, Action.ANNOTATED, Action.UPDATED])
 def test_news_of_an_unknown_incident_begins_none(tenant: Tenant, incidents: Any, action: Action) -> None:
     happen(tenant, event(action))
@@ -207,6 +267,21 @@ def test_an_incident_of_two_alerts_ends_with_the_last_of_them(
 
     happen(tenant, event(Action.RESOLVED, key="P2", minute=6))
     assert incidents()[0].status == "resolved"
+
+
+@pytest.mark.parametrize(
+    "told", [{"action": Action.ANNOTATED, "status": ""}, {"action": Action.PRIORITY_CHANGED, "status": "resolved"}]
+)
+def test_what_is_told_of_an_alert_after_its_end_keeps_nothing_open(
+    tenant: Tenant, checkout: Service, incidents: Any, told: dict[str, Any]
+) -> None:
+    happen(tenant, event(key="P1"), event(key="P2", minute=1), event(Action.RESOLVED, key="P2", minute=5))
+    happen(tenant, event(key="P2", minute=6, **told), event(Action.RESOLVED, key="P1", minute=7, actor="Bob"))
+    happen(tenant, event(Action.PRIORITY_CHANGED, key="P1", minute=8, status="resolved", actor="Eve"))
+
+    (incident,) = incidents()
+    assert (incident.status, incident.resolved_by) == ("resolved", "Bob")
+    assert incident.resolved_at == START + timedelta(minutes=7)
 
 
 def test_a_key_that_fires_anew_after_its_end_is_a_new_incident(
