@@ -24,6 +24,7 @@ MENU = {
     "Connection": "Connections",
     "Agent": "Agents",
     "ChangeRecord": "Changes",
+    "Runbook": "Runbooks",
     "Delivery": "Deliveries",
     "Question": "Questions",
     "ModelCall": "Model calls",

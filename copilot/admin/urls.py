@@ -11,6 +11,7 @@ from copilot.admin import (
     deliveries,
     incidents,
     people,
+    runbooks,
     services,
     tenants,
     tokens,
@@ -19,7 +20,20 @@ from copilot.admin import (
 )
 
 # Importing these modules registers their pages; naming them here keeps the imports honest.
-PAGES = (tenants, connections, agents, services, incidents, changes, deliveries, tokens, topology, trail, people)
+PAGES = (
+    tenants,
+    connections,
+    agents,
+    services,
+    incidents,
+    changes,
+    runbooks,
+    deliveries,
+    tokens,
+    topology,
+    trail,
+    people,
+)
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),

@@ -369,6 +369,9 @@ def _decoded(data: bytes, name: str, notes: list[str]) -> str | None:
     except UnicodeDecodeError:
         text = data.decode("cp1252", "replace")
         notes.append(f"{name} is not UTF-8; it was read as Windows-1252")
+    if "\x00" in text:
+        notes.append(f"{name} is no text: it has bytes of zero")
+        return None
     if not text.strip():
         notes.append(f"{name} is empty")
         return None

@@ -30,6 +30,8 @@ from copilot.models import (
     RankingRecord,
     Role,
     Run,
+    Runbook,
+    RunbookVersion,
     Service,
     ServiceDependency,
     SourceCall,
@@ -76,6 +78,7 @@ class World:
     token: ApiToken
     agent: Agent
     arrow: ServiceDependency
+    runbook: Runbook
 
     @property
     def rows(self) -> tuple[Any, ...]:
@@ -94,6 +97,7 @@ class World:
             self.token,
             self.agent,
             self.arrow,
+            self.runbook,
         )
 
 
@@ -193,6 +197,22 @@ def furnish(tenant: Tenant, word: str, *, number: int = 1, at: datetime | None =
                 {"id": "E1", "text": f"{word} waits", "origin": "prometheus", "link": "", "query": f"up{{{word}}}"}
             ],
         )
+        runbook = Runbook.objects.create(
+            source=f"/srv/{word}",
+            path=f"{word}.md",
+            title=f"{word} pool",
+            services=[service.name],
+            content_hash="0" * 64,
+            read_at=now,
+        )
+        RunbookVersion.objects.create(
+            runbook=runbook,
+            number=1,
+            text=f"# {word} pool\n\n1. Raise it.\n",
+            content_hash="0" * 64,
+            read_at=now,
+            read_by=f"{word}-alice",
+        )
         entry = AuditEntry.objects.create(actor=f"{word}-actor", action="connect", target=word, detail={"word": word})
     token = tokens.make(tenant.id, f"{word} portal", role=Role.RESPONDER, actor=f"{word}-owner").row
     made = agent_tokens.make(tenant.id, f"{word}-cluster", actor=f"{word}-owner")
@@ -214,6 +234,7 @@ def furnish(tenant: Tenant, word: str, *, number: int = 1, at: datetime | None =
         token,
         agent,
         arrow,
+        runbook,
     )
 
 

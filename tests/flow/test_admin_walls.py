@@ -20,6 +20,7 @@ from copilot.models import (
     Delivery,
     Membership,
     Role,
+    Runbook,
     Service,
     ServiceDependency,
     Tenant,
@@ -48,8 +49,8 @@ def row_of(world: World, model: type[models.Model]) -> Any:
 
 def test_every_tenant_table_with_pages_is_served_by_the_walled_base() -> None:
     assert {m.__name__ for m in REGISTERED} == {
-        "Agent", "ApiToken", "AuditEntry", "ChangeRecord", "Connection", "Delivery", "Incident", "ModelCall", "Question", "Service", "ServiceDependency",
-        "Tenant", "User",
+        "Agent", "ApiToken", "AuditEntry", "ChangeRecord", "Connection", "Delivery", "Incident", "ModelCall", "Question", "Runbook", "Service",
+        "ServiceDependency", "Tenant", "User",
     }  # fmt: skip
     for model in WALLED:
         pages = admin.site._registry[model]
@@ -195,6 +196,7 @@ def test_forms_of_tenant_rows_offer_only_rows_of_the_tenant(umbrella: World, acm
         (Connection, "delete_selected"),
         (ApiToken, "revoke"),
         (Agent, "revoke"),
+        (Runbook, "take_out_of_use"),
     ],
 )
 def test_an_action_on_foreign_ids_does_nothing(
