@@ -22,6 +22,7 @@ BODIES: dict[str, Any] = {
     "giveVerdict": {"value": "up"},
     "confirmCause": {"words": "a cable"},
     "putService": {"channel": "#taken"},
+    "putTopology": {"services": {"umbrella-checkout": {"namespace": "mine"}}},
     "recordChange": {"service": "umbrella-checkout", "version": "1"},
     "reportProblem": {"service": "umbrella-checkout"},
     "uploadRunbook": {"name": "taken.md", "text": "# Taken"},
