@@ -81,14 +81,19 @@ def _for(one: HypothesisLine, briefing: Briefing) -> Iterator[Line]:
     else:
         opening = "Not on this alone: it is the strongest lead, and the look was inconclusive:"
     yield _told(opening, one)
+    yield from way_back_lines(briefing, one)
+    is_sure = one.is_confirmed or (one.rank == 1 and briefing.verdict == Verdict.LIKELY)
+    if one.next_check and not is_sure:
+        yield Line(f"Check first: {one.next_check}", one.supporting[:6])
+
+
+def way_back_lines(briefing: Briefing, one: HypothesisLine) -> Iterator[Line]:
+    """Return what the change that a hypothesis blames altered, and the command that takes it back, where they are known."""
     behind = way_back.changes_behind(briefing, one)
     if what := way_back.altered(behind):
         yield Line(f"What it changed: {what}", (way_back.telling(behind)[0].id,))
     if (seen := way_back.undone(behind)) is not None:
         yield Line(f"Way back: {way_back.command(behind)}", (seen.id,))
-    is_sure = one.is_confirmed or (one.rank == 1 and briefing.verdict == Verdict.LIKELY)
-    if one.next_check and not is_sure:
-        yield Line(f"Check first: {one.next_check}", one.supporting[:6])
 
 
 def _against(service: str, briefing: Briefing) -> Iterator[Line]:
@@ -122,4 +127,4 @@ def _told(opening: str, one: HypothesisLine) -> Line:
     return Line(f"{opening} {one.rank}. {one.statement} ({one.low:.2f}–{one.high:.2f})", one.supporting[:6])
 
 
-__all__ = ["answer"]
+__all__ = ["answer", "way_back_lines"]

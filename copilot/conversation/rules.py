@@ -104,7 +104,7 @@ def _not_yet(briefing: Briefing) -> str:
 def _why(briefing: Briefing) -> _Said:
     if not briefing.verdict:
         return [Line(_not_yet(briefing), (), "unknown")], ()
-    lines = [Line(f"{briefing.verdict.capitalize()}: {briefing.explanation}".rstrip(": "), ())]
+    lines = [*_confirmed(briefing), Line(f"{briefing.verdict.capitalize()}: {briefing.explanation}".rstrip(": "), ())]
     if not briefing.hypotheses:
         lines.extend(Line(f"Missing: {one}", (), "bullet") for one in briefing.missing[:HYPOTHESES])
         lines.extend([Line(f"Next check: {briefing.next_check}")] if briefing.next_check else [])
@@ -125,6 +125,16 @@ def _why(briefing: Briefing) -> _Said:
         if reference in known
     )
     return lines, _sources(briefing)
+
+
+def _confirmed(briefing: Briefing) -> list[Line]:
+    """Return that people settled on a cause, who, and which; nothing where they did not."""
+    one = next((one for one in briefing.hypotheses if one.is_confirmed), None)
+    cause = one.statement if one else briefing.confirmed_words or briefing.confirmed_earlier
+    if not cause:
+        return []
+    by = f" by {briefing.confirmed_by}" if briefing.confirmed_by else ""
+    return [Line(f"Cause confirmed{by}: {cause}", one.supporting[:6] if one else ())]
 
 
 def _hypothesis(one: HypothesisLine) -> Line:
@@ -240,6 +250,9 @@ def _symptoms(briefing: Briefing) -> _Said:
 
 
 def _next(briefing: Briefing) -> _Said:
+    if settled := _confirmed(briefing):
+        blamed = next((one for one in briefing.hypotheses if one.is_confirmed), None)
+        return [*settled, *(rollback.way_back_lines(briefing, blamed) if blamed else ())], _sources(briefing)
     checks = dict.fromkeys(filter(None, (briefing.next_check, *(one.next_check for one in _suspects(briefing)))))
     if not checks:
         return [Line("I can't see a check that would settle it.", (), "unknown")], ()

@@ -6,7 +6,9 @@ import re
 import unicodedata
 from datetime import UTC, datetime
 
-_MARKUP = re.compile(r"([\\`*_\[\]<>#|~])")
+# What CommonMark and GitHub's Markdown take for markup: within a word an underscore is none, and within a line # and > are none.
+_MARKUP = re.compile(r"([\\`*\[\]<|~]|(?<![^\W_])_|_(?![^\W_])|^[#>])")
+_BACKTICKED = re.compile(r"((?<!`)`[^`]+`(?!`))")
 _TICKS = re.compile(r"`+")
 # A next check as the ranking words it: what it is for, a command, and the series to watch; either of the two may be missing.
 _CHECK = re.compile(r"(?P<words>.+?)(?:: (?P<command>(?:kubectl|SELECT) .+?))?(?:; watch: (?P<query>.+))?")
@@ -14,7 +16,11 @@ _CHECK = re.compile(r"(?P<words>.+?)(?:: (?P<command>(?:kubectl|SELECT) .+?))?(?
 
 def said(words: str, limit: int = 400) -> str:
     """Return an outsider's words in one line, inert in Markdown."""
-    return _MARKUP.sub(r"\\\1", _line(words, limit)).replace("@", "@\u200b").replace("://", ":\u200b//")
+    return _inert(_line(words, limit))
+
+
+def _inert(line: str) -> str:
+    return _MARKUP.sub(r"\\\1", line).replace("@", "@\u200b").replace("://", ":\u200b//")
 
 
 def code(words: str, limit: int = 1000) -> str:
@@ -29,12 +35,22 @@ def code(words: str, limit: int = 1000) -> str:
 
 def check(words: str) -> str:
     """Return a next check: its words inert, its command and its query as code."""
-    found = _CHECK.fullmatch(" ".join(words.split()))
-    if found is None:
-        return said(words)
-    command, query = found["command"], found["query"]
-    told = said(found["words"]) + (f": {code(command)}" if command else "")
+    told, command, query = check_parts(words)
+    told = said(told) + (f": {code(command)}" if command else "")
     return told + (f"; watch: {code(query)}" if query else "")
+
+
+def check_parts(words: str) -> tuple[str, str, str]:
+    """Return a next check as what it is for, the command to run, and the series to watch; either may be empty."""
+    words = " ".join(words.split())
+    found = _CHECK.fullmatch(words)
+    return (found["words"], found["command"] or "", found["query"] or "") if found else (words, "", "")
+
+
+def gap(words: str) -> str:
+    """Return what could not be seen, inert; what stands between backticks, a right to grant or a query, as code."""
+    pieces = _BACKTICKED.split(_line(words, 400))
+    return "".join(code(piece[1:-1]) if _BACKTICKED.fullmatch(piece) else _inert(piece) for piece in pieces)
 
 
 def _line(words: str, limit: int) -> str:
@@ -57,4 +73,4 @@ def length(seconds: float) -> str:
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
 
 
-__all__ = ["at", "check", "code", "length", "said"]
+__all__ = ["at", "check", "check_parts", "code", "gap", "length", "said"]

@@ -7,7 +7,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 
 from copilot.knowledge import unseen
-from copilot.knowledge.markdown import at, length, said
+from copilot.knowledge.markdown import at, gap, length, said
 from scoring.evidence import Verdict
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def _helped(briefing: Briefing) -> str:
 
 
 def _unseen(briefing: Briefing) -> str:
-    lines = [f"- {said(one)}" for one in unseen.lines(briefing)[:MOST_UNSEEN]]
+    lines = [f"- {gap(one)}" for one in unseen.lines(briefing)[:MOST_UNSEEN]]
     return "\n".join(lines) or "All sources that were asked have answered."
 
 
@@ -172,7 +172,7 @@ def _follow_ups(briefing: Briefing) -> str:
         tasks.append(f"Set the service {said(briefing.service, 80)} up, so that its sources can be asked")
     if briefing.symptoms and all(one.direction.value != "for" for one in briefing.symptoms):
         tasks.append("Check the alert's threshold: its own symptom was not seen as a fault")
-    tasks += [f"Make it visible: {said(one, 200)}" for one in briefing.gaps[:3]]
+    tasks += [f"Make it visible: {gap(one)}" for one in briefing.gaps[:3]]
     if briefing.similar:
         numbers = ", ".join(f"INC-{one.number}" for one in briefing.similar[:3])
         tasks.append(f"It resembles {numbers}: see whether their follow-ups were done")

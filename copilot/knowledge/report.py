@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from copilot.knowledge import unseen
-from copilot.knowledge.markdown import at, check, length, said
+from copilot.knowledge.markdown import at, check, gap, length, said
 from scoring.evidence import Verdict
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def write(briefing: Briefing) -> str:
         *_listed("Next check", _next_check(briefing), check),
         *_listed("Evidence", [_evidence(briefing, place) for place in range(len(briefing.evidence))][:MOST_EVIDENCE]),
         *_listed("Who was asked", [f"Specialists: {briefing.routing}."] if briefing.routing else []),
-        *_listed("What could not be seen", unseen.lines(briefing)),
+        *_listed("What could not be seen", unseen.lines(briefing), gap),
         *_listed("Similar incidents", _similar(briefing)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"

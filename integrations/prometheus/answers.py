@@ -50,7 +50,7 @@ def observations(
         question, rows = winner
         limit = _limit(indicator, [one for one in alternatives if one.is_limit], answers)
         if len(rows) > SERIES_PER_QUESTION:
-            yield Gap(SOURCE, question.query, f"kept {SERIES_PER_QUESTION} of {len(rows)} series")
+            yield Gap(SOURCE, f"all of `{question.query}`", f"kept {SERIES_PER_QUESTION} of {len(rows)} series")
         link = graph_link(external_url, question.query, start=start, end=end)
         for labels, (times, values) in rows[:SERIES_PER_QUESTION]:
             entity = _node(indicator, labels) if subject is None else _of(indicator, subject)
@@ -81,7 +81,7 @@ def missing(answers: Answers, subjects: Sequence[Subject], golden: Sequence[str]
         if name in heard or name in failed:
             continue
         tried = subject.matchers or " or ".join(subject.tried[:4])
-        tried = (f"{tried} on " if tried else "") + ", ".join(golden[:4])
+        tried = (f"`{tried}` on " if tried else "") + ", ".join(golden[:4])
         yield Gap(
             SOURCE,
             f"golden signals of {name}",

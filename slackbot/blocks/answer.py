@@ -8,6 +8,7 @@ from slackbot.blocks.parts import (
     Block,
     Element,
     bullets,
+    coded,
     context,
     dated,
     emoji,
@@ -34,7 +35,8 @@ FEEDBACK = "answer_feedback"
 
 def line_block(one: Line) -> Block:
     """Return one line of an answer, with the ids of what it rests on."""
-    words = dated(clip(one.text, LINE_LIMIT))
+    runs = coded(clip(one.text, LINE_LIMIT))
+    words = [part for run in runs for part in ([run] if "style" in run else dated(run["text"]))]
     if one.cites:
         words.extend((text("  "), text(", ".join(one.cites[:8]), code=True)))
     if one.kind == "unknown":

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from scoring.evidence import Verdict
 from slackbot.blocks import words
 from slackbot.blocks.changes import change_words, changes_block, named
-from slackbot.blocks.hypothesis import folded, hypothesis_blocks, verdict_buttons
+from slackbot.blocks.hypothesis import check_line, confirmation_line, folded, hypothesis_blocks, verdict_buttons
 from slackbot.blocks.parts import (
     Block,
     Element,
     actions,
     bullets,
     button,
+    coded,
     context,
     divider,
     emoji,
@@ -31,12 +32,12 @@ from slackbot.blocks.parts import (
 )
 from slackbot.blocks.progress import MOST_SILENT, failed_block, looking_again, progress_blocks, source_line
 from slackbot.blocks.related import related_line
-from slackbot.blocks.runbooks import what_to_do
+from slackbot.blocks.runbooks import runbook_line, what_to_do
 from slackbot.blocks.topology import impact_line
 from slackbot.wording import clip, duration, listed
 
 if TYPE_CHECKING:
-    from copilot.knowledge.briefing import Briefing
+    from copilot.knowledge.briefing import Briefing, HypothesisLine
 
 VENDORS = {"pagerduty": "PagerDuty", "alertmanager": "Alertmanager", "slack": "Slack", "asked": "the request"}
 # The source of incidents that no alert opened, and the label by which alerts name their runbook.
@@ -70,7 +71,10 @@ def root_card(briefing: Briefing) -> tuple[list[Block], str]:
     if changes:
         blocks.append(changes_block(briefing, changes))
     if briefing.runbooks and words.has_ranking(briefing) and briefing.status != "resolved":
-        blocks.append(what_to_do(briefing.runbooks[0]))
+        # Whoever has confirmed the cause knows what to do of it: the steps of a runbook that fits the symptoms only push it down.
+        is_settled = bool(words.confirmed_cause(briefing))
+        quote = briefing.runbooks[0]
+        blocks.append(runbook_line(quote, briefing.number) if is_settled else what_to_do(quote))
     if words.has_ranking(briefing) and briefing.weighed_light:
         light = [clip(one, 160) for one in briefing.weighed_light]
         blocks.append(context(plain(f"Weighed and found light: {'; '.join(light[:3])}")))
@@ -140,28 +144,22 @@ def _verdict(briefing: Briefing) -> list[Block]:
     if not briefing.is_working:
         blocks.append(divider())
     confirmed = words.confirmed_cause(briefing)
+    told = words.confirmed_hypothesis(briefing)
     if confirmed:
-        by = f" by {clip(briefing.confirmed_by, 60)}" if briefing.confirmed_by else ""
-        told = words.confirmed_hypothesis(briefing)
         # The first hypothesis follows in full; said twice it would only push the rest down.
-        said = "." if told is not None and told.rank == 1 else f": {clip(confirmed, 300)}"
-        blocks.append(rich(line(emoji("white_check_mark"), text(" Cause confirmed", bold=True), text(by + said))))
-    if briefing.verdict == Verdict.NO_FAULT:
+        blocks.append(rich(confirmation_line(briefing, cause="" if told is not None and told.rank == 1 else confirmed)))
+    elif briefing.verdict == Verdict.NO_FAULT:
         blocks.append(_no_fault(briefing))
     elif briefing.verdict == Verdict.INCONCLUSIVE:
         blocks.append(_inconclusive(briefing))
     else:
         title = "Likely cause" if briefing.verdict == Verdict.LIKELY else "Possible causes, none clearly ahead"
-        if not confirmed:
-            blocks.append(rich(_said(title, briefing.explanation)))
-    # Where the first is clear, the others are a line each, and after an all-clear every one; their buttons are in a menu.
-    is_clear = briefing.verdict in {Verdict.LIKELY, Verdict.NO_FAULT} or bool(confirmed)
-    first = 0 if briefing.verdict == Verdict.NO_FAULT and not confirmed else 1
-    for place, hypothesis in enumerate(briefing.hypotheses[: words.MOST_HYPOTHESES]):
-        if place >= first and is_clear:
-            blocks.append(folded(hypothesis))
-        else:
+        blocks.append(rich(_said(title, briefing.explanation)))
+    for hypothesis in briefing.hypotheses[: words.MOST_HYPOTHESES]:
+        if _is_in_full(briefing, hypothesis, is_settled=bool(confirmed)):
             blocks.extend(hypothesis_blocks(briefing, hypothesis))
+        else:
+            blocks.append(folded(hypothesis))
     if briefing.impact:
         blocks.append(impact_line(briefing.impact))
     if briefing.same_lead and briefing.verdict in {Verdict.LIKELY, Verdict.POSSIBLE}:
@@ -171,6 +169,18 @@ def _verdict(briefing: Briefing) -> list[Block]:
         blocks.append(_since_last(briefing))
     blocks.append(divider())
     return blocks
+
+
+def _is_in_full(briefing: Briefing, hypothesis: HypothesisLine, *, is_settled: bool) -> bool:
+    """Say whether a hypothesis is told in full: what was confirmed, else the first, else all where none is clearly ahead.
+
+    The others are a line each, and after an all-clear every one; their buttons are in a menu.
+    """
+    if is_settled:
+        return hypothesis.is_confirmed
+    if briefing.verdict == Verdict.LIKELY:
+        return hypothesis is briefing.hypotheses[0]
+    return briefing.verdict != Verdict.NO_FAULT
 
 
 def _since_last(briefing: Briefing) -> Block:
@@ -214,10 +224,10 @@ def _inconclusive(briefing: Briefing) -> Block:
 
 def _open_questions(briefing: Briefing) -> list[Element]:
     """Return what is missing and what would settle it."""
-    lines = [line(text("Missing: ", bold=True), text(clip(one, 200))) for one in briefing.missing[:3]]
+    lines = [line(text("Missing: ", bold=True), *coded(clip(one, 200))) for one in briefing.missing[:3]]
     # The lead's own check stands with the lead.
     if briefing.next_check and briefing.next_check not in {one.next_check for one in briefing.hypotheses[:1]}:
-        lines.append(line(text("Next check: ", bold=True), text(clip(briefing.next_check, 300))))
+        lines.append(check_line(briefing.next_check))
     return [bullets(*lines)] if lines else []
 
 

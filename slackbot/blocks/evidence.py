@@ -11,6 +11,7 @@ from slackbot.blocks.parts import (
     Block,
     Element,
     bullets,
+    coded,
     context,
     emoji,
     fallback,
@@ -181,7 +182,7 @@ def _gaps(briefing: Briefing) -> list[Element]:
     # That a whole source gave nothing is among the gaps as well; it is told once.
     others = [one for one in briefing.gaps if not any(f": {source.name} – " in one for source in failed)]
     return [source_line(one) for one in failed] + [
-        line(text(clip(one, 240))) for one in others[: MOST_GAPS - len(failed)]
+        line(*coded(clip(one, 240))) for one in others[: MOST_GAPS - len(failed)]
     ]
 
 

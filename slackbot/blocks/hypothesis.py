@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from copilot.knowledge.markdown import check_parts
 from copilot.knowledge.way_back import altered, changes_behind, command, telling
 from slackbot.blocks import words
 from slackbot.blocks.changes import named
@@ -29,6 +30,24 @@ if TYPE_CHECKING:
     from scoring.evidence import Evidence
 
 ORIGINS = {"precedent": "seen before", "model": "proposed by the model"}
+
+
+def confirmation_line(briefing: Briefing, *, cause: str) -> Element:
+    """Return that people settled on a cause, who, and which; `cause` is empty where it follows."""
+    by = f" by {clip(briefing.confirmed_by, 60)}" if briefing.confirmed_by else ""
+    said = f": {clip(cause, 300)}" if cause else "."
+    return line(emoji("white_check_mark"), text(" Cause confirmed", bold=True), text(by + said))
+
+
+def check_line(check: str) -> Element:
+    """Return a next check, with what is to be pasted as code."""
+    told, command, query = check_parts(clip(check, 300))
+    elements = [text("Next check: ", bold=True), text(told)]
+    if command:
+        elements.extend((text(": "), text(command, code=True)))
+    if query:
+        elements.extend((text("; watch: "), text(query, code=True)))
+    return line(*elements)
 
 
 def folded(hypothesis: HypothesisLine) -> Block:
@@ -79,8 +98,9 @@ def hypothesis_blocks(briefing: Briefing, hypothesis: HypothesisLine) -> list[Bl
     if details:
         parts.append(line(*details))
     parts.extend(_way_back(briefing, hypothesis))
-    if hypothesis.next_check:
-        parts.append(line(text("Next check: ", bold=True), text(clip(hypothesis.next_check, 300))))
+    # What people settled on needs no check.
+    if hypothesis.next_check and not hypothesis.is_confirmed:
+        parts.append(check_line(hypothesis.next_check))
     origin = ORIGINS.get(hypothesis.origin)
     bars = words.factor_bars(hypothesis.factors)
     blocks = [rich(*parts)]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from slackbot.blocks import words
 from slackbot.blocks.changes import change_words
+from slackbot.blocks.hypothesis import confirmation_line
 from slackbot.blocks.parts import (
     Block,
     Element,
@@ -41,18 +42,26 @@ def why_modal(briefing: Briefing, hypothesis: HypothesisLine) -> Block:
         "private_metadata": str(hypothesis.id),
         "title": label(clip(f"{words.name(briefing)}: why #{hypothesis.rank}", 24)),
         "close": label("Close"),
-        "blocks": why_blocks(briefing, hypothesis),
+        "blocks": [*_settled(briefing), *why_blocks(briefing, hypothesis)],
     }
+
+
+def _settled(briefing: Briefing) -> list[Block]:
+    """Return that people settled on a cause, and who, where they did."""
+    confirmed = words.confirmed_cause(briefing)
+    return [rich(confirmation_line(briefing, cause=confirmed))] if confirmed else []
 
 
 def why_blocks(briefing: Briefing, hypothesis: HypothesisLine) -> list[Block]:
     """Return factors with weight, value, interval and reason, the evidence for and against, and what would change it."""
+    settled = [text("  ✅ this was it", bold=True)] if hypothesis.is_confirmed else []
     blocks: list[Block] = [
         rich(
             line(
                 text(clip(hypothesis.statement, 400), bold=True),
                 text("  "),
                 text(words.interval(hypothesis.low, hypothesis.high), code=True),
+                *settled,
             ),
             line(
                 text(
@@ -117,7 +126,8 @@ def _cited(one: Evidence, briefing: Briefing) -> Element:
 def what_would_change(briefing: Briefing, hypothesis: HypothesisLine) -> list[str]:
     """Return what moves this score: the next check, the weakest factor, silent sources, and people's verdicts."""
     found: list[str] = []
-    if hypothesis.next_check:
+    # What people settled on needs no check.
+    if hypothesis.next_check and not hypothesis.is_confirmed:
         found.append(f"Next check: {clip(hypothesis.next_check, 240)}")
     if hypothesis.factors:
         weakest = max(hypothesis.factors, key=lambda factor: factor.weight * (1 - factor.value))

@@ -84,6 +84,11 @@ def moment(at: datetime, form: str = "{time}") -> Element:
     return {"type": "date", "timestamp": int(at.timestamp()), "format": form, "fallback": utc(at)}
 
 
+def coded(words: str) -> list[Element]:
+    """Return words in which what stands between backticks is shown as code; still nothing in them is parsed by Slack."""
+    return [text(run, code=bool(place % 2)) for place, run in enumerate(words.split("`"))]
+
+
 def dated(words: str) -> list[Element]:
     """Return words with the times in them, `2026-11-20 14:02 UTC`, as each reader's own."""
     elements: list[Element] = []

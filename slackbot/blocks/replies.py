@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from slackbot.blocks import words
 from slackbot.blocks.card import root_card
+from slackbot.blocks.hypothesis import confirmation_line
 from slackbot.blocks.modals import why_blocks
 from slackbot.blocks.parts import (
     Block,
@@ -14,6 +15,7 @@ from slackbot.blocks.parts import (
     actions,
     bullets,
     button,
+    coded,
     context,
     divider,
     fallback,
@@ -115,16 +117,21 @@ def why_reply(briefing: Briefing) -> tuple[list[Block], str]:
         }[briefing.is_working]
         return [rich(line(text(f"{words.name(briefing)} {said}")))], f"{words.name(briefing)} {said}"
     blocks = [header(f"{words.name(briefing)}: why")]
+    confirmed = words.confirmed_cause(briefing)
+    if confirmed:
+        blocks.append(rich(confirmation_line(briefing, cause=confirmed)))
     for hypothesis in briefing.hypotheses[: words.MOST_HYPOTHESES]:
         if hypothesis.rank == 1:
             blocks.extend(why_blocks(briefing, hypothesis))
         else:
             blocks.append(divider())
+            settled = [text("  ✅ this was it", bold=True)] if hypothesis.is_confirmed else []
             blocks.append(
                 rich(
                     line(
                         text(f"{hypothesis.rank}. {clip(hypothesis.statement, 300)}  "),
                         text(words.interval(hypothesis.low, hypothesis.high), code=True),
+                        *settled,
                     )
                 )
             )
@@ -153,9 +160,7 @@ def thread_reply(number: int, words_: str, url: str) -> tuple[list[Block], str]:
 
 def said(words_: str) -> tuple[list[Block], str]:
     """Return a plain answer; what is in it is shown as it stands."""
-    # What stands between backticks is a command to type; it is styled, and still not parsed by Slack.
-    runs = clip(words_, 1500).split("`")
-    return [rich(line(*(text(run, code=bool(place % 2)) for place, run in enumerate(runs))))], fallback(words_)
+    return [rich(line(*coded(clip(words_, 1500))))], fallback(words_)
 
 
 def feedback_reply(number: int, rank: int, value: str, statement: str) -> tuple[list[Block], str]:

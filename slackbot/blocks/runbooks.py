@@ -25,6 +25,19 @@ def what_to_do(quote: RunbookQuote) -> Block:
     return _quoted("What to do", quote, most=STEPS_ON_CARD)
 
 
+def runbook_line(quote: RunbookQuote, number: int) -> Block:
+    """Return the best runbook in a line, and how to read its steps."""
+    return rich(
+        line(
+            text("Runbook: ", bold=True),
+            link(quote.link, clip(quote.title, 120)),
+            text(f" ({clip(quote.origin, 160)}); "),
+            text(f"/sre runbook {number}", code=True),
+            text(" quotes its steps"),
+        )
+    )
+
+
 def _quoted(title: str, quote: RunbookQuote, *, most: int) -> Block:
     head = [text(title, bold=True), text(", from the runbook " if title else "")]
     head.extend((link(quote.link, clip(quote.title, 120), bold=not title), text(f" ({clip(quote.origin, 160)})")))

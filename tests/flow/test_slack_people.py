@@ -44,9 +44,10 @@ def press(
     if action_id not in {"verdict_up", "verdict_down", "confirm", "why"}:
         return workspace.act("click", person, action_id=action_id, **about)
     block = hypothesis_block(workspace, rank)
-    if rank == 1:
+    shown = next(one for one in root(workspace)["blocks"] if one["block_id"] == block)
+    if "accessory" not in shown:
         return workspace.act("click", person, action_id=action_id, block_id=block, **about)
-    # Where the first is clear, the others are folded: their buttons are in a menu.
+    # Where one is clear or confirmed, the others are folded: their buttons are in a menu.
     chosen = f"{action_id}:{block.partition(':')[2]}"
     return workspace.act("click", person, action_id="hypothesis_menu", block_id=block, value=chosen, **about)
 

@@ -150,7 +150,7 @@ def test_a_service_without_golden_signals_is_told_once() -> None:
     first = gaps[0]
     assert isinstance(first, Gap)
     assert first.reason.startswith(
-        'no latency, error or traffic metric found for checkout; tried job="checkout" on http_server_request'
+        'no latency, error or traffic metric found for checkout; tried `job="checkout"` on http_server_request'
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from copilot.knowledge import report
-from copilot.knowledge.markdown import check, code
+from copilot.knowledge.markdown import check, code, gap
 from tests.unit.slackbot import briefings
 
 
@@ -66,6 +66,24 @@ def test_a_next_check_can_be_copied_as_it_stands() -> None:
 )
 def test_only_commands_and_queries_are_code_in_a_check(words: str, told: str) -> None:
     assert check(words) == told
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("DB_POOL_SIZE 20 → 5 (#482)", "DB_POOL_SIZE 20 → 5 (#482)"),
+        ("# _so_ <b> __init__ > 5", r"\# \_so\_ \<b> \_\_init\_\_ > 5"),
+        ("cannot list pods: grant `list pods` to *it*", r"cannot list pods: grant `list pods` to \*it\*"),
+        (
+            "prometheus did not answer all of `rate(a_b[5m])`: 40",
+            "prometheus did not answer all of `rate(a_b[5m])`: 40",
+        ),
+        ("`", r"\`"),
+        ("a `` b ``` c", r"a \`\` b \`\`\` c"),
+    ],
+)
+def test_what_could_not_be_seen_has_no_marks_where_none_are_needed(words: str, told: str) -> None:
+    assert gap(words) == told
 
 
 def test_what_stands_in_code_cannot_end_it() -> None:

@@ -69,6 +69,21 @@ def test_why_gives_the_hypotheses_with_their_ranges_and_evidence() -> None:
     assert line.cites == first.supporting[:6]
 
 
+def test_a_confirmed_cause_comes_first_and_leaves_no_check() -> None:
+    settled = replace(briefings.FIRST, is_confirmed=True)
+    briefing = replace(briefings.LIKELY, hypotheses=(settled, briefings.SECOND), confirmed_by="ada")
+    line = Line(
+        "Cause confirmed by ada: The rollout of payments v2.14.0 shrank its connection pool; checkout waits for payments",
+        ("E3", "E4", "E7"),
+    )
+
+    assert rules.answer(Topic.WHY, briefing).lines[0] == line
+    assert rules.answer(Topic.NEXT, briefing).lines == (
+        line,
+        Line("Way back: kubectl -n shop rollout undo deployment/payments", ("E4",)),
+    )
+
+
 def test_changes_tell_who_and_how_long_before_the_onset() -> None:
     made = rules.answer(Topic.CHANGES, briefings.LIKELY)
 

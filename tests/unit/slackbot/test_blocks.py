@@ -11,7 +11,7 @@ import pytest
 from scoring.evidence import CauseKind, Evidence
 from scoring.observations import Entity, EntityKind
 from slackbot import blocks
-from slackbot.blocks import asking, words
+from slackbot.blocks import asking, modals, replies, words
 from slackbot.plain_text import message_text
 from tests.unit.slackbot import briefings
 from tests.unit.slackbot.every_message import all_messages, card, links_of
@@ -208,6 +208,67 @@ def test_the_tally_and_the_confirmed_cause_are_seen_at_once() -> None:
     said = card("confirmed")
     assert "✅ Cause confirmed by ada.\n1. The rollout of payments v2.14.0 shrank" in said
     assert "[ ✓ This was it ]" in said
+
+
+def test_a_card_whose_cause_was_confirmed_tells_it_in_full_and_no_more_checks() -> None:
+    briefing = replace(briefings.CONFIRMED, runbooks=(briefings.RUNBOOK,))
+    said = message_text({"blocks": blocks.root_card(briefing)[0]})
+
+    assert "Next check" not in said
+    assert "What to do" not in said
+    assert "Runbook: Memory leak (ops.git, leak.md, written 2026-03-04); /sre runbook 42 quotes its steps\n" in said
+    assert "\nWay back: kubectl -n shop rollout undo deployment/payments\n" in said
+
+
+def test_where_the_second_was_confirmed_that_is_told_in_full_and_the_first_is_a_line() -> None:
+    settled = (briefings.FIRST, replace(briefings.SECOND, is_confirmed=True), briefings.THIRD)
+    said = message_text({"blocks": blocks.root_card(replace(briefings.CONFIRMED, hypotheses=settled))[0]})
+
+    assert (
+        "✅ Cause confirmed by ada: payments-db refuses connections\n"
+        "1. The rollout of payments v2.14.0 shrank its connection pool; checkout waits for payments (0.65–0.82)  [ Why? /"
+    ) in said
+    assert "\n2. payments-db refuses connections  0.30–0.52  ✅ this was it\n" in said
+    assert "Way back" not in said
+
+
+def test_a_cause_in_words_leaves_each_hypothesis_a_line() -> None:
+    said = card("resolved otherwise")
+    assert "✅ Cause confirmed by bo: The payment provider throttled us\n1. The rollout" in said
+    assert "[ This was it ]" not in said
+
+
+def test_why_says_that_the_cause_was_confirmed_by_whom_and_which() -> None:
+    told = message_text({"blocks": replies.why_reply(briefings.CONFIRMED)[0]})
+    window = message_text(
+        {"blocks": modals.why_modal(briefings.CONFIRMED, briefings.CONFIRMED.hypotheses[0])["blocks"]}
+    )
+    line = "✅ Cause confirmed by ada: The rollout of payments v2.14.0 shrank its connection pool; checkout waits for payments\n"
+
+    assert told.splitlines()[2] + "\n" == line
+    assert window.startswith(line)
+    assert "waits for payments  0.65–0.82  ✅ this was it\n" in told
+    assert "Next check" not in told
+    assert "Cause confirmed" not in message_text({"blocks": replies.why_reply(briefings.LIKELY)[0]})
+
+
+def test_commands_and_rights_are_shown_as_code() -> None:
+    check = "Read why: kubectl -n shop logs deployment/payments --previous; watch: up{job='payments'}"
+    lead = replace(briefings.SECOND, rank=1, next_check=check)
+    made, _ = blocks.root_card(
+        replace(briefings.INCONCLUSIVE, hypotheses=(lead,), missing=("cannot list pods: grant `list pods`",))
+    )
+    assert code_of(made) >= {"kubectl -n shop logs deployment/payments --previous", "up{job='payments'}", "list pods"}
+
+
+def code_of(node: Any) -> set[str]:
+    """Return what is shown as code."""
+    if isinstance(node, list):
+        return {one for part in node for one in code_of(part)}
+    if not isinstance(node, dict):
+        return set()
+    own = {node["text"]} if node.get("type") == "text" and (node.get("style") or {}).get("code") else set()
+    return own | code_of(node.get("elements", []))
 
 
 def test_a_resolved_card_says_when_by_whom_and_how_long() -> None:
