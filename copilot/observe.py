@@ -53,6 +53,17 @@ agent_polls = Counter(
 agent_requests = Counter(
     "copilot_agent_requests_total", "Requests to agents by what was asked and how they ended.", ("kind", "state")
 )
+tool_seconds = Histogram(
+    "copilot_tool_seconds",
+    "Time of one call of a tool, or of asking one source in a run.",
+    ("category", "caller", "outcome"),
+    buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 40),
+)
+tool_refusals = Counter(
+    "copilot_tool_refusals_total",
+    "Calls of tools, and sources of a run, that were refused before anything was asked.",
+    ("category", "caller", "reason"),
+)
 runs_finished = Counter("copilot_runs_finished_total", "Runs by how they ended.", ("outcome",))
 limits_reached = Counter("copilot_limits_reached_total", "Times that a tenant came to the end of a limit.", ("limit",))
 feedback_given = Counter("copilot_feedback_total", "Verdicts by value.", ("value",))

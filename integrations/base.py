@@ -59,6 +59,13 @@ class Rejected(SourceError):
     """Say that the source understood and refused the question (a bad query, a missing object)."""
 
 
+class OutOfScope(Rejected):
+    """Say that a question is about something that may not be looked at; the text names what may."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, retryable=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Inbound:
     """Hold a webhook as it came: header names in lower case, the raw body, and when it was received (Unix seconds)."""
@@ -289,6 +296,11 @@ class Integration(ABC):
     asks_to_verify: ClassVar[bool] = False
     # True where what a request means depends on the connection: `read` is handed its credentials.
     reads_by_credentials: ClassVar[bool] = False
+
+    @property
+    def category(self) -> Category:
+        """Return what it knows most about."""
+        return self.categories[0] if self.categories else Category.KNOWLEDGE
 
     def verify(self, inbound: Inbound, credentials: Any) -> None:
         """Return if the request is genuine.

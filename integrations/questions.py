@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
-from integrations.base import Rejected, SourceError, TimedOut, TooLarge
+from integrations.base import OutOfScope, Rejected, SourceError, TimedOut, TooLarge
 from scoring.observations import Gap
 
 if TYPE_CHECKING:
@@ -62,10 +62,10 @@ class Questions:
 def in_scope(scope: Scope, name: str) -> ServiceScope:
     """Return the service of the scope that a conversation asks about.
 
-    :raises Rejected: where it is outside the incident; the text names those that are known.
+    :raises OutOfScope: where it is outside the incident; the text names those that are known.
     """
     service = next((one for one in scope.services if one.name == name), None)
     if service is None:
         known = ", ".join(one.name for one in scope.services[:30]) or "none"
-        raise Rejected(f"service {name!r} is outside this incident; known are: {known}", retryable=False)
+        raise OutOfScope(f"service {name!r} is outside this incident; known are: {known}")
     return service

@@ -194,3 +194,22 @@ def data_folder() -> Iterator[None]:
     """Take the process's data folder away at the end."""
     yield
     shutil.rmtree(os.environ["COPILOT_DATA"], ignore_errors=True)
+
+
+@pytest.fixture
+def tool_calls() -> Callable[[], dict[tuple[str, ...], float]]:
+    """What the metrics counted of tools since the test began: by `called` or `refused`, category, caller, and outcome or reason."""
+    from copilot import observe
+
+    def all_of() -> dict[tuple[str, ...], float]:
+        named = (("called", observe.tool_seconds, "outcome"), ("refused", observe.tool_refusals, "reason"))
+        return {
+            (word, one.labels["category"], one.labels["caller"], one.labels[last]): one.value
+            for word, metric, last in named
+            for family in metric.collect()
+            for one in family.samples
+            if one.name.endswith(("_seconds_count", "_total"))
+        }
+
+    before = all_of()
+    return lambda: {name: more for name, value in all_of().items() if (more := value - before.get(name, 0))}

@@ -67,11 +67,15 @@ def _serve_http(address: str) -> int:
     from starlette.applications import Starlette
     from starlette.routing import Route
 
+    from copilot import exposition
+    from copilot.config import config
     from copilot.mcp.http import PATH, Endpoint
 
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
         raise Problem(f"--http: HOST:PORT, such as 127.0.0.1:8010, not {address}", code=2)
+    if config().metrics_port:
+        exposition.serve(config().metrics_port)
     endpoint = Endpoint()
     application = Starlette(routes=[Route(PATH, endpoint=endpoint)], lifespan=lambda _application: endpoint.running())
     uvicorn.run(application, host=host.strip("[]"), port=int(port), log_level="warning")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from copilot.tokens import Caller
     from copilot.tools.tool import Looked, Reach, Tool
 
+WAY: calling.Way = "mcp"
 SECONDS = 25.0
 RESULT_CHARACTERS = 24_000
 # Beside a tool's own arguments: which incident bounds what it looks at.
@@ -62,6 +63,7 @@ def called(caller: Caller, name: str, arguments: dict[str, Any]) -> Answered:
         tool = registry.find(listed(caller), name)
     except registry.UnknownTool as unknown:
         beyond = next((one for one in registry.offered(caller.tenant_id) if one.name == name), None)
+        calling.refused(beyond, WAY, "unknown" if beyond is None else "scope")
         if beyond is not None and beyond.needs is not None:
             return _refused(f"this token may not use {name}: it needs the scope {beyond.needs} as well")
         return _refused(str(unknown))
@@ -69,8 +71,9 @@ def called(caller: Caller, name: str, arguments: dict[str, Any]) -> Answered:
     try:
         bounds = _bounds(caller, rest.pop(INCIDENT, None))
     except LookupError as error:
+        calling.refused(tool, WAY, "scope")
         return _refused(str(error))
-    looked = calling.call(tool, bounds, rest, actor=caller.actor, via="mcp")
+    looked = calling.call(tool, bounds, rest, actor=caller.actor, via=WAY)
     return _told(caller, tool, looked)
 
 

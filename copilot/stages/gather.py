@@ -174,6 +174,8 @@ def _sources(claim: Claim, routing: Routing) -> tuple[list[_Source], list[Gap]]:
         if refusal := _refusal(claim, connection, known, left):
             gaps.append(Gap(known.slug, name, refusal))
             _note_call(claim, connection, name, SourceStatus.FAILED, refusal)
+            reason = "budget" if known.gather_cost > left else "breaker"
+            observe.tool_refusals.labels(known.category.value, "run", reason).inc()
             continue
         left -= known.gather_cost
         found.append(_Source(connection.id, name, known, credentials, way))
@@ -191,6 +193,8 @@ def _few(claim: Claim, sources: list[_Source], gaps: list[Gap]) -> tuple[list[_S
     SourceCall.objects.filter(run_id=claim.run_id, name__in=[one.name for one in left_out]).update(
         status=SourceStatus.FAILED, detail=why
     )
+    for one in left_out:
+        observe.tool_refusals.labels(one.integration.category.value, "run", "budget").inc()
     kept = [one for one in sources if one.connection_id in chosen]
     return kept, [*gaps, *(Gap(one.integration.slug, one.name, why) for one in left_out)]
 
@@ -336,6 +340,8 @@ def _note_answer(claim: Claim, source: _Source, answer: _Answer) -> None:
     status = SourceStatus.FAILED if answer.failure else SourceStatus.PARTIAL if gaps else SourceStatus.ANSWERED
     detail = answer.failure or "; ".join(f"{gap.question}: {gap.reason}" for gap in gaps)[:1000]
     observe.source_seconds.labels(source.integration.slug, status.value).observe(answer.seconds)
+    outcome = "failed" if answer.failure else "answered"
+    observe.tool_seconds.labels(source.integration.category.value, "run", outcome).observe(answer.seconds)
     with tenant_scope(claim.tenant_id):
         SourceCall.objects.filter(run_id=claim.run_id, name=source.name).update(
             status=status,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from integrations.base import Category, Look, Rejected, Seen
+from integrations.base import Category, Look, OutOfScope, Seen
 from integrations.cluster import fields
 from integrations.kubernetes import snapshot
 
@@ -75,7 +75,7 @@ def look(api: Api, namespaces: tuple[str, ...], arguments: Objects | Log) -> See
     named = arguments.namespace
     if named and named not in namespaces:
         known = ", ".join(namespaces) or "none"
-        raise Rejected(f"namespace {named!r} is outside this incident; known are: {known}", retryable=False)
+        raise OutOfScope(f"namespace {named!r} is outside this incident; known are: {known}")
     return _log(api, arguments) if isinstance(arguments, Log) else _objects(api, namespaces, arguments)
 
 

@@ -100,6 +100,9 @@ def test_no_label_names_a_tenant_or_an_incident() -> None:
         "state",
         "le",
         "limit",
+        "category",
+        "caller",
+        "reason",
     }
 
 

@@ -18,6 +18,8 @@ from integrations.base import TimedOut
 from integrations.registry import integrations
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from copilot.models import Tenant
 
 BEGAN = datetime(2026, 11, 21, 18, 0, tzinfo=UTC)
@@ -91,7 +93,10 @@ def test_new_values_close_it(tenant: Tenant, connection_id: UUID) -> None:
 
 
 def test_a_tool_of_a_source_that_keeps_failing_is_refused_without_asking(
-    tenant: Tenant, connection_id: UUID, monkeypatch: pytest.MonkeyPatch
+    tenant: Tenant,
+    connection_id: UUID,
+    monkeypatch: pytest.MonkeyPatch,
+    tool_calls: Callable[[], dict[tuple[str, ...], float]],
 ) -> None:
     asked: list[Any] = []
 
@@ -110,3 +115,4 @@ def test_a_tool_of_a_source_that_keeps_failing_is_refused_without_asking(
     assert [ask(after) for after in (0, 80)] == ["did not answer in time"] * 2
     assert ask(90).startswith("was not asked: it has failed since 18:00 UTC")
     assert len(asked) == 2
+    assert tool_calls() == {("called", "metrics", "mcp", "failed"): 2, ("refused", "metrics", "mcp", "breaker"): 1}

@@ -18,10 +18,10 @@ from scoring.observations import State
 from tests.flow.test_correlate import event, happen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from copilot.knowledge.briefing import Briefing
-    from copilot.models import Service, Tenant
+    from copilot.models import Tenant
 
 pytestmark = pytest.mark.usefixtures("hints")
 KINDS = ("elasticsearch", "kubernetes", "loki", "prometheus")
@@ -80,7 +80,10 @@ def test_who_can_know_nothing_is_not_asked(committed_db: str, tenant: Tenant, as
 
 @pytest.mark.usefixtures("checkout")
 def test_a_budget_is_spent_in_the_routers_order_and_the_rest_is_told(
-    committed_db: str, tenant: Tenant, checkout: Service, asked: list[str]
+    committed_db: str,
+    tenant: Tenant,
+    asked: list[str],
+    tool_calls: Callable[[], dict[tuple[str, ...], float]],
 ) -> None:
     briefing = investigate(tenant, "too many connections to postgres", calls=90)
 
@@ -92,6 +95,12 @@ def test_a_budget_is_spent_in_the_routers_order_and_the_rest_is_told(
         ("Loki", "failed", refusal),
     ]
     assert {f"kubernetes: Kubernetes – {refusal}", f"loki: Loki – {refusal}"} <= set(briefing.gaps)
+    assert tool_calls() == {
+        ("called", "logs", "run", "answered"): 1,
+        ("called", "metrics", "run", "answered"): 1,
+        ("refused", "kubernetes", "run", "budget"): 1,
+        ("refused", "logs", "run", "budget"): 1,
+    }
 
 
 @pytest.mark.usefixtures("checkout")

@@ -241,6 +241,32 @@ def test_a_budget_stops_a_runaway_caller_and_says_so_once(shop: Shop) -> None:
         assert (LimitReached.objects.get().times, limits.used(Limit.TOOLS)) == (4, 5)
 
 
+def test_calls_their_seconds_and_refusals_are_counted_by_category_and_caller(
+    shop: Shop, token_of: Callable[..., str], tool_calls: Callable[[], dict[tuple[str, ...], float]]
+) -> None:
+    narrow = token_of(shop.tenant, "tools:use", "topology:read", name="narrow")
+    call(shop.token, "topology", {"service": "checkout"})
+    call(shop.token, "topology", {"service": "ledger"})
+    call(shop.token, "prometheus_metric", {"service": "ledger", "metric": "up", "function": "value"})
+    call(shop.token, "topology", {"services": "checkout"})
+    call(shop.token, "kubernetes_delete")
+    call(narrow, "report", {"incident": 42})
+    call(narrow, "topology", {"incident": 42})
+    allow(shop, 3)
+    call(shop.token, "topology")
+
+    assert tool_calls() == {
+        ("called", "knowledge", "mcp", "answered"): 1,
+        ("called", "knowledge", "mcp", "refused"): 1,
+        ("called", "metrics", "mcp", "refused"): 1,
+        ("refused", "knowledge", "mcp", "arguments"): 1,
+        ("refused", "knowledge", "mcp", "budget"): 1,
+        ("refused", "knowledge", "mcp", "scope"): 3,
+        ("refused", "metrics", "mcp", "scope"): 1,
+        ("refused", "none", "mcp", "unknown"): 1,
+    }
+
+
 def test_a_dear_tool_is_charged_what_it_costs(shop: Shop) -> None:
     allow(shop, 59)
 

@@ -16,7 +16,7 @@ from copilot.guard.http import HttpDoor
 from copilot.models import Connection
 from copilot.tools.tool import Looked, Tool
 from integrations import registry
-from integrations.base import Category, SourceError
+from integrations.base import Category
 from integrations.mcp import Mcp
 
 if TYPE_CHECKING:
@@ -108,14 +108,8 @@ def _offered(known: Any, connection: Connection) -> tuple[OutsideTool, ...]:
 
 
 def _asked(known: Any, connection: Connection, name: str, reach: Reach, asked: Given) -> Looked:
-    try:
-        door = _door(min(CALL_SECONDS, reach.deadline.remaining()))
-        seen = known.asked(door, connections.credentials_of(connection), name, asked.model_dump(mode="json"))
-    except SourceError:
-        raise
-    except Exception as error:
-        log.exception("an outside server's tool failed unexpectedly", tool=name)
-        return Looked(refused=f"answered something unexpected ({type(error).__name__})")
+    door = _door(min(CALL_SECONDS, reach.deadline.remaining()))
+    seen = known.asked(door, connections.credentials_of(connection), name, asked.model_dump(mode="json"))
     return Looked(
         query=seen.query, rows=seen.rows, origin=f"outside MCP server {connection.name}", link=seen.link, note=seen.note
     )

@@ -12,7 +12,7 @@ from copilot.guard.tenancy import tenant_scope
 from copilot.models import Incident, IncidentStatus, Scope, ServiceDependency
 from copilot.stages.changes import changes_between
 from copilot.tools.tool import Looked, Tool
-from integrations.base import Category
+from integrations.base import Category, OutOfScope
 from scoring.changes import join
 
 if TYPE_CHECKING:
@@ -122,10 +122,10 @@ def tools(tenant_id: UUID) -> Iterator[Tool]:
     )
 
 
-def _outside(reach: Reach, name: str) -> str:
+def _outside(reach: Reach, name: str) -> OutOfScope:
     names = ", ".join(service.name for service in reach.services[:30]) or "none"
     bounds = "this incident" if reach.incident else "what is set up"
-    return f"service {name[:60]!r} is outside {bounds}; known are: {names}"
+    return OutOfScope(f"service {name[:60]!r} is outside {bounds}; known are: {names}")
 
 
 def _evidence(reach: Reach, asked: Evidence) -> Looked:
@@ -163,7 +163,7 @@ def _samples(plot: Any) -> list[tuple[float, float]]:
 def _changes(reach: Reach, asked: Changes) -> Looked:
     chosen = [service for service in reach.services if asked.service in {"", service.name}]
     if asked.service and not chosen:
-        return Looked(refused=_outside(reach, asked.service))
+        raise _outside(reach, asked.service)
     before = reach.incident.alert_at if reach.incident else timezone.now()
     since = before - timedelta(hours=asked.hours)
     named = reach.incident.display_service if reach.incident else ""
@@ -204,7 +204,7 @@ def _told_once(group: list[Change]) -> Mapping[str, Any]:
 
 def _incidents(reach: Reach, asked: Incidents) -> Looked:
     if asked.service and asked.service not in {service.name for service in reach.services}:
-        return Looked(refused=_outside(reach, asked.service))
+        raise _outside(reach, asked.service)
     with tenant_scope(reach.tenant_id):
         rows = Incident.objects.select_related("service").order_by("-started_at")
         if asked.status == "open":
@@ -267,7 +267,7 @@ def _report(reach: Reach, _asked: Report) -> Looked:
 def _topology(reach: Reach, asked: Topology) -> Looked:
     names = {service.id: service.name for service in reach.services}
     if asked.service and asked.service not in names.values():
-        return Looked(refused=_outside(reach, asked.service))
+        raise _outside(reach, asked.service)
     with tenant_scope(reach.tenant_id):
         arrows = ServiceDependency.objects.filter(caller__in=names, callee__in=names).order_by(
             "caller__name", "callee__name"

@@ -16,7 +16,7 @@ from copilot.models import Connection
 from copilot.relay import asking
 from copilot.tools.tool import Looked, Tool
 from integrations import registry
-from integrations.base import Category, Rejected, SourceError
+from integrations.base import Rejected, SourceError
 from integrations.questions import in_scope
 from scoring.observations import Entity, EntityKind, Window
 
@@ -62,7 +62,6 @@ def tools(tenant_id: UUID) -> Iterator[Tool]:
 
 
 def _of(known: Integration, connection: Connection) -> Iterator[Tool]:
-    kind = known.categories[0] if known.categories else Category.KNOWLEDGE
     # Without a token, some sources only send.
     places = connections.places(connection)
     for one in known.looks if "conversations" in places else ():
@@ -71,7 +70,7 @@ def _of(known: Integration, connection: Connection) -> Iterator[Tool]:
             title=known.title,
             description=f"{known.title} ({connection.name}): {one.description}",
             arguments=one.arguments,
-            category=one.category or kind,
+            category=one.category or known.category,
             cost=one.cost,
             per_minute=one.per_minute,
             connection=connection,
@@ -86,7 +85,7 @@ def _of(known: Integration, connection: Connection) -> Iterator[Tool]:
                 f" out, at most {COLLECTED} things. Dearer than the other tools."
             ),
             arguments=Collect,
-            category=kind,
+            category=known.category,
             cost=known.gather_cost,
             per_minute=COLLECTS_PER_MINUTE,
             connection=connection,
