@@ -144,7 +144,7 @@ def test_a_tool_that_is_not_offered_is_never_called(address: str, reachable: Non
 
 
 def test_a_private_address_that_is_not_allowed_is_not_reached(
-    committed_db: str, tenant: Tenant, address: str, monkeypatch: pytest.MonkeyPatch
+    committed_db: str, tenant: Tenant, address: str, reachable: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COPILOT_ALLOWED_PRIVATE_NETWORKS", "")
     config.cache_clear()
