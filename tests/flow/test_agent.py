@@ -135,8 +135,15 @@ def line(committed_db: str) -> Iterator[TestClient]:
 
 
 @pytest.fixture
-def played(committed_db: str, tenant: Tenant, inside: Inside, line: TestClient, tmp_path: Path) -> Played:
-    return Played(tenant, inside, line, tmp_path)
+def played(committed_db: str, tenant: Tenant, inside: Inside, line: TestClient, tmp_path: Path) -> Iterator[Played]:
+    one = Played(tenant, inside, line, tmp_path)
+    yield one
+    # An answer that is still on its way when the line closes would hang it for ever: whoever works is waited for.
+    inside.go.set()
+    one.link.cut = False
+    for thread in threading.enumerate():
+        if thread.name.startswith("request-"):
+            thread.join(60)
 
 
 @pytest.fixture
