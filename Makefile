@@ -64,6 +64,8 @@ lock: install-dev ## Resolve the dependencies anew into the locked requirements 
 		pyproject.toml -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --upgrade --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		--extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	@printf 'boto3\nhvac\n' | $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		-c requirements-dev.txt - -o requirements-stores.txt
 	@echo uv | $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		-c requirements-dev.txt - -o requirements-uv.txt
 

@@ -20,8 +20,9 @@ from celery.signals import (
     worker_ready,
 )
 
-from copilot import broker, exposition, tracing
+from copilot import broker, exposition, settings_references, tracing
 from copilot.config import config
+from copilot.secret_stores.reference import VAULT
 
 if TYPE_CHECKING:
     from celery import Task
@@ -141,6 +142,15 @@ def _serve_backlog(**_: Any) -> None:
 
         django.setup()
         exposition.serve(_config.metrics_port, backlog=True)
+
+
+@beat_init.connect
+def _keep_token(**_: Any) -> None:
+    """Renew the token for Vault from beat: it is one process, and lives as long as the deployment."""
+    if any(one.reference.store == VAULT for one in settings_references.readings()):
+        from copilot.secret_stores import renewal
+
+        renewal.begin()
 
 
 @worker_ready.connect

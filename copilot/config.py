@@ -11,6 +11,7 @@ from pydantic import AliasChoices, BaseModel, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from copilot.settings_files import SettingsFiles
+from copilot.settings_references import SettingsReferences
 
 Network = IPv4Network | IPv6Network
 
@@ -27,7 +28,9 @@ class ModelPrice(BaseModel):
 class Config(BaseSettings):
     """Hold every setting of a process; each is `COPILOT_<NAME>` in the environment unless it says otherwise."""
 
-    model_config = SettingsConfigDict(env_prefix="COPILOT_", extra="ignore", frozen=True, env_nested_delimiter="__")
+    model_config = SettingsConfigDict(
+        env_prefix="COPILOT_", extra="ignore", frozen=True, env_nested_delimiter="__", hide_input_in_errors=True
+    )
 
     data: Path = Field(default=Path(".copilot"), description="Folder of the embedded servers and their secrets.")
     secret_keys: Annotated[list[SecretStr], NoDecode] = Field(
@@ -188,9 +191,9 @@ class Config(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read the environment, and the files that it names."""
+        """Read the environment, and the files and the secrets that it names."""
         del dotenv_settings, file_secret_settings
-        return init_settings, env_settings, SettingsFiles(settings_cls)
+        return init_settings, SettingsReferences(settings_cls), env_settings, SettingsFiles(settings_cls)
 
     @field_validator("secret_keys", "allowed_hosts", "allowed_private_networks", mode="before")
     @classmethod
@@ -226,7 +229,9 @@ PRIVATE = "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,100.64.0.0/10,fc00::/7,127.0.
 class AgentConfig(BaseSettings):
     """Hold the settings of the agent in a customer's cluster; each is `COPILOT_AGENT_<NAME>` in the environment."""
 
-    model_config = SettingsConfigDict(env_prefix="COPILOT_AGENT_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="COPILOT_AGENT_", extra="ignore", frozen=True, hide_input_in_errors=True
+    )
 
     url: str = Field(default="", description="Address of the service's api process, e.g. https://copilot.example.org")
     token: SecretStr | None = Field(default=None, description="The agent's token, where it is in no file.")

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from django.utils import timezone
 
-from copilot import backlog, pulse
+from copilot import backlog, pulse, settings_references
 from copilot.config import config
 from copilot.guard import vault
 from copilot.guard.tenancy import tenant_scope
 from copilot.models import Connection, LimitReached, Tenant
+from copilot.secret_stores.reference import VAULT
+from copilot.secret_stores.settings import StoreSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 # As the alert CopilotQueueOld: what waits for longer waits for a reason.
 OLD_SECONDS = 60.0
 ANSWER_SECONDS = 5.0
+# A token that ends sooner, and that nothing renews, is to be replaced now.
+TOKEN_SECONDS = 7 * 86_400
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -38,6 +43,7 @@ def examine() -> list[Part]:
     parts: list[Part] = []
     looks: tuple[tuple[str, Callable[[], Part]], ...] = (
         ("settings", _settings),
+        *((("stores", stores),) if settings_references.readings() else ()),
         ("database", _database),
         ("tables", _tables),
         ("secrets", _secrets),
@@ -73,6 +79,22 @@ def _settings() -> Part:
         wrong.append("COPILOT_DEBUG is on: never where others can reach the admin")
     count = len(settings.secret_keys)
     return Part("settings", not wrong, "; ".join(wrong) or f"{count} master secret{'s' if count > 1 else ''}")
+
+
+def stores() -> Part:
+    """Tell what this process has just read from secret stores, and how long the token for it lives."""
+    found = settings_references.readings()
+    said = "; ".join(f"{one.variable} is {one.reference}, {one.version}" for one in found)
+    settings = StoreSettings()
+    if settings.vault_login == "token" and any(one.reference.store == VAULT for one in found):
+        from copilot.secret_stores import hashicorp
+
+        token = hashicorp.look_up(settings)
+        if token.seconds:
+            renewed = "beat renews it" if token.renewable else "and cannot be renewed: give a new one before"
+            said += f"; the token for Vault ends in {timedelta(seconds=token.seconds)}, {renewed}"
+            return Part("stores", works=token.renewable or token.seconds > TOKEN_SECONDS, detail=said)
+    return Part("stores", works=True, detail=said)
 
 
 def _database() -> Part:

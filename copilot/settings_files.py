@@ -25,24 +25,42 @@ class SettingsFiles(PydanticBaseSettingsSource):
         :raises ValueError: where the file cannot be read, or the setting is given both ways; the text names the variable.
         """
         for name in names_of(field, field_name, self.config.get("env_prefix", "")):
-            path = os.environ.get(f"{name}_FILE", "")
-            if not path:
-                continue
-            if os.environ.get(name):
-                raise ValueError(f"{name} and {name}_FILE are both set: keep one of them")
-            return _read(f"{name}_FILE", Path(path)), field_name, self.field_is_complex(field)
+            if (text := of_file(name)) is not None:
+                return text, field_name, self.field_is_complex(field)
         return None, field_name, False
 
     def __call__(self) -> dict[str, Any]:
         """Return what the files say, by the names under which pydantic looks for it."""
         found: dict[str, Any] = {}
         for field_name, field in self.settings_cls.model_fields.items():
-            value, _, _ = self.get_field_value(field, field_name)
+            value, _, is_complex = self.get_field_value(field, field_name)
             if value is not None:
-                alias = field.validation_alias
-                key = alias.choices[0] if isinstance(alias, AliasChoices) else alias
-                found[str(key or field_name)] = value
+                found[key_of(field, field_name)] = self.prepare_field_value(field_name, field, value, is_complex)
         return found
+
+
+def of_file(name: str) -> str | None:
+    """Return what the file holds that `NAME_FILE` names, None where it names none.
+
+    :raises ValueError: where the file cannot be read, or the variable is given both ways; the text names the variable.
+    """
+    path = os.environ.get(f"{name}_FILE", "")
+    if not path:
+        return None
+    if os.environ.get(name):
+        raise ValueError(f"{name} and {name}_FILE are both set: keep one of them")
+    return _read(f"{name}_FILE", Path(path))
+
+
+def is_given(*names: str) -> bool:
+    """Return whether the environment gives one of these variables, itself or by a file."""
+    return any(os.environ.get(name) or os.environ.get(f"{name}_FILE") for name in names)
+
+
+def key_of(field: FieldInfo, field_name: str) -> str:
+    """Return the name under which pydantic looks for a field's value first."""
+    alias = field.validation_alias
+    return str((alias.choices[0] if isinstance(alias, AliasChoices) else alias) or field_name)
 
 
 def names_of(field: FieldInfo, field_name: str, prefix: str) -> list[str]:

@@ -94,7 +94,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        said = _of_the_database(error)
+        said = _of_the_database(error) or _of_the_settings(error)
         if not said:
             raise
         print(f"copilot: {said}", file=sys.stderr)
@@ -114,6 +114,22 @@ def _of_the_database(error: Exception) -> str:
         )
     if isinstance(error, django.OperationalError | django.InterfaceError):
         return f"the database does not answer: {(str(error).strip() or type(error).__name__).splitlines()[0]}"
+    return ""
+
+
+def _of_the_settings(error: Exception) -> str:
+    """Return which setting is wrong and why, nothing where the trouble is another; no setting's value is said."""
+    from pydantic import ValidationError
+
+    from copilot.secret_stores.reference import NotRead
+
+    if isinstance(error, NotRead):
+        return str(error)
+    if isinstance(error, ValidationError) and error.title in {"Config", "StoreSettings"}:
+        wrong = "; ".join(
+            f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_input=False)
+        )
+        return f"the settings are wrong: {wrong} (docs/operate.md lists them)"
     return ""
 
 

@@ -7,6 +7,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from copilot.cli.session import Problem, set_up_django
+from copilot.settings_files import is_given
+from copilot.settings_references import variable
 
 if TYPE_CHECKING:
     import argparse
@@ -49,10 +51,19 @@ def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
 
 
 def _needed(*variables: str) -> list[str]:
-    missing = [variable for variable in variables if not os.environ.get(variable)]
+    """Return addresses: themselves, or out of the files and secrets that the variables name."""
+    found = {one: variable(one) or (variable(f"COPILOT_{one}") if one == APP else "") for one in variables}
+    missing = [one for one, address in found.items() if not address]
     if missing:
         raise Problem(f"set {', '.join(missing)} to postgresql://ROLE:PASSWORD@HOST/DATABASE", code=2)
-    return [os.environ[variable] for variable in variables]
+    return list(found.values())
+
+
+def _set_database_url(address: str) -> None:
+    """Let the settings find this address, and none beside it."""
+    for other in (f"{APP}_FILE", "COPILOT_DATABASE_URL", "COPILOT_DATABASE_URL_FILE"):
+        os.environ.pop(other, None)
+    os.environ[APP] = address
 
 
 def say(text: str) -> None:
@@ -81,7 +92,7 @@ def migrate(options: argparse.Namespace) -> int:
 
     del options
     (owner,) = _needed(OWNER)
-    os.environ["DATABASE_URL"] = owner
+    _set_database_url(owner)
     os.environ.setdefault("COPILOT_SECRET_KEYS", "")
     os.environ.setdefault("COPILOT_LOG_LEVEL", "WARNING")
     set_up_django()
@@ -102,7 +113,8 @@ def wait(options: argparse.Namespace) -> int:
     """Wait for the tables."""
     from copilot.provision import NotProvisioned, wait_until_migrated
 
-    _needed(APP)
+    if not is_given(APP, f"COPILOT_{APP}"):
+        _needed(APP)
     os.environ.setdefault("COPILOT_LOG_LEVEL", "WARNING")
     set_up_django()
     try:

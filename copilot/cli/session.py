@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from copilot.embedded import read_runtime
+from copilot.settings_files import is_given
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +32,7 @@ def find_installation(data: Path) -> None:
     runtime = read_runtime(data)
     if runtime is not None:
         os.environ.update(runtime["environment"])
-    elif not os.environ.get("DATABASE_URL"):
+    elif not is_given("DATABASE_URL", "COPILOT_DATABASE_URL"):
         raise Problem(
             f"no copilot is up on {data}: start one with `copilot up --data {data}`,"
             " or set DATABASE_URL, REDIS_URL and COPILOT_SECRET_KEYS to reach a deployed one"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 from pathlib import Path
@@ -242,11 +241,12 @@ def _become(role: str, variable: str, options: argparse.Namespace, why: str) -> 
     """Speak with the database as another of its roles from now on."""
     from django.db import connections
 
+    from copilot import settings_references
     from copilot.embedded import read_runtime
     from copilot.settings import _database
 
     runtime = read_runtime(options.data)
-    url = runtime.get(f"{role}_database_url", "") if runtime else os.environ.get(variable, "")
+    url = runtime.get(f"{role}_database_url", "") if runtime else settings_references.variable(variable)
     if not url:
         raise Problem(f"set {variable}: {why}")
     connections["default"].close()

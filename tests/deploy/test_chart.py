@@ -29,7 +29,7 @@ def example(name: str) -> Path:
 
 
 def test_there_is_an_example_for_each_way_to_install() -> None:
-    assert NAMES == ["agent-only", "agent", "everything", "external-secrets", "production", "trial"]
+    assert NAMES == ["agent-only", "agent", "everything", "external-secrets", "production", "secret-stores", "trial"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -65,7 +65,7 @@ def test_names_and_namespaces_are_those_of_the_release(name: str) -> None:
         assert len(one["metadata"]["name"]) <= 63
 
 
-@pytest.mark.parametrize("name", ["agent", "trial", "production", "external-secrets", "everything"])
+@pytest.mark.parametrize("name", ["agent", "trial", "production", "external-secrets", "secret-stores", "everything"])
 def test_every_pod_runs_without_rights(name: str) -> None:
     for pod, spec in pods(render(example(name))).items():
         assert spec["securityContext"]["runAsNonRoot"], pod

@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings
 
 from copilot.cli import parser
 from copilot.config import AgentConfig, Config
+from copilot.secret_stores.settings import StoreSettings
 from integrations.prometheus import pack
 from scoring.confidence import WEIGHTS
 from scoring.version import VERSION
@@ -157,8 +158,14 @@ def agent_settings() -> dict[str, str]:
     return settings(AgentConfig, "COPILOT_AGENT_")
 
 
+def store_settings() -> dict[str, str]:
+    return settings(StoreSettings)
+
+
 @pytest.mark.parametrize(
-    ("page", "known"), [("operate.md", settings()), ("agent.md", agent_settings())], ids=["operate", "agent"]
+    ("page", "known"),
+    [("operate.md", settings() | store_settings()), ("agent.md", agent_settings())],
+    ids=["operate", "agent"],
 )
 def test_every_setting_is_documented_with_its_default(page: str, known: dict[str, str]) -> None:
     table = {row[0]: row[1] for row in rows(section(docs(page), "Settings")) if len(row) == 3}
@@ -179,7 +186,7 @@ def test_no_document_names_a_setting_that_does_not_exist() -> None:
         "COPILOT_SHARED",
         "COPILOT_TERRAFORM_PROVIDERS",
     }
-    known = set(settings()) | set(agent_settings()) | others
+    known = set(settings()) | set(store_settings()) | set(agent_settings()) | others
     for document in DOCUMENTS:
         found = re.findall(r"\bCOPILOT_[A-Z_]+\b", document.read_text(encoding="utf-8"))
         named = {one if one in known else one.removesuffix("_FILE") for one in found}

@@ -28,12 +28,12 @@ helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
 
 {{/* Where nobody else gives the secrets, the chart makes them, which it can for its own servers alone. */}}
 {{- define "sre-copilot.makesSecret" -}}
-{{- if not (or .Values.secrets.existing .Values.externalSecrets.enabled) -}}yes{{- end -}}
+{{- if not (or .Values.secrets.existing .Values.externalSecrets.enabled .Values.secrets.references) -}}yes{{- end -}}
 {{- end -}}
 
 {{/* Migrations run before anything else where all that they need is there before the release is. */}}
 {{- define "sre-copilot.isHook" -}}
-{{- if and .Values.secrets.existing (not .Values.postgresql.bundled) -}}yes{{- end -}}
+{{- if and .Values.secrets.existing (not .Values.postgresql.bundled) (not .Values.secrets.references) -}}yes{{- end -}}
 {{- end -}}
 
 {{- define "sre-copilot.podSecurity" -}}
@@ -54,6 +54,9 @@ capabilities:
 
 {{- define "sre-copilot.fromSecret" -}}
 - name: {{ .variable }}
+  {{- with index .root.Values.secrets.references .key }}
+  value: {{ . | quote }}
+  {{- else }}
   valueFrom:
     secretKeyRef:
       name: {{ include "sre-copilot.secret" .root }}
@@ -61,6 +64,56 @@ capabilities:
       {{- if .optional }}
       optional: true
       {{- end }}
+  {{- end }}
+{{- end -}}
+
+{{/* How a process reaches HashiCorp Vault, where secrets are there: as its pod's account, whose token is made for it alone. */}}
+{{- define "sre-copilot.vault" -}}
+{{- with .Values.secrets.vault }}
+{{- if .address }}
+- name: VAULT_ADDR
+  value: {{ .address | quote }}
+- name: COPILOT_VAULT_LOGIN
+  value: kubernetes
+- name: COPILOT_VAULT_ROLE
+  value: {{ .role | quote }}
+- name: COPILOT_VAULT_JWT_FILE
+  value: /var/run/secrets/sre-copilot/vault/token
+{{- if .namespace }}
+- name: VAULT_NAMESPACE
+  value: {{ .namespace | quote }}
+{{- end }}
+{{- if .loginPath }}
+- name: COPILOT_VAULT_LOGIN_PATH
+  value: {{ .loginPath | quote }}
+{{- end }}
+{{- if .authority }}
+- name: VAULT_CACERT
+  value: /var/run/secrets/sre-copilot/vault/authority.pem
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "sre-copilot.vaultVolume" -}}
+{{- with .Values.secrets.vault }}
+{{- if .address }}
+- name: vault
+  projected:
+    sources:
+      - serviceAccountToken:
+          path: token
+          expirationSeconds: 600
+          {{- if .audience }}
+          audience: {{ .audience | quote }}
+          {{- end }}
+      {{- if .authority }}
+      - configMap:
+          name: {{ .authority }}
+          items: [{key: ca.crt, path: authority.pem}]
+      {{- end }}
+{{- end }}
+{{- end }}
 {{- end -}}
 
 {{/* The environment that all processes share, but the database role. */}}
@@ -83,6 +136,9 @@ capabilities:
 - name: {{ $name }}
   value: {{ $value | quote }}
 {{- end }}
+{{- with include "sre-copilot.vault" . }}
+{{ . | trim }}
+{{- end }}
 {{ include "sre-copilot.fromSecret" (dict "root" . "variable" "COPILOT_SECRET_KEYS" "key" "secret-keys") }}
 {{ include "sre-copilot.fromSecret" (dict "root" . "variable" "REDIS_URL" "key" "redis-url") }}
 {{ include "sre-copilot.fromSecret" (dict "root" . "variable" "ANTHROPIC_API_KEY" "key" "anthropic-api-key" "optional" true) }}
@@ -93,6 +149,9 @@ capabilities:
 {{- define "sre-copilot.mounts" -}}
 - {name: data, mountPath: /var/lib/copilot}
 - {name: tmp, mountPath: /tmp}
+{{- if .Values.secrets.vault.address }}
+- {name: vault, mountPath: /var/run/secrets/sre-copilot/vault, readOnly: true}
+{{- end }}
 {{- end -}}
 
 {{/* A pod template: root, component, account, args, databaseKey, environment, ports, probes, grace, preStop, resources. */}}
@@ -138,7 +197,7 @@ spec:
       securityContext:
         {{- include "sre-copilot.containerSecurity" . | nindent 8 }}
       volumeMounts:
-        {{- include "sre-copilot.mounts" . | nindent 8 }}
+        {{- include "sre-copilot.mounts" .root | nindent 8 }}
   containers:
     - name: {{ .component }}
       image: {{ include "sre-copilot.image" .root }}
@@ -170,12 +229,15 @@ spec:
       securityContext:
         {{- include "sre-copilot.containerSecurity" . | nindent 8 }}
       volumeMounts:
-        {{- include "sre-copilot.mounts" . | nindent 8 }}
+        {{- include "sre-copilot.mounts" .root | nindent 8 }}
   volumes:
     - name: data
       emptyDir: {sizeLimit: 64Mi}
     - name: tmp
       emptyDir: {sizeLimit: 256Mi}
+    {{- with include "sre-copilot.vaultVolume" .root }}
+    {{- trim . | nindent 4 }}
+    {{- end }}
   {{- if .root.Values.topologySpread.enabled }}
   topologySpreadConstraints:
     {{- range $key := list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
