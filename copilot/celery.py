@@ -92,6 +92,11 @@ app.conf.update(
             "schedule": 3600.0,
             "options": {"expires": 3000},
         },
+        "remember-runbooks": {
+            "task": "copilot.tasks.remember_runbooks",
+            "schedule": 300.0,
+            "options": {"expires": 240},
+        },
         "forget-old": {"task": "copilot.tasks.forget_old", "schedule": 3600.0, "options": {"expires": 3000}},
         "tell-of-week": {"task": "copilot.tasks.tell_of_week", "schedule": 600.0, "options": {"expires": 500}},
     },

@@ -7,6 +7,7 @@ from uuid import UUID
 from copilot import connections, conversation, flow, pulse
 from copilot.celery import app
 from copilot.custody import retention
+from copilot.knowledge import remembering
 from copilot.relay import queue
 from copilot.topology import surveys
 
@@ -72,6 +73,12 @@ def survey_topologies() -> None:
 def survey_topology(tenant_id: str) -> None:
     """Ask a tenant's sources who needs whom."""
     surveys.survey(UUID(tenant_id))
+
+
+@app.task
+def remember_runbooks() -> None:
+    """Make the vectors of runbooks that are missing."""
+    remembering.catch_all_up()
 
 
 @app.task

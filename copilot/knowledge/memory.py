@@ -5,6 +5,7 @@ Each tenant is alone in both: row security in the one, a namespace of its own in
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,7 +18,7 @@ from copilot.config import config
 from copilot.guard.tenancy import tenant_scope
 from copilot.knowledge import embedders
 from copilot.knowledge.embedders import BATCH_SECONDS, QUESTION_SECONDS, NoVectors
-from copilot.models import RunbookChunk, RunbookVector
+from copilot.models import RunbookChunk, RunbookMemory, RunbookVector
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -233,19 +234,52 @@ def has_pgvector() -> bool:
     return bool(row and row[0])
 
 
-def catch_up(tenant_id: UUID, memory: Memory) -> int:
-    """Remember a tenant's sections that are not, and forget those that are gone; return how many were remembered."""
+def catch_up(tenant_id: UUID, memory: Memory, *, most: int | None = None) -> int:
+    """Remember a tenant's sections that are not, `most` of them, and forget those that are gone; return how many were remembered.
+
+    Asks the memory what it holds, whatever was noted of it before.
+
+    :raises Forgetful: where it does not answer; what was remembered by then stays.
+    """
     with tenant_scope(tenant_id):
         rows = RunbookChunk.objects.select_related("runbook").order_by("runbook", "position").defer("search")
         wanted = {row.id: f"{row.runbook.title}\n{row.heading}\n{row.text}" for row in rows}
     known = memory.ids(tenant_id)
     missing = [(one, text) for one, text in wanted.items() if one not in known]
-    for part in _parts(missing, VECTORS_AT_ONCE):
+    now = missing[:most]
+    for part in _parts(now, VECTORS_AT_ONCE):
         memory.remember(tenant_id, part)
     gone = known - wanted.keys()
     if gone:
         memory.forget(tenant_id, gone)
-    return len(missing)
+    if len(now) == len(missing):
+        with tenant_scope(tenant_id):
+            RunbookMemory.objects.update_or_create(
+                tenant_id=tenant_id, defaults={"name": memory.name[:600], "digest": _digest(wanted)}
+            )
+    return len(now)
 
 
-__all__ = ["Forgetful", "Memory", "Near", "PgvectorMemory", "PineconeMemory", "catch_up", "configured", "has_pgvector"]
+def is_behind(tenant_id: UUID, memory: Memory) -> bool:
+    """Return whether the sections of a tenant are others than those that the memory was noted to hold; asks our rows alone."""
+    with tenant_scope(tenant_id):
+        there = list(RunbookChunk.objects.order_by().values_list("id", flat=True))
+        noted = RunbookMemory.objects.filter(name=memory.name[:600]).values_list("digest", flat=True).first()
+    return (noted or _digest(())) != _digest(there)
+
+
+def _digest(ids: Iterable[UUID]) -> str:
+    return hashlib.sha256(b"".join(sorted(one.bytes for one in ids))).hexdigest()
+
+
+__all__ = [
+    "Forgetful",
+    "Memory",
+    "Near",
+    "PgvectorMemory",
+    "PineconeMemory",
+    "catch_up",
+    "configured",
+    "has_pgvector",
+    "is_behind",
+]

@@ -11,7 +11,7 @@ from django.db import connection
 
 from copilot import observe
 from copilot.guard.tenancy import tenant_scope
-from copilot.knowledge import fusion, question
+from copilot.knowledge import fusion, patience, question
 from copilot.knowledge.memory import Forgetful
 from copilot.models import Runbook, RunbookChunk
 
@@ -115,14 +115,17 @@ def search(tenant_id: UUID, words: str, *, most: int = 5, memory: Memory | None 
 
 def _near(tenant_id: UUID, text: str, memory: Memory | None) -> tuple[UUID, ...]:
     """Return the sections that are nearest in meaning; none where the memory does not answer."""
-    if memory is None:
+    if memory is None or patience.is_over(memory.name):
         return ()
     try:
-        return tuple(one.id for one in standing_out(memory.nearest(tenant_id, text, most=NEIGHBOURS)))
+        near = memory.nearest(tenant_id, text, most=NEIGHBOURS)
     except Forgetful as error:
+        patience.failed(memory.name)
         # A search without vectors is worse, one without an answer is none.
         logger.warning("runbooks are searched by words alone", memory=memory.name, error=str(error))
         return ()
+    patience.answered(memory.name)
+    return tuple(one.id for one in standing_out(near))
 
 
 def standing_out(near: Sequence[Near]) -> list[Near]:

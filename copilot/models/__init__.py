@@ -13,7 +13,7 @@ from copilot.models.limit import Limit, LimitReached, LimitUse
 from copilot.models.question import AnsweredBy, AnswerFeedback, Question, QuestionStatus
 from copilot.models.related import RelatedAlert
 from copilot.models.run import Run, SourceCall, SourceStatus, Stage, StageResult
-from copilot.models.runbook import Runbook, RunbookChunk, RunbookTerm, RunbookVector, RunbookVersion
+from copilot.models.runbook import Runbook, RunbookChunk, RunbookMemory, RunbookTerm, RunbookVector, RunbookVersion
 from copilot.models.service import Service, ServiceDependency, ServiceKind, TopologySurvey
 from copilot.models.tenant import Membership, Role, Tenant, Weekday, is_time_zone
 from copilot.models.token import ApiToken, KeptAnswer, Scope
@@ -57,6 +57,7 @@ __all__ = [
     "Run",
     "Runbook",
     "RunbookChunk",
+    "RunbookMemory",
     "RunbookTerm",
     "RunbookVector",
     "RunbookVersion",

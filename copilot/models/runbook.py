@@ -137,3 +137,23 @@ class RunbookVector(TenantModel):
 
     def __str__(self) -> str:
         return f"a vector by {self.model}"
+
+
+class RunbookMemory(TenantModel):
+    """Say which of a tenant's sections a memory holds: all those of which `digest` is the hash, and no others.
+
+    One row a tenant, of the memory in use; where it says something else than what is there now, the memory is behind.
+    """
+
+    name = models.CharField(max_length=600, help_text="Back end and model.")
+    digest = models.CharField(max_length=64, help_text="SHA-256 of the sections' ids.")
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        """Keep one row for each tenant."""
+
+        constraints = (models.UniqueConstraint(fields=("tenant",), name="runbook_memory_once"),)
+        verbose_name_plural = "runbook memories"
+
+    def __str__(self) -> str:
+        return self.name

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 # What a tenant set up, and what goes with its owner: these have no age.
 STAYS = {
     "Agent", "AgentRequest", "ApiToken", "Connection", "IncidentCounter", "LimitUse", "Membership", "Service", "ServiceDependency", "SlackInstallation", "TopologySurvey",
-    "Runbook", "RunbookTerm", "RunbookVector",
+    "Runbook", "RunbookMemory", "RunbookTerm", "RunbookVector",
 }  # fmt: skip
 # Append-only: nobody but the tables' owner may delete them.
 FOR_EVER = {"AuditEntry"}

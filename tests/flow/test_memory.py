@@ -7,13 +7,14 @@ from uuid import uuid4
 
 import pytest
 
+from copilot import celery, tasks
 from copilot.benchmarks import retrieval
 from copilot.config import Config
 from copilot.guard.tenancy import tenant_scope
-from copilot.knowledge import embedders, memory, runbook_search
+from copilot.knowledge import embedders, memory, patience, remembering, runbook_search
 from copilot.knowledge.embedders import NoVectors, OpenAiEmbedder
 from copilot.knowledge.memory import Forgetful, Memory, Near, PgvectorMemory, PineconeMemory, catch_up
-from copilot.models import Runbook, RunbookChunk
+from copilot.models import Runbook, RunbookChunk, Tenant
 from copilot.runbooks import library, starter
 from copilot.runbooks.origins import Found, Origin
 from tests.servers import embeddings
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from pathlib import Path
     from uuid import UUID
 
-    from copilot.models import Tenant
     from tests.servers.embeddings import Embeddings
     from tests.servers.pinecone import Index
 
@@ -200,6 +200,102 @@ def test_a_memory_that_does_not_answer_leaves_the_search_to_words(
 
     assert hits[0].title == "Queue"
     assert "meaning" not in hits[0].found_by
+
+
+# Made up for later --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no other test's failures count, nor these for others."""
+    monkeypatch.setattr(patience, "_failures", {})
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("patient")
+def test_what_came_in_while_nobody_made_vectors_is_found_by_meaning_after_a_round(
+    tenant: Tenant, other_tenant: Tenant, back_end: Memory
+) -> None:
+    sections(tenant)
+    sections(other_tenant)
+
+    assert remembering.catch_all_up(back_end) == 8
+
+    assert runbook_search.search(tenant.id, "xrestartx workerx", memory=back_end)[0].title == "Queue"
+    assert [len(back_end.ids(one.id)) for one in (tenant, other_tenant)] == [4, 4]
+    # What is there is not asked for again; what is gone since goes from the memory, too.
+    library.remove(tenant.id, [library.named(tenant.id, "Disk")], by="test")
+    assert [memory.is_behind(one.id, back_end) for one in (tenant, other_tenant)] == [True, False]
+    assert remembering.catch_all_up(back_end) == 0
+    assert [len(back_end.ids(one.id)) for one in (tenant, other_tenant)] == [3, 4]
+    assert not memory.is_behind(tenant.id, back_end)
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("patient")
+def test_a_round_takes_a_part_of_many_and_the_next_ones_the_rest(
+    tenant: Tenant, embedder: OpenAiEmbedder, endpoint: Embeddings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remembering, "MOST_OF_ONE", 3)
+    sections(tenant)
+    vectors = PgvectorMemory(embedder)
+
+    assert [remembering.catch_all_up(vectors) for _ in range(3)] == [3, 1, 0]
+    assert [len(one["input"]) for one in endpoint.asked] == [3, 1]
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("patient")
+def test_an_embedder_that_is_away_is_asked_twice_a_round_left_alone_and_made_up_for(
+    tenant: Tenant,
+    other_tenant: Tenant,
+    embedder: OpenAiEmbedder,
+    endpoint: Embeddings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    third = Tenant.objects.create(slug="third", name="Third")
+    for one in (tenant, other_tenant, third):
+        sections(one)
+    vectors = PgvectorMemory(embedder)
+    asked: list[UUID] = []
+    catching_up = memory.catch_up
+
+    def counted(tenant_id: UUID, back_end: Memory, **more: Any) -> int:
+        asked.append(tenant_id)
+        return catching_up(tenant_id, back_end, **more)
+
+    monkeypatch.setattr(memory, "catch_up", counted)
+    endpoint.fails_with = 503
+
+    assert remembering.catch_all_up(vectors) == 0
+    assert len(asked) == 2
+    # Searches do not wait for it either.
+    endpoint.asked.clear()
+    assert runbook_search.search(tenant.id, "restart the worker", memory=vectors)[0].title == "Queue"
+    assert remembering.catch_all_up(vectors) == 0
+    assert (len(asked), endpoint.asked) == (2, [])
+
+    endpoint.fails_with = 0
+    monkeypatch.setattr(patience, "SECONDS", 0.0)
+    assert remembering.catch_all_up(vectors) == 12
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("patient")
+def test_beat_has_it_done_and_without_a_memory_there_is_nothing_to_do(
+    tenant: Tenant, embedder: OpenAiEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = celery.app.conf.beat_schedule["remember-runbooks"]
+    sections(tenant)
+    vectors = PgvectorMemory(embedder)
+
+    assert (entry["task"], entry["schedule"]) == (tasks.remember_runbooks.name, 300.0)
+    monkeypatch.setattr(memory, "configured", lambda: None)
+    tasks.remember_runbooks()
+    assert vectors.ids(tenant.id) == set()
+    monkeypatch.setattr(memory, "configured", lambda: vectors)
+    tasks.remember_runbooks()
+    assert len(vectors.ids(tenant.id)) == 4
 
 
 # The embedder -------------------------------------------------------------------------------------------------------
