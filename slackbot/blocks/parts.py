@@ -30,6 +30,11 @@ def escape(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
+def unescape(text: str) -> str:
+    """Return text that Slack sends as it was typed: in messages and commands the same three characters come escaped."""
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
 def fallback(text: str, limit: int = 3000) -> str:
     """Return the text for a message's `text`: one line, escaped, within the limit of an edit."""
     # Escaping grows a text at most fivefold; cutting first keeps entities whole.

@@ -115,7 +115,7 @@ def why_reply(briefing: Briefing) -> tuple[list[Block], str]:
             True: "is still being looked at: there are no hypotheses yet.",
             False: "has no hypotheses: nothing that was seen points to a cause.",
         }[briefing.is_working]
-        return [rich(line(text(f"{words.name(briefing)} {said}")))], f"{words.name(briefing)} {said}"
+        return [rich(line(text(f"{words.name(briefing)} {said}")))], fallback(f"{words.name(briefing)} {said}")
     blocks = [header(f"{words.name(briefing)}: why")]
     confirmed = words.confirmed_cause(briefing)
     if confirmed:

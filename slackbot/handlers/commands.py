@@ -10,6 +10,7 @@ from copilot.observe import logger
 from slackbot import troubles
 from slackbot.afterwards import afterwards
 from slackbot.blocks import replies
+from slackbot.blocks.parts import unescape
 from slackbot.handlers import deeds, grammar, lookups, owed, setting_up
 from slackbot.handlers.lookups import Misunderstood
 from slackbot.handlers.visitor import visitor
@@ -36,7 +37,7 @@ def register(app: App) -> None:
 
 def _sre(ack: Ack, body: dict[str, Any], context: BoltContext) -> None:
     who = visitor(body, context)
-    text = str(body.get("text") or "")
+    text = unescape(str(body.get("text") or ""))
     asked = grammar.understand(text)
     # Written down before Slack is told that we have it: a process that dies then loses neither deed nor question.
     if asked.word in DEEDS:

@@ -14,6 +14,7 @@ from copilot.models import FeedbackValue, Question, Role
 from copilot.observe import logger
 from slackbot.afterwards import afterwards
 from slackbot.blocks.answer import FEEDBACK
+from slackbot.blocks.parts import unescape
 from slackbot.handlers import looking_at
 from slackbot.handlers.visitor import visitor
 from slackbot.models import SlackPost
@@ -101,7 +102,7 @@ def _begin(who: Visitor, thread_ts: str, words: str, question_id: UUID) -> None:
 def _words(text: str, bot_user_id: str) -> str:
     """Return what was written without the mention of us, and as it was typed."""
     text = _MENTION.sub(lambda match: "" if match[1] == bot_user_id else f"@{match[1]}", text)
-    return " ".join(text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&").split())
+    return " ".join(unescape(text).split())
 
 
 def _show_working(who: Visitor, thread_ts: str, words: str) -> None:

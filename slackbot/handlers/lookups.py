@@ -214,7 +214,7 @@ def topology(who: Visitor, rest: str) -> Reply:
 def digest(who: Visitor, rest: str, _body: dict[str, Any]) -> Reply:
     """Answer `/sre digest 30d`: the last days in numbers."""
     words, span = grammar.span(rest, usual=DIGEST_SPAN, most=LONGEST_DIGEST)
-    if words:
+    if words or not span:
         raise Misunderstood("Say over how long: `/sre digest`, or `/sre digest 30d`.")
     now = timezone.now()
     return digest_message(digests.read(who.tenant_id, since=now - span, until=now))

@@ -87,7 +87,10 @@ class Visitor:
         return REFUSAL.format(role=role.value, needed=needed.value, tenant=tenant.name or tenant.slug)
 
     def tell(self, words: str, blocks: list[Block] | None = None, *, to_all: bool = False) -> None:
-        """Answer the person alone, or where they ask for it everyone in the channel; an answer that fails is only logged."""
+        """Answer the person alone, or where they ask for it everyone in the channel; an answer that fails is only logged.
+
+        With blocks, `words` are their `fallback`; alone they are told as they stand.
+        """
         try:
             self.deliver(words, blocks, to_all=to_all)
         except (SlackClientError, OSError, Trouble) as failure:
@@ -101,7 +104,8 @@ class Visitor:
         :raises SlackApiError: where Slack does not take it at all.
         :raises OSError: where Slack does not answer.
         """
-        text = escape(clip(words, 2500))
+        # What stands beside blocks is escaped by whoever made them.
+        text = words if blocks else escape(clip(words, 2500))
         give_back()
         if self.response_url and self.installation.takes_answers_at(self.response_url):
             answer = WebhookClient(self.response_url, timeout=ANSWER_SECONDS).send(

@@ -110,7 +110,7 @@ async def slash(act: Act) -> None:
         user=act.user,
         channel=channel,
         command=command,
-        text=with_mentions(workspace, text),
+        text=escaped(with_mentions(workspace, text)),
         thread_ts=thread_ts,
     )
     # Slack's own deadline for the acknowledgement; an answer that comes later is rare, and worth waiting for.

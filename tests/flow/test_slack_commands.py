@@ -112,6 +112,17 @@ def test_a_description_that_names_no_service_is_taken_as_it_is(
     assert "Opened INC-1" in said or until(lambda: "Opened INC-1" in str(workspace.messages("checkout")))
 
 
+def test_what_slack_escapes_is_read_as_it_was_typed_and_told_as_it_was_typed(
+    tenant: Tenant, workspace: Workspace, shop: None
+) -> None:
+    typed(workspace, "investigate p95 > 2 s & <all> logins fail")
+    assert until(lambda: [one[0] for one in incidents(tenant)] == ["p95 > 2 s & <all> logins fail"])
+
+    (answer,) = workspace.act("slash", channel="checkout", command="/sre", text="r&d", wait=8)["messages"]
+    assert answer["text"].startswith("I know no “r&amp;d”"), "what a notification and a screen reader say"
+    assert message_text(answer).startswith("I know no “r&d”")
+
+
 def test_investigate_alone_asks_in_a_window(tenant: Tenant, workspace: Workspace, shop: None) -> None:
     _, (window,) = typed(workspace, "investigate")
     assert choices(window, "service") == ["cart", "checkout", "payments"]
