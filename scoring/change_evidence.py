@@ -72,13 +72,15 @@ def from_changes(
         )
         for key, group in groups.items()
     }
+    tell_place = len(changes.places(change for change, _ in keyed)) > 1
     return [
         Evidence(
             id="",
             kind=EvidenceKind.CHANGE,
             entity=change.entity,
             indicator=changes.name(change),
-            statement=changes.statement(change) + (f"{changes.REASON}{fits[key].words}" if fits[key].words else ""),
+            statement=changes.statement(change, tell_place=tell_place)
+            + (f"{changes.REASON}{fits[key].words}" if fits[key].words else ""),
             severity=min(changes.severity(change), 1.0) if fits[key].value == relevance.UNKNOWN else fits[key].value,
             direction=Direction.CONTEXT,
             source=change.source,

@@ -52,6 +52,8 @@ _LONGEST: Final = 80
 # What parts a change from why it fits or does not.
 REASON: Final = " · "
 _MOST_ALTERED: Final = 2
+# How deployments' sources tell the environment.
+_PLACE: Final = re.compile(r"(?:(?<=; )|^)environment ([^;]+)(?=; |$)")
 # How a line ends that says when: counted from the onset, or in what was written before version 5, from the alert.
 _WHEN: Final = re.compile(r", (?:(?:at|(?:[\d.]+ \w+ ){1,2}(?:before|after)) the (?:onset|alert)|as the alert fired)$")
 
@@ -86,14 +88,22 @@ def name(change: Change) -> str:
     return f"{words} {_VERB[change.kind]}"
 
 
-def statement(change: Change) -> str:
+def places(changes: Iterable[Change]) -> frozenset[str]:
+    """Return the environments that changes say they were made in; where there is one only, none needs to be told."""
+    return frozenset(found[1] for change in changes for found in _PLACE.finditer(change.detail))
+
+
+def statement(change: Change, *, tell_place: bool = True) -> str:
     """Return one line: what was done, from which version, and the change's own title where it says more."""
     text = name(change)
     if change.previous_version and change.previous_version != change.version:
         text += f", was {change.previous_version}"
     if change.status and change.status.lower() not in {"success", "succeeded", "complete", "completed", "done"}:
         text += f" ({change.status})"
-    title = " ".join((change.detail or change.title).split())
+    told = change.detail or change.title
+    if not tell_place and change.detail:
+        told = "; ".join(part for part in change.detail.split("; ") if not _PLACE.fullmatch(part))
+    title = " ".join(told.split())
     if title and title not in text:
         text += f": {title[:157] + '…' if len(title) > 158 else title}"
     # What parts the words from why the change fits is kept for that.

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from copilot.knowledge.briefing import Impact
 from copilot.models import Run, Stage, StageResult
-from copilot.topology.graph import Edge, Sighting, Topology
+from copilot.topology.graph import MACHINE, Edge, Node, Sighting, Topology
 from copilot.topology.reading import read
 from scoring.frozen import thaw_dependency
+from scoring.observations import EntityKind
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -39,9 +40,12 @@ def graph_of(run: Run) -> Topology:
     at = gathered.finished_at or run.created_at
     known = {(one.caller, one.callee) for one in stored.edges if one.is_used}
     seen: dict[tuple[str, str], Edge] = {}
+    machines: dict[str, Node] = {}
     for one in map(thaw_dependency, gathered.output.get("dependencies", ())):
         pair = (one.caller.service, one.callee.service)
         if pair not in known and pair[0] != pair[1]:
             seen.setdefault(pair, Edge(*pair, (Sighting(one.source, "", at, at),)))
+        if one.callee.kind is EntityKind.NODE and pair[1] not in stored.nodes:
+            machines[pair[1]] = Node(pair[1], kind=MACHINE)
     kept = [one for one in stored.edges if (one.caller, one.callee) not in seen]
-    return Topology.of(stored.nodes.values(), [*kept, *seen.values()])
+    return Topology.of([*stored.nodes.values(), *machines.values()], [*kept, *seen.values()])

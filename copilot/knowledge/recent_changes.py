@@ -143,8 +143,10 @@ def _both(line: ChangeLine, other: ChangeLine) -> ChangeLine:
 
 def _reported(row: ChangeRecord, service: str) -> Told:
     versions = f"{row.previous_version} → {row.version}" if row.version and row.previous_version else ""
+    # The title tells where to already.
+    told = "; ".join(part for part in row.detail.split("; ") if part != f"environment {row.environment}")
     line = ChangeLine(
-        row.at, row.title, row.author, row.link, row.status, (Source(row.source, row.link),), row.detail or versions
+        row.at, row.title, row.author, row.link, row.status, (Source(row.source, row.link),), told or versions
     )
     announces = row.status in sightings.ANNOUNCED
     return Told(line, replace(row.sighting, service=service), _ANNOUNCED if announces else _DID)

@@ -26,6 +26,8 @@ FILE = "file"
 TOLD = frozenset({DECLARED, FILE})
 # That a network policy would let a call through is shown; it does not say that anybody makes that call.
 ALLOWED = "kubernetes network policy"
+# What services run on, and do not call; a run knows it, the tenant's topology does not keep it.
+MACHINE = "node"
 
 
 @dataclass(frozen=True, slots=True)

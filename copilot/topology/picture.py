@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from copilot.lettering import drawable
 from copilot.topology import telling
-from copilot.topology.graph import Topology, walk
+from copilot.topology.graph import MACHINE, Topology, walk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ DOTS = 130
 # Inches between the middles of two boxes, and a box's own size.
 ACROSS, DOWN, WIDE, HIGH = 2.35, 0.82, 1.75, 0.5
 INK, GREY, FAINT, LINE, CAUSE, PAPER = "#1d1c1d", "#5f6368", "#c4c7ca", "#1264a3", "#b3261e", "white"
-FILL = {"service": "#eef3f9", "database": "#f3eefb", "queue": "#fbf5e6", "external": "#f1f1f1"}
+FILL = {"service": "#eef3f9", "database": "#f3eefb", "queue": "#fbf5e6", "external": "#f1f1f1", MACHINE: "#f1f1f1"}
 _SWEEPS = 4
 
 
@@ -112,6 +112,7 @@ def draw(graph: Topology, focus: str, *, path: Sequence[str] = ()) -> Picture:
                 middle(edge.callee),
                 is_way=(edge.caller, edge.callee) in way,
                 is_used=edge.is_used,
+                runs_on=_is_machine(graph, edge.callee),
             )
     for name in names:
         _box(axes, middle(name), graph, name, focus=focus, path=path)
@@ -119,20 +120,40 @@ def draw(graph: Topology, focus: str, *, path: Sequence[str] = ()) -> Picture:
     axes.text(
         0.18, high - 0.3, drawable(said), fontsize=11, fontweight="bold", color=INK, va="center", parse_math=False
     )
-    axes.text(0.18, 0.16, drawable(_legend(graph, names)), fontsize=8, color=GREY, va="center", parse_math=False)
+    axes.text(0.18, 0.16, drawable(legend(graph, names, focus)), fontsize=8, color=GREY, va="center", parse_math=False)
     buffer = io.BytesIO()
     # No software name or date in the file: an equal graph gives equal bytes.
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return Picture(buffer.getvalue(), said, alt_text(graph, focus, path=path))
 
 
-def _legend(graph: Topology, names: Sequence[str]) -> str:
-    left_out = len(graph.around(names[0], hops=3).nodes) - len(names)
-    more = f" · {left_out} more are not drawn" if left_out > 0 else ""
-    return f"→ calls · dotted: not seen for a week, or merely allowed{more}"
+def legend(graph: Topology, names: Sequence[str], focus: str) -> str:
+    """Return what the lines mean, of those that are drawn, and whom to ask about what is not."""
+    lines = [one for one in graph.edges if one.caller in names and one.callee in names]
+    said = ["→ calls"]
+    if any(not one.is_used for one in lines):
+        said.append("dotted: not seen for a week, or merely allowed")
+    if any(_is_machine(graph, one.callee) for one in lines):
+        said.append("dashed: runs on")
+    left_out = sorted(set(graph.around(focus, hops=3).nodes) - set(names))
+    if left_out:
+        said.append(f"not drawn: {telling.listed(left_out, 3)} (/sre topology NAME tells of each)")
+    return " · ".join(said)
 
 
-def _arrow(axes: Any, start: tuple[float, float], end: tuple[float, float], *, is_way: bool, is_used: bool) -> None:
+def _is_machine(graph: Topology, name: str) -> bool:
+    return graph.nodes[name].kind == MACHINE
+
+
+def _arrow(
+    axes: Any,
+    start: tuple[float, float],
+    end: tuple[float, float],
+    *,
+    is_way: bool,
+    is_used: bool,
+    runs_on: bool,
+) -> None:
     from matplotlib.patches import FancyArrowPatch
 
     forward = end[0] > start[0]
@@ -146,8 +167,8 @@ def _arrow(axes: Any, start: tuple[float, float], end: tuple[float, float], *, i
     axes.add_patch(
         FancyArrowPatch(
             begin, stop, arrowstyle="-|>", mutation_scale=13, shrinkA=0, shrinkB=1, zorder=2 if is_way else 1,
-            linewidth=2.4 if is_way else 1.2, color=CAUSE if is_way else LINE if is_used else GREY,
-            linestyle="-" if is_used or is_way else (0, (1.5, 2.5)), connectionstyle=f"arc3,rad={bend}",
+            linewidth=2.4 if is_way else 1.2, color=CAUSE if is_way else LINE if is_used and not runs_on else GREY,
+            linestyle=(0, (5, 3)) if runs_on else "-" if is_used or is_way else (0, (1.5, 2.5)), connectionstyle=f"arc3,rad={bend}",
         )
     )  # fmt: skip
 
@@ -167,7 +188,10 @@ def _box(
         )
     )  # fmt: skip
     marks = ["cause" if is_cause else "symptom" if is_symptom else ""]
-    marks += [{"external": "outside", "service": ""}.get(node.kind, node.kind), "users" if node.is_user_facing else ""]
+    marks += [
+        {"external": "outside", "service": "", MACHINE: "Kubernetes node"}.get(node.kind, node.kind),
+        "users" if node.is_user_facing else "",
+    ]
     told = " · ".join(mark for mark in marks if mark)
     shown = name if len(name) <= 22 else f"{name[:21]}…"
     lift = 0.09 if told else 0.0

@@ -21,6 +21,7 @@ from slackbot.blocks.parts import (
     ours,
     plain,
     rich,
+    small_dated,
     small_moment,
     text,
 )
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 INCIDENTS = 10
 CONNECTIONS = 20
-# Slack takes a hundred blocks; what is below is at most some fifty.
+# Slack takes a hundred blocks; what is below is at most some seventy.
 BLOCKS = 100
 _HEALTH = {
     "works": ("white_check_mark", "works"),
@@ -156,15 +157,18 @@ def _connections(found: Sequence[ConnectionLine], *, may_set_up: bool) -> list[B
         sign, said = _HEALTH.get(one.health, ("grey_question", "not tested yet"))
         if not one.is_enabled:
             sign, said = "white_circle", "switched off"
-        words = [emoji(sign), text(f" {clip(one.title, 60)}", bold=True), text(f" {said}")]
-        if one.detail:
-            words.append(text(f": {clip(one.detail, 240)}"))
-        if one.checked_at is not None:
-            words += [text(", tested "), moment(one.checked_at, "{ago}")]
-        blocks.append(rich(line(*words)))
         if may_set_up and one.is_enabled:
-            label = f"Test the connection {clip(one.title, 40)}"
-            blocks.append(actions(button("Test", "home_test", one.id, label=label), block_id=f"home_test:{one.id}"))
+            name = clip(one.title, 60)
+            test = button("Test", "home_test", one.id, label=f"Test the connection {clip(one.title, 40)}")
+            words = {"type": "plain_text", "text": f":{sign}: {name} {said}", "emoji": True}
+            blocks.append({"type": "section", "block_id": f"home_test:{one.id}", "text": words, "accessory": test})
+        else:
+            blocks.append(rich(line(emoji(sign), text(f" {clip(one.title, 60)}", bold=True), text(f" {said}"))))
+        about = small_dated(clip(one.detail, 240)) if one.detail else []
+        if one.checked_at is not None:
+            about.append(ours(f"{'· ' if about else ''}tested {small_moment(one.checked_at, '{ago}')}"))
+        if about:
+            blocks.append(context(*about))
     if len(found) > CONNECTIONS:
         blocks.append(context(plain(f"and {len(found) - CONNECTIONS} more in the admin")))
     return blocks

@@ -7,7 +7,7 @@ Text from outside goes into rich text or plain text alone, where Slack parses ne
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -210,6 +210,18 @@ def small_link(url: str, words: str) -> str:
     """Return a link in markup with our own words, or the words alone."""
     target = safe_link(url)
     return f"<{target.replace('&', '&amp;')}|{words}>" if target else words
+
+
+def small_dated(words: str) -> list[Element]:
+    """Return small words as they stand, with the times in them as each reader's own; at most eight pieces."""
+    pieces = [
+        ours(small_moment(datetime.fromtimestamp(one["timestamp"], tz=UTC), one["format"]))
+        if one["type"] == "date"
+        else plain(one["text"])
+        for one in dated(words)
+        if one["type"] == "date" or one["text"].strip()
+    ]
+    return pieces if len(pieces) <= 8 else [plain(words)]
 
 
 def button(words: str, action_id: str, value: str, *, style: str = "", label: str = "") -> Element:

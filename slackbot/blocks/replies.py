@@ -59,14 +59,16 @@ class OpenIncident:
     link: str
 
 
-def help_reply(commands: Mapping[str, str]) -> tuple[list[Block], str]:
-    """Return what `/sre` knows."""
-    lines = "\n".join(f"`/sre {name}`  {words_}" for name, words_ in commands.items())
-    blocks = [
-        {"type": "section", "text": {"type": "mrkdwn", "text": f"*What I can do*\n{lines}", "verbatim": True}},
-        context(ours("Answers are for you alone; add `--share` and the channel sees them.")),
-    ]
-    return blocks, "/sre " + " · ".join(commands)
+def help_reply(groups: Mapping[str, Mapping[str, str]]) -> tuple[list[Block], str]:
+    """Return what `/sre` knows: `groups` hold what is typed, and what comes of it."""
+    parts: list[Element] = []
+    for title, commands in groups.items():
+        lines = [line(text(f"/sre {typed}", code=True), text(f"  {told}")) for typed, told in commands.items()]
+        parts.extend((line(text(title, bold=True)), bullets(*lines)))
+    shared = "Answers are for you alone; add `--share` and the channel sees them."
+    asked = "In an incident's thread, ask in your own words: `@copilot what changed?`"
+    typed = dict.fromkeys(one.split()[0] for commands in groups.values() for one in commands)
+    return [rich(*parts), context(ours(shared)), context(ours(asked))], "/sre " + " · ".join(typed)
 
 
 def status_reply(open_incidents: Sequence[OpenIncident], total: int) -> tuple[list[Block], str]:

@@ -57,7 +57,9 @@ def topology_reply(graph: Topology, name: str, now: datetime) -> tuple[list[Bloc
             lines.append(line(text(clip(other, 120)), text(f"  {clip(said, 200)}", italic=True)))
         if len(others) > MOST_LINES:
             lines.append(line(text(f"and {len(others) - MOST_LINES} more")))
-        parts.append(bullets(*lines) if lines else line(text("nobody that is known")))
+        parts.append(
+            bullets(*lines) if lines else line(text("nobody that is known" if up else "nothing that is known"))
+        )
     hurt = telling.blast(graph.blast_radius(name))
     blocks = [rich(*parts), context(plain(clip(f"When it fails: {hurt}.", 600)))]
     return blocks, fallback(f"{name}: {hurt}")

@@ -137,7 +137,7 @@ def _looked_up(who: Visitor, asked: grammar.Asked, body: dict[str, Any]) -> Repl
 
 
 def _help(_who: Visitor, _rest: str, _body: dict[str, Any]) -> Reply:
-    return replies.help_reply(grammar.COMMANDS)
+    return replies.help_reply(grammar.HELP)
 
 
 ANSWERS: dict[str, Callable[[Visitor, str, dict[str, Any]], Reply | None]] = {

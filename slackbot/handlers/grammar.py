@@ -8,24 +8,32 @@ from datetime import timedelta
 
 from rapidfuzz import fuzz, process
 
-COMMANDS = {
-    "help": "what I can do",
-    "status": "open incidents, yours first",
-    "incident": "one incident: `/sre incident 42`",
-    "why": "how its hypotheses were scored: `/sre why 42`",
-    "evidence": "what was seen of it, and what speaks against: `/sre evidence 42`",
-    "similar": "past incidents like it, and what fixed them: `/sre similar 42`",
-    "changes": "what changed at a service: `/sre changes checkout 2h`",
-    "runbook": "runbooks, quoted: `/sre runbook disk full`, `/sre runbook 42`",
-    "topology": "who needs whom: `/sre topology checkout`; as a picture in an incident's thread: `/sre topology 42`",
-    "digest": "the last seven days in numbers: `/sre digest`, `/sre digest 30d`; when it comes: `/sre digest settings` (admins)",
-    "investigate": "look at a service, or at what you describe: `/sre investigate checkout`",
-    "feedback": "judge a hypothesis: `/sre feedback 42`, `/sre feedback 42 down 2 it was the cache`",
-    "resolve": "close what was opened by hand: `/sre resolve 42`",
-    "postmortem": "a post-mortem draft, as a file in the thread: `/sre postmortem 42`",
-    "link": "post a service's incidents in a channel (admins): `/sre link checkout #shop`",
-    "connect": "connect PagerDuty, Prometheus, Kubernetes, GitHub … (admins)",
+# What `/sre help` tells, a line each: as it is typed, and what comes of it.
+HELP = {
+    "Look": {
+        "status": "open incidents, yours first",
+        "incident 42": "one incident, as its card",
+        "why 42": "how its hypotheses were scored",
+        "evidence 42": "what was seen of it, and what speaks against",
+        "similar 42": "past incidents like it, and what fixed them",
+        "changes checkout 2h": "what changed at a service",
+        "runbook disk full": "runbooks, quoted; with a number, those of an incident",
+        "topology checkout": "who needs whom; with a number, a picture in its thread",
+        "digest 30d": "the last days in numbers; without a length, seven",
+    },
+    "Do": {
+        "investigate checkout": "look at a service, or at what you describe",
+        "feedback 42 up": "judge a hypothesis; with the number alone, in a window",
+        "resolve 42": "close what was opened by hand",
+        "postmortem 42": "a post-mortem draft, as a file in the thread",
+    },
+    "Set up (admins)": {
+        "link checkout #shop": "post a service's incidents in a channel",
+        "connect": "connect PagerDuty, Prometheus, Kubernetes, GitHub …",
+        "digest settings": "when the digest comes",
+    },
 }
+COMMANDS = tuple(dict.fromkeys(["help", *(typed.split()[0] for group in HELP.values() for typed in group)]))
 SHARE = "--share"
 CLOSE_ENOUGH = 55
 _SPAN = re.compile(r"(\d{1,4})(m|min|h|d)")
@@ -59,7 +67,7 @@ def understand(text: str) -> Asked:
     word, rest = parts[0].lower(), " ".join(parts[1:])
     if word in COMMANDS:
         return Asked(word, rest, share)
-    closest = process.extractOne(word, list(COMMANDS), scorer=fuzz.ratio, score_cutoff=CLOSE_ENOUGH)
+    closest = process.extractOne(word, COMMANDS, scorer=fuzz.ratio, score_cutoff=CLOSE_ENOUGH)
     return Asked(word, rest, share, meant=str(closest[0]) if closest else "")
 
 

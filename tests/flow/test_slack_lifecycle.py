@@ -11,9 +11,10 @@ from django.utils import timezone
 
 from copilot import services
 from copilot.guard.tenancy import tenant_scope
-from copilot.knowledge import incident_reader
-from copilot.models import Hypothesis, Incident, StageResult, Tenant
+from copilot.knowledge import impact, incident_reader
+from copilot.models import Hypothesis, Incident, Run, StageResult, Tenant
 from copilot.stages import learn
+from copilot.topology.graph import MACHINE
 from scoring.frozen import plain
 from scoring.observations import Dependency, Entity, EntityKind
 from slackbot import publish
@@ -165,9 +166,12 @@ def test_the_card_tells_the_way_to_the_cause_and_who_is_hurt_and_the_picture_com
 ) -> None:
     services.put(tenant.id, "web", {"entrance": "declared"}, needs=["checkout"], actor="dana")
     with tenant_scope(tenant.id):
-        # Nobody declared it: the run's own sources saw that checkout needs payments.
-        seen = Dependency(Entity(EntityKind.SERVICE, "checkout"), Entity(EntityKind.SERVICE, "payments"), "jaeger")
-        StageResult.objects.filter(stage="gather").update(output={"dependencies": plain((seen,))})
+        # Nobody declared it: the run's own sources saw that checkout needs payments, and what payments runs on.
+        payments = Entity(EntityKind.SERVICE, "payments")
+        seen = Dependency(Entity(EntityKind.SERVICE, "checkout"), payments, "jaeger")
+        on_node = Dependency(payments, Entity(EntityKind.NODE, "node-a"), "kubernetes")
+        StageResult.objects.filter(stage="gather").update(output={"dependencies": plain((seen, on_node))})
+        assert impact.graph_of(Run.objects.get()).nodes["node-a"].kind == MACHINE
     publish.publish(tenant.id, incident)
     assert "checkout → payments · 2 services depend on payments; users meet web" in card(workspace)
 
@@ -182,8 +186,8 @@ def test_the_card_tells_the_way_to_the_cause_and_who_is_hurt_and_the_picture_com
     ((title, alt_text),) = until(pictures)
     assert title == "Who needs whom around payments"
     assert alt_text == (
-        "Graph of 3 services around payments. The way from the symptom to the cause is checkout → payments. payments is"
-        " needed by checkout. When it fails: 2 services depend on payments, 1 of them directly; users meet web."
+        "Graph of 4 services around payments. The way from the symptom to the cause is checkout → payments. payments needs"
+        " node-a. payments is needed by checkout. When it fails: 2 services depend on payments, 1 of them directly; users meet web."
     )
 
 

@@ -129,7 +129,7 @@ async function drawMessages({ toEnd = false } = {}) {
   showPrompts(home || world.channel ? null : channel.prompts);
   showWorking(at("working"), channel, null);
   showWorking(at("thread-working"), thread, shown.thread);
-  if (thread) showMessages(at("replies"), thread.messages, world, actions, { inThread: true, empty: "This message is gone.", toEnd: toEnd && !shown.mark });
+  if (thread) showMessages(at("replies"), thread.messages, world, actions, { inThread: true, empty: "This message is gone.", toEnd: false, toStart: toEnd });
   showModal(views.views, world, quietly);
   const opened = views.details;
   showDetails(at("details"), opened, {
@@ -256,7 +256,11 @@ const composer = setUpComposer(at("composer"), {
 const threadComposer = setUpComposer(at("thread-composer"), {
   label: () => "Reply in this thread",
   commands: () => world?.app.commands ?? [],
-  send: (text) => send(text, shown.thread),
+  send: (text) => {
+    // Whoever writes wants to see what they wrote, and what is answered.
+    at("replies").scrollTop = at("replies").scrollHeight;
+    return send(text, shown.thread);
+  },
 });
 
 at("team").addEventListener("change", (event) => go({ team: event.target.value, as: "", channel: "", thread: null }));

@@ -156,7 +156,8 @@ export function showMessages(box, list, world, actions, options) {
     box.scrollTop = place;
   }
   if (!list.length) box.replaceChildren(make("p", { class: "empty" }, options.empty));
-  if (!(atEnd || options.toEnd)) return;
+  if (options.toStart) box.scrollTop = 0;
+  if (options.toStart || !(atEnd || options.toEnd)) return;
   box.scrollTop = box.scrollHeight;
   // A picture has its height only when it is there.
   for (const picture of box.querySelectorAll("img")) if (!picture.complete) picture.addEventListener("load", () => { box.scrollTop = box.scrollHeight; }, { once: true });

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from scoring.candidates import admit
-from scoring.evidence import Acceptance, Candidate, CauseKind, Origin, Precedent, Verdict
+from scoring.evidence import Acceptance, Candidate, CauseKind, EvidenceKind, Origin, Precedent, Verdict
 from scoring.frozen import freeze
 from scoring.observations import (
     Change,
@@ -64,6 +64,25 @@ def test_it_names_what_the_change_altered_whichever_source_knows_it() -> None:
         "payments v2.14.0 deployed (DB_POOL_SIZE 20 → 5) was followed 1 min later by"
         in ranked(observations).scores[0].candidate.statement
     )
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [("production", "Right-size the pool"), ("eu-west", "environment production; Right-size the pool")],
+)
+def test_the_environment_is_told_only_where_there_are_several(other: str, told: str) -> None:
+    changes = [
+        replace(
+            shop.deploy("payments", "v2.14.0", shop.CAUSE_AT), detail="environment production; Right-size the pool"
+        ),
+        replace(shop.deploy("cart", "v3", shop.CAUSE_AT - 60), detail=f"environment {other}"),
+    ]
+    (line,) = [
+        one.statement
+        for one in inputs_of([*shop.incident(changes=False), *changes]).evidence
+        if one.entity.name == "payments" and one.kind is EvidenceKind.CHANGE
+    ]
+    assert line == f"payments v2.14.0 deployed: {told}, 1 min before the onset"
 
 
 def test_a_changed_service_that_only_got_less_traffic_did_not_get_worse() -> None:

@@ -60,7 +60,7 @@ def all_messages(briefing: Briefing) -> Iterator[tuple[str, Made, str]]:
     yield ("thread_reply", *replies.thread_reply(briefing.number, "The draft is in", briefing.url))
     yield ("said", *replies.said(briefing.title))
     yield ("feedback_reply", *replies.feedback_reply(briefing.number, 1, "up", briefing.explanation))
-    yield ("help_reply", *replies.help_reply(grammar.COMMANDS))
+    yield ("help_reply", *replies.help_reply(grammar.HELP))
     yield ("unchosen_reply", *replies.unchosen_reply(briefing.title, briefing.service))
     for count in (0, 30):
         changes = [change_line(briefing)] * count

@@ -9,7 +9,9 @@ import pytest
 from slack_sdk.errors import SlackApiError, SlackRequestError
 from slack_sdk.web import SlackResponse
 
-from slackbot.handlers.grammar import Asked, channel, number, span, understand
+from slackbot.blocks.replies import help_reply
+from slackbot.handlers.grammar import HELP, Asked, channel, number, span, understand
+from slackbot.plain_text import message_text
 from slackbot.troubles import backoff, understood
 from slackbot.wording import clip, counted, duration
 
@@ -31,6 +33,30 @@ from slackbot.wording import clip, counted, duration
 )
 def test_sre_is_understood(typed: str, asked: Asked) -> None:
     assert understand(typed) == asked
+
+
+def test_help_is_a_line_for_each_command_in_three_groups() -> None:
+    made, said = help_reply(HELP)
+    told = message_text({"blocks": made}).splitlines()
+
+    assert [one for one in told if not one.startswith("  • ")] == [
+        "Look",
+        "Do",
+        "Set up (admins)",
+        "Answers are for you alone; add `--share` and the channel sees them.",
+        "In an incident's thread, ask in your own words: `@copilot what changed?`",
+    ]
+    assert told[1] == "  • /sre status  open incidents, yours first"
+    assert "  • /sre changes checkout 2h  what changed at a service" in told
+    assert max(map(len, told)) <= 90
+    assert said.startswith(
+        "/sre status · incident · why · evidence · similar · changes · runbook · topology · digest ·"
+    )
+
+
+def test_what_help_tells_to_type_is_understood() -> None:
+    typed = [one for group in HELP.values() for one in group]
+    assert all(understand(one).is_known for one in typed)
 
 
 @pytest.mark.parametrize(

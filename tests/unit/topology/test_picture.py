@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from copilot.topology.graph import Node, Topology
-from copilot.topology.picture import MOST_DRAWN, chosen, draw, places
+from copilot.topology.graph import MACHINE, Node, Topology
+from copilot.topology.picture import MOST_DRAWN, chosen, draw, legend, places
 from tests.unit.topology.test_graph import GRAPHS, NAMES, arrow, shop
 
 WAY = ("web", "checkout", "orders", "orders-db")
@@ -58,6 +58,17 @@ def test_an_equal_graph_gives_an_equal_picture_on_white() -> None:
     with Image.open(io.BytesIO(first.png)) as picture:
         assert picture.getpixel((2, 2)) == (255, 255, 255, 255)
         assert picture.width <= 1600
+
+
+def test_the_legend_tells_what_is_drawn_and_names_what_is_not() -> None:
+    on_node = Topology.of([Node("node-a", kind=MACHINE)], [arrow("web", "checkout"), arrow("checkout", "node-a")])
+    deep = Topology.of([], [arrow(one, other) for one, other in pairwise("abcdef")])
+
+    assert legend(on_node, ("web", "checkout", "node-a"), "checkout") == "→ calls · dashed: runs on"
+    assert legend(shop(), chosen(shop(), "orders-db"), "orders-db") == (
+        "→ calls · dotted: not seen for a week, or merely allowed"
+    )
+    assert legend(deep, chosen(deep, "a"), "a") == "→ calls · not drawn: d (/sre topology NAME tells of each)"
 
 
 def test_those_who_cannot_see_it_are_told_what_it_shows() -> None:
