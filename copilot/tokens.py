@@ -33,6 +33,9 @@ _SHAPE = re.compile(r"(sre_[a-z2-7]{8})_([a-z2-7]{26})[a-z2-7]{52}")
 class NotAuthentic(Exception):
     """Refuse a token that is unknown, expired or revoked; which of them is not told."""
 
+    def __init__(self) -> None:
+        super().__init__("this token is unknown, expired or revoked")
+
 
 class TooFast(Exception):
     """Refuse a request for now; `retry_after` is in seconds."""

@@ -52,11 +52,7 @@ def serve(options: argparse.Namespace) -> int:
     # Told before the client says its first word, where people look: a client shows little of what goes wrong later.
     try:
         http.admitted(token())
-    except tokens.NotAuthentic:
-        raise Problem("this token is unknown, expired or revoked") from None
-    except tokens.TooFast as error:
-        raise Problem(str(error)) from None
-    except PermissionError as error:
+    except (tokens.NotAuthentic, tokens.TooFast, PermissionError) as error:
         raise Problem(str(error)) from None
     stdio.serve(token)
     return 0

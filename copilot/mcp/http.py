@@ -15,11 +15,14 @@ from starlette.responses import JSONResponse
 from copilot import tokens
 from copilot.mcp import server
 from copilot.models import Scope
+from copilot.observe import logger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from copilot.tokens import Caller
+
+log = logger(__name__)
 
 PATH = "/mcp"
 MOST_BYTES = 262_144
@@ -66,6 +69,9 @@ class Endpoint:
             refusal = _problem(429, f"{fast}; wait {wait} s", {"Retry-After": str(wait)})
         except PermissionError as forbidden:
             refusal = _problem(403, str(forbidden))
+        except server.DATABASE_AWAY as error:
+            log.warning("the database did not answer", path=PATH, error=type(error).__name__)
+            refusal = _problem(503, server.AWAY, {"Retry-After": "2"})
         manager = self._manager
         if refusal is None and manager is None:
             refusal = _problem(503, "starting or stopping; try again in a moment", {"Retry-After": "1"})

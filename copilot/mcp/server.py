@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 import mcp_types as types
+from django.db import InterfaceError, OperationalError, close_old_connections
+from mcp import MCPError
 from mcp.server.lowlevel import Server
 
-from copilot import __version__
+from copilot import __version__, tokens
 from copilot.mcp import answers
+from copilot.observe import logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +23,10 @@ if TYPE_CHECKING:
 
     Context = ServerRequestContext[Any, Any]
 
+log = logger(__name__)
+
+DATABASE_AWAY = (OperationalError, InterfaceError)
+AWAY = "the database does not answer; send this again"
 INSTRUCTIONS = (
     "Read-only questions about one organisation's production: its incidents, what investigations found, metrics, logs, cluster objects,"
     " changes, topology and runbooks. Nothing can be changed. Begin with `incidents` and `report`; give `incident` to bound a"
@@ -31,7 +38,7 @@ INSTRUCTIONS = (
 def make(caller_of: Callable[[Context], Caller]) -> Server[Any]:
     """Return the server. `caller_of` says whose request it is; it may block, and is called in a thread beside the work.
 
-    Whatever `caller_of` raises is told to the client as the request's error.
+    A refusal that `caller_of` raises is told to the client as the request's error; of trouble of our own it hears no details.
     """
 
     async def list_tools(context: Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
@@ -78,13 +85,20 @@ def _shown(tool: Any) -> types.Tool:
 
 
 def _in_thread(work: Callable[[], Any]) -> Callable[[], Any]:
-    """Return work with its thread's database connection checked before and given back after."""
-    from django.db import close_old_connections
+    """Return work with its thread's database connection checked before and given back after, and its failures in words."""
 
     def run() -> Any:
         close_old_connections()
         try:
             return work()
+        except (tokens.NotAuthentic, tokens.TooFast, PermissionError) as refusal:
+            raise MCPError(types.INVALID_REQUEST, str(refusal)) from None
+        except DATABASE_AWAY as error:
+            log.warning("the database did not answer", error=type(error).__name__)
+            raise MCPError(types.INTERNAL_ERROR, AWAY) from None
+        except Exception:
+            log.exception("a tool's request failed")
+            raise MCPError(types.INTERNAL_ERROR, "this is our fault, and it is in our log") from None
         finally:
             close_old_connections()
 

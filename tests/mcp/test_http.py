@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import httpx2
 import pytest
+from django.db import OperationalError
+from mcp import MCPError
 from starlette.applications import Starlette
 from starlette.routing import Route
 
@@ -36,6 +38,18 @@ def call(token: str, name: str, arguments: dict[str, Any] | None = None, *, mode
     async def run() -> types.CallToolResult:
         async with connected(token, mode=mode) as client:
             return await client.call_tool(name, arguments or {})
+
+    return anyio.run(run)
+
+
+def refusal(token: str, name: str) -> str:
+    """What the client is told where a request ends in an error, and in no result."""
+
+    async def run() -> str:
+        async with connected(token) as client:
+            with pytest.raises(MCPError) as told:
+                await client.call_tool(name, {})
+            return str(told.value)
 
     return anyio.run(run)
 
@@ -204,6 +218,28 @@ def test_without_a_good_token_nothing_is_answered(shop: Shop, token_of: Callable
         "this token may not use tools: it needs the scope tools:use (role responder or higher)"
     )
     assert post({"Authorization": f"Bearer {shop.token}"}).status_code == 200
+
+
+def test_a_database_that_is_away_is_told_without_its_address(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: Any) -> None:
+        raise OperationalError("connection to server at 10.0.0.5, port 5432 failed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tokens, "authenticate", away)
+        answer = post({"Authorization": f"Bearer {shop.token}"})
+    assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
+    assert answer.json()["detail"] == "the database does not answer; send this again"
+
+    monkeypatch.setattr(answers, "called", away)
+    assert refusal(shop.token, "topology") == "the database does not answer; send this again"
+
+
+def test_trouble_of_our_own_is_told_without_its_words(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> None:
+        raise RuntimeError("row of another tenant")
+
+    monkeypatch.setattr(answers, "called", broken)
+    assert refusal(shop.token, "topology") == "this is our fault, and it is in our log"
 
 
 def test_a_tokens_pace_holds(shop: Shop, token_of: Callable[..., str]) -> None:

@@ -56,7 +56,7 @@ def test_the_official_client_lists_and_calls_over_stdio(
             refused = await client.call_tool("topology", {"service": "ledger"})
             # Taken away while the process runs: the next call is refused.
             await anyio.to_thread.run_sync(revoke)
-            with pytest.raises(MCPError):
+            with pytest.raises(MCPError, match="this token is unknown, expired or revoked"):
                 await client.call_tool("topology", {})
             return listed, called, refused
 
