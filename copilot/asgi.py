@@ -34,6 +34,7 @@ def make_api() -> FastAPI:
     from copilot.mcp import http as mcp
     from copilot.web import agents, health, webhooks
     from copilot.web.api import application as rest
+    from copilot.web.patience import Patience
     from integrations import registry
 
     # An integration that cannot be imported stops the boot here, not at the first webhook.
@@ -55,6 +56,8 @@ def make_api() -> FastAPI:
         routes = face.routes()
         if routes is not None:
             application.include_router(routes)
+    # Tools ask vendors' sources.
+    application.add_middleware(Patience, unhurried=(mcp.PATH,))
     return application
 
 

@@ -11,12 +11,23 @@ from copilot.config import config
 _config = config()
 
 
+# A server that is gone without a word, as after a fail-over, is given up after so long, not after the kernel's quarter of an hour;
+# milliseconds for tcp_user_timeout, else seconds. The address may say otherwise.
+SILENCE = {
+    "connect_timeout": "5",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "20000",
+}
+
+
 def _database(url: str) -> dict[str, Any]:
     """Return Django's form of a `postgresql://` URL; host may be a socket folder in `?host=`."""
     parts = urlsplit(url)
     if parts.scheme not in {"postgresql", "postgres"}:
         raise ValueError(f"DATABASE_URL must start with postgresql://, not {parts.scheme}://")
-    options: dict[str, Any] = dict(parse_qsl(parts.query))
+    options: dict[str, Any] = SILENCE | dict(parse_qsl(parts.query))
     host = options.pop("host", None) or unquote(parts.hostname or "")
     if _config.database_pool:
         options["pool"] = {"min_size": 1, "max_size": _config.database_pool, "timeout": 3}
