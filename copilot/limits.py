@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
+from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from django.core.exceptions import ValidationError
 from django.db import connection
 from django.utils import timezone
 
 from copilot import observe
 from copilot.config import config
-from copilot.guard.tenancy import ScopeError, current_tenant
+from copilot.guard.tenancy import ScopeError, current_tenant, tenant_scope
 from copilot.models import AuditEntry, Limit, LimitReached, LimitUse, Tenant
 
 if TYPE_CHECKING:
@@ -52,6 +54,18 @@ class Limits:
         return self.evidence_megabytes * MEGABYTE
 
 
+NAMES = tuple(one.name for one in fields(Limits))
+
+
+class NotALimit(ValueError):
+    """Say which limit cannot be set so, and why."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"{name}: {why}")
+        self.name = name
+        self.why = why
+
+
 def limits_of(tenant: Tenant) -> Limits:
     """Return a tenant's limits: its own where it has one, else the deployment's."""
     settings = config()
@@ -64,6 +78,27 @@ def limits_of(tenant: Tenant) -> Limits:
         keep_days=_first(tenant.keep_days, settings.keep_days),
         keep_raw_days=_first(tenant.keep_raw_days, settings.keep_raw_days),
     )
+
+
+def change(tenant: Tenant, values: Mapping[str, float | None], *, actor: str) -> None:
+    """Give a tenant limits of its own, by their names; None is the deployment's again. Written into the audit log.
+
+    :raises NotALimit: where a name or a number is none; nothing is changed then.
+    """
+    for name, value in values.items():
+        if name not in NAMES:
+            raise NotALimit(name, f"there is no such limit; there are {', '.join(NAMES)}")
+        if value is not None and not isfinite(value):
+            raise NotALimit(name, "it must be a number that ends")
+        setattr(tenant, name, value)
+    try:
+        tenant.full_clean()
+    except ValidationError as error:
+        field, said = next(iter(error.message_dict.items()))
+        raise NotALimit(field, " ".join(said)) from None
+    with tenant_scope(tenant.pk):
+        tenant.save(update_fields=list(values))
+        AuditEntry.objects.create(actor=actor, action="set limits", target=tenant.slug, detail=dict(values))
 
 
 def limits_for(tenant_id: UUID) -> Limits:

@@ -82,8 +82,8 @@ class Caller:
 
 
 def scopes_of(role: Role) -> list[Scope]:
-    """Return every scope that a role allows."""
-    return [scope for scope in Scope if role.may(scope.needs)]
+    """Return every scope that a role allows, but those that are given by name alone."""
+    return [scope for scope in Scope if role.may(scope.needs) and not scope.is_given_by_name]
 
 
 def make(

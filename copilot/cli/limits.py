@@ -74,27 +74,18 @@ def tenant_limits(options: argparse.Namespace) -> int:
 
 
 def _set(tenant: Tenant, given: list[str]) -> None:
-    from django.core.exceptions import ValidationError
+    from copilot.limits import NotALimit, change
 
-    from copilot.guard.tenancy import tenant_scope
-    from copilot.models import AuditEntry
-
-    detail: dict[str, float | None] = {}
+    values: dict[str, float | None] = {}
     for one in given:
         name, _, text = one.partition("=")
         if name not in FIELDS:
             raise Problem(f"there is no limit {name!r}; there are {', '.join(FIELDS)}", code=2)
         try:
-            detail[name] = FIELDS[name](text) if text else None
+            values[name] = FIELDS[name](text) if text else None
         except ValueError:
             raise Problem(f"{name} takes a number, as in --set {name}=10; {text!r} is none", code=2) from None
-        setattr(tenant, name, detail[name])
     try:
-        tenant.full_clean()
-    except ValidationError as error:
-        raise Problem(
-            "; ".join(f"{field}: {' '.join(all_of)}" for field, all_of in error.message_dict.items())
-        ) from None
-    with tenant_scope(tenant.pk):
-        tenant.save(update_fields=list(detail))
-        AuditEntry.objects.create(actor=actor(), action="set limits", target=tenant.slug, detail=detail)
+        change(tenant, values, actor=actor())
+    except NotALimit as error:
+        raise Problem(str(error)) from None

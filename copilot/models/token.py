@@ -28,11 +28,17 @@ class Scope(models.TextChoices):
     TOPOLOGY_READ = "topology:read"
     TOPOLOGY_WRITE = "topology:write"
     TOOLS_USE = "tools:use"
+    LIMITS_WRITE = "limits:write"
 
     @property
     def needs(self) -> Role:
         """Return the least role that may have this scope."""
         return _NEEDS[self]
+
+    @property
+    def is_given_by_name(self) -> bool:
+        """Return whether a token has this scope only where it was asked for: a tenant's role alone does not change what it may use."""
+        return self is Scope.LIMITS_WRITE
 
 
 _NEEDS: Mapping[str, Role] = {
@@ -47,6 +53,7 @@ _NEEDS: Mapping[str, Role] = {
     Scope.TOPOLOGY_WRITE: Role.ADMIN,
     # Live sources are asked, as in a conversation.
     Scope.TOOLS_USE: Role.RESPONDER,
+    Scope.LIMITS_WRITE: Role.ADMIN,
 }
 
 

@@ -13,7 +13,7 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi import checks
 
-from copilot.models import Role
+from copilot.models import Role, Scope
 from tests.api.conftest import application, runbook_of
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def exercised(operation: Any, mode: GenerationMode, send: Callable[[Any], None],
 
 
 def test_the_api_keeps_to_its_description(acme: World, program: Callable[..., Client]) -> None:
-    token = program(acme.tenant, Role.ADMIN, per_minute=60_000).token
+    token = program(acme.tenant, Role.ADMIN, *Scope.values, per_minute=60_000).token
     known = {
         "incident_id": str(acme.incident.id),
         "investigation_id": str(acme.run.id),

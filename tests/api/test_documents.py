@@ -56,6 +56,7 @@ def test_every_example_works_as_it_is_written(acme: World, program: Callable[...
         "COPILOT": address,
         "TOKEN": program(acme.tenant, Role.RESPONDER).token,
         "ADMIN_TOKEN": program(acme.tenant, Role.ADMIN, "topology:write", "runbooks:write").token,
+        "BILLING_TOKEN": program(acme.tenant, Role.ADMIN, "limits:write").token,
         "INCIDENT": str(acme.incident.id),
         "INVESTIGATION": str(acme.run.id),
         "HYPOTHESIS": str(acme.hypothesis.id),

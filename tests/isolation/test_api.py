@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from copilot.guard.tenancy import tenant_scope
-from copilot.models import Confirmation, Feedback, Run, Runbook, Service
+from copilot.models import Confirmation, Feedback, Role, Run, Runbook, Scope, Service, Tenant
 from copilot.web.api import application as rest
 from tests.api.conftest import Client, runbook_of
 
@@ -20,6 +20,7 @@ SCHEMA = rest.make().openapi()
 # What is valid to send, so that nothing but the id is wrong with the request.
 BODIES: dict[str, Any] = {
     "giveVerdict": {"value": "up"},
+    "changeLimits": {"runs_per_hour": 7},
     "confirmCause": {"words": "a cable"},
     "putService": {"channel": "#taken"},
     "putTopology": {"services": {"umbrella-checkout": {"namespace": "mine"}}},
@@ -60,13 +61,14 @@ def state(world: World) -> Any:
     with tenant_scope(world.tenant.id):
         return [
             list(model.objects.order_by("pk").values()) for model in (Feedback, Confirmation, Run, Runbook, Service)
-        ]
+        ] + [Tenant.objects.values().get(pk=world.tenant.pk)]
 
 
 @pytest.fixture
 def both(acme: World, umbrella: World, program: Callable[..., Client]) -> tuple[Client, Client]:
     """The same rights in either tenant."""
-    return program(acme.tenant, per_minute=60_000), program(umbrella.tenant, per_minute=60_000)
+    mine, theirs = (program(one.tenant, Role.ADMIN, *Scope.values, per_minute=60_000) for one in (acme, umbrella))
+    return mine, theirs
 
 
 def test_no_operation_reaches_another_tenant(acme: World, umbrella: World, both: tuple[Client, Client]) -> None:
