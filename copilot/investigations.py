@@ -139,12 +139,33 @@ def investigate(tenant_id: UUID, *, words: str, asked_by: str) -> UUID:
         return _open(problems.read(words), Scope(), asked_by=asked_by, is_acknowledged=True).incident_id
 
 
+def join_or_investigate(tenant_id: UUID, *, words: str, asked_by: str) -> Reported:
+    """Do as `investigate` where no incident of the service is open; where one is, join it as a `report` does.
+
+    :raises Refused: where there are no words.
+    """
+    words = " ".join(words.split())
+    if not words:
+        raise Refused("say what to investigate: a service, or what is wrong in a few words")
+    with tenant_scope(tenant_id):
+        lock_tenant(tenant_id)
+        reading = problems.read(words)
+        incident = _open_one(reading, Scope()) if reading.service else None
+        if incident is None:
+            return Reported(_open(reading, Scope(), asked_by=asked_by, is_acknowledged=True))
+        return _join(incident, reading, Scope(), asked_by=asked_by)
+
+
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """Hold what came of a program's report: the look to follow, and, where an open incident was joined, which and why."""
+    """Hold what came of a report: the look to follow, and, where an open incident was joined, which and why.
+
+    `looks_again` says whether that look is a new one: one of the last minutes answers what was asked.
+    """
 
     run: Run
     joined: str = ""
+    looks_again: bool = True
 
 
 def report(tenant_id: UUID, *, reading: Reading, scope: Scope, asked_by: str, anew: bool = False) -> Reported:
@@ -163,17 +184,23 @@ def report(tenant_id: UUID, *, reading: Reading, scope: Scope, asked_by: str, an
         incident = None if anew or scope.start or scope.end else _open_one(reading, scope)
         if incident is None:
             return Reported(_open(reading, scope, asked_by=asked_by, is_acknowledged=False))
-        name, service = f"INC-{incident.number}", incident.display_service
-        AuditEntry.objects.create(
-            actor=asked_by, action="report", target=name, detail={"words": reading.words, "labels": dict(scope.labels)}
-        )
-        last = incident.runs.order_by("-sequence").first()
-        is_fresh = last is not None and last.stage != Stage.FAILED and last.created_at > timezone.now() - FRESH
-        run = last if last is not None and (is_fresh or last.stage not in ENDED) else None
-        run = run or start_run(incident, asked_by=asked_by[:200])
-        hint_after_commit(Work.ADVANCE, tenant_id, run.id)
+        return _join(incident, reading, scope, asked_by=asked_by)
+
+
+def _join(incident: Incident, reading: Reading, scope: Scope, *, asked_by: str) -> Reported:
+    """Join an open incident: its look of the last minutes answers, else it is looked at again. Runs inside the scope and lock."""
+    name, service = f"INC-{incident.number}", incident.display_service
+    AuditEntry.objects.create(
+        actor=asked_by, action="report", target=name, detail={"words": reading.words, "labels": dict(scope.labels)}
+    )
+    last = incident.runs.order_by("-sequence").first()
+    is_fresh = last is not None and last.stage != Stage.FAILED and last.created_at > timezone.now() - FRESH
+    known = last if last is not None and (is_fresh or last.stage not in ENDED) else None
+    run = known or start_run(incident, asked_by=asked_by[:200])
+    hint_after_commit(Work.ADVANCE, incident.tenant_id, run.id)
     since = f"{incident.started_at:%Y-%m-%d %H:%M} UTC"
-    return Reported(run, joined=f"{name} of {service} is open since {since}; `anew` opens another incident")
+    told = f"{name} of {service} is open since {since}; `anew` opens another incident"
+    return Reported(run, joined=told, looks_again=known is None)
 
 
 def _open_one(reading: Reading, scope: Scope) -> Incident | None:

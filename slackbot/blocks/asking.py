@@ -22,7 +22,7 @@ WORDS_LIMIT = 2000
 JUDGEMENTS = (("up", "👍 Helpful"), ("down", "👎 Not it"), ("confirm", "✓ This was it"))
 
 
-def which_service_modal(said: str, closest: Sequence[tuple[int, str]]) -> Block:
+def which_service_modal(said: str, closest: Sequence[tuple[int, str]], *, anew: bool = False) -> Block:
     """Return the window that asks what was meant, as no service is called so; `closest` holds ids and names."""
     options = [option(name, str(key), "closest" if place == 0 else "") for place, (key, name) in enumerate(closest)]
     options.append(option(f"As I wrote it: “{clip(said, 40)}”", AS_WRITTEN, "for no service in particular"))
@@ -37,7 +37,7 @@ def which_service_modal(said: str, closest: Sequence[tuple[int, str]]) -> Block:
             entry("service", "Investigate", chips),
         ],
         submit="Investigate",
-        private=json.dumps({"words": clip(said, 500)}, ensure_ascii=False),
+        private=json.dumps({"words": clip(said, 500), "anew": anew}, ensure_ascii=False),
     )
 
 
@@ -57,6 +57,8 @@ def investigate_modal(services: Sequence[tuple[int, str]]) -> Block:
         "placeholder": label("e.g. customers in the EU cannot pay since noon"),
     }
     blocks.append(entry("words", "What is wrong?", box, optional=bool(services)))
+    again: Element = {"type": "checkboxes", "options": [option("Open a new incident even where one is open", "anew")]}
+    blocks.append(entry("anew", "Another incident of this service", again, optional=True))
     return modal("investigate", "Investigate", blocks, submit="Investigate")
 
 

@@ -160,10 +160,10 @@ def _connections(found: Sequence[ConnectionLine], *, may_set_up: bool) -> list[B
         if may_set_up and one.is_enabled:
             name = clip(one.title, 60)
             test = button("Test", "home_test", one.id, label=f"Test the connection {clip(one.title, 40)}")
-            words = {"type": "plain_text", "text": f":{sign}: {name} {said}", "emoji": True}
+            words = {"type": "plain_text", "text": f":{sign}: {name}: {said}", "emoji": True}
             blocks.append({"type": "section", "block_id": f"home_test:{one.id}", "text": words, "accessory": test})
         else:
-            blocks.append(rich(line(emoji(sign), text(f" {clip(one.title, 60)}", bold=True), text(f" {said}"))))
+            blocks.append(rich(line(emoji(sign), text(f" {clip(one.title, 60)}", bold=True), text(f": {said}"))))
         about = small_dated(clip(one.detail, 240)) if one.detail else []
         if one.checked_at is not None:
             about.append(ours(f"{'· ' if about else ''}tested {small_moment(one.checked_at, '{ago}')}"))

@@ -42,26 +42,28 @@ def why_modal(briefing: Briefing, hypothesis: HypothesisLine) -> Block:
         "private_metadata": str(hypothesis.id),
         "title": label(clip(f"{words.name(briefing)}: why #{hypothesis.rank}", 24)),
         "close": label("Close"),
-        "blocks": [*_settled(briefing), *why_blocks(briefing, hypothesis)],
+        "blocks": [*settled(briefing, hypothesis), *why_blocks(briefing, hypothesis)],
     }
 
 
-def _settled(briefing: Briefing) -> list[Block]:
-    """Return that people settled on a cause, and who, where they did."""
+def settled(briefing: Briefing, follows: HypothesisLine) -> list[Block]:
+    """Return that people settled on a cause, and who, where they did; the cause itself is not told where it `follows`."""
     confirmed = words.confirmed_cause(briefing)
-    return [rich(confirmation_line(briefing, cause=confirmed))] if confirmed else []
+    if not confirmed:
+        return []
+    return [rich(confirmation_line(briefing, cause="" if follows.is_confirmed else confirmed))]
 
 
 def why_blocks(briefing: Briefing, hypothesis: HypothesisLine) -> list[Block]:
     """Return factors with weight, value, interval and reason, the evidence for and against, and what would change it."""
-    settled = [text("  ✅ this was it", bold=True)] if hypothesis.is_confirmed else []
+    chosen = [text("  ✅ this was it", bold=True)] if hypothesis.is_confirmed else []
     blocks: list[Block] = [
         rich(
             line(
                 text(clip(hypothesis.statement, 400), bold=True),
                 text("  "),
                 text(words.interval(hypothesis.low, hypothesis.high), code=True),
-                *settled,
+                *chosen,
             ),
             line(
                 text(

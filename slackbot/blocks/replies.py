@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from slackbot.blocks import words
 from slackbot.blocks.card import root_card
-from slackbot.blocks.hypothesis import confirmation_line
-from slackbot.blocks.modals import why_blocks
+from slackbot.blocks.modals import settled, why_blocks
 from slackbot.blocks.parts import (
     Block,
     Element,
@@ -119,21 +118,19 @@ def why_reply(briefing: Briefing) -> tuple[list[Block], str]:
         }[briefing.is_working]
         return [rich(line(text(f"{words.name(briefing)} {said}")))], fallback(f"{words.name(briefing)} {said}")
     blocks = [header(f"{words.name(briefing)}: why")]
-    confirmed = words.confirmed_cause(briefing)
-    if confirmed:
-        blocks.append(rich(confirmation_line(briefing, cause=confirmed)))
+    blocks.extend(settled(briefing, briefing.hypotheses[0]))
     for hypothesis in briefing.hypotheses[: words.MOST_HYPOTHESES]:
         if hypothesis.rank == 1:
             blocks.extend(why_blocks(briefing, hypothesis))
         else:
             blocks.append(divider())
-            settled = [text("  ✅ this was it", bold=True)] if hypothesis.is_confirmed else []
+            chosen = [text("  ✅ this was it", bold=True)] if hypothesis.is_confirmed else []
             blocks.append(
                 rich(
                     line(
                         text(f"{hypothesis.rank}. {clip(hypothesis.statement, 300)}  "),
                         text(words.interval(hypothesis.low, hypothesis.high), code=True),
-                        *settled,
+                        *chosen,
                     )
                 )
             )
@@ -152,6 +149,20 @@ def opened_reply(number: int, channel: str, url: str) -> tuple[list[Block], str]
     where = link(url, "its message") if url else text(f"#{clip(channel.lstrip('#'), 80)}" if channel else "Slack")
     elements = (text("Opened "), text(f"INC-{number}", bold=True), text(". Follow it at "), where, text("."))
     return [rich(line(*elements))], f"Opened INC-{number}."
+
+
+def joined_reply(number: int, words_: str, url: str, *, looks_again: bool) -> tuple[list[Block], str]:
+    """Return that an incident of the service is open, what comes of asking, and how to open another all the same."""
+    name = f"INC-{number}"
+    what = "it is looked at again in" if looks_again else "its look of the last minutes answers this, in"
+    elements = [
+        link(url, name, bold=True) if url else text(name, bold=True),
+        text(f" of this service is open already: {what} "),
+        link(url, "its thread") if url else text("its thread"),
+        text(". To open another all the same: "),
+        text(f"/sre investigate {clip(words_, 200)} --new", code=True),
+    ]
+    return [rich(line(*elements))], f"{name} of this service is open already."
 
 
 def thread_reply(number: int, words_: str, url: str) -> tuple[list[Block], str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -14,15 +15,17 @@ from uuid import UUID
 from copilot import investigations
 from copilot.guard.tenancy import tenant_scope
 from copilot.knowledge import incident_reader
-from copilot.models import FeedbackValue, Reason, Role, Service
+from copilot.models import FeedbackValue, Reason, Role, Run, Service
 from copilot.stages import learn
 from copilot.stages.problems import doubted
+from slackbot import plain_text
 from slackbot.afterwards import afterwards
 from slackbot.blocks import asking, notice_modal, replies
-from slackbot.handlers import grammar, lookups
+from slackbot.handlers import grammar
 from slackbot.handlers.lookups import Misunderstood, Reply, numbered, permalink
-from slackbot.handlers.visitor import entered, visitor
+from slackbot.handlers.visitor import entered, ticked, visitor
 from slackbot.models import SlackPost
+from slackbot.wording import clip
 
 if TYPE_CHECKING:
     from slack_bolt import Ack, App, BoltContext
@@ -30,6 +33,19 @@ if TYPE_CHECKING:
     from slackbot.handlers.visitor import Visitor
 
 Following = Callable[[], Reply | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Hold what follows once Slack has its acknowledgement, and what is told where the process dies before that.
+
+    `told` is empty where a window follows: it would open within three seconds, or not at all.
+    """
+
+    following: Following
+    told: str = ""
+
+
 REASONS = tuple((reason.value, reason.value.capitalize()) for reason in Reason)
 # The keys under which post-mortem drafts, and pictures of the topology, are published.
 DRAFTS = "postmortem:"
@@ -54,40 +70,50 @@ def allowed(who: Visitor, needed: Role) -> None:
         raise Misunderstood(refused)
 
 
-def investigate(who: Visitor, rest: str, body: dict[str, Any]) -> Following:
+def investigate(who: Visitor, rest: str, body: dict[str, Any]) -> Done:
     """Answer `/sre investigate checkout`; what may be a typing error is asked about, and opens nothing."""
     allowed(who, Role.RESPONDER)
+    rest, anew = grammar.without(rest, grammar.NEW)
     with tenant_scope(who.tenant_id):
         services = [(one.id, one.name) for one in Service.objects.order_by("name")]
         offered = doubted(rest)
     if not rest:
-        return partial(who.show, asking.investigate_modal(services))
+        return Done(partial(who.show, asking.investigate_modal(services)))
     if offered:
 
         def ask() -> Reply:
-            who.show(asking.which_service_modal(rest, [(one.id, one.name) for one, _ in offered]))
+            who.show(asking.which_service_modal(rest, [(one.id, one.name) for one, _ in offered], anew=anew))
             return replies.unchosen_reply(rest, offered[0][0].name if offered[0][1] else "")
 
-        return ask
-    return _open(who, rest, "command", str(body.get("trigger_id")))
-
-
-def _open(who: Visitor, words: str, *key: str) -> Following:
-    """Open an incident by hand; then show it, and say where."""
-    with who.once(*key) as is_new:
+        return Done(ask, f"No service is called “{clip(rest, 200)}”, so nothing was opened yet.")
+    with who.once("command", str(body.get("trigger_id"))) as is_new:
         if not is_new:
             raise Misunderstood(ALREADY)
-        incident_id = investigations.investigate(who.tenant_id, words=words, asked_by=who.name)
-    return partial(_opened, who, incident_id)
+        reported = _investigate(who, rest, anew=anew)
+        name = f"INC-{reported.run.incident.number}"
+    told = f"{name} of this service is open already." if reported.joined else f"Opened {name}."
+    return Done(partial(_opened, who, rest, reported), told)
 
 
-def _opened(who: Visitor, incident_id: UUID) -> Reply:
+def _investigate(who: Visitor, words: str, *, anew: bool) -> investigations.Reported:
+    """Open an incident by hand, or join the open one of the service."""
+    if not anew:
+        return investigations.join_or_investigate(who.tenant_id, words=words, asked_by=who.name)
+    incident_id = investigations.investigate(who.tenant_id, words=words, asked_by=who.name)
+    return investigations.Reported(Run.objects.get(incident_id=incident_id))
+
+
+def _opened(who: Visitor, words: str, reported: investigations.Reported) -> Reply:
+    """Show the incident, and say where it is shown."""
+    incident_id = reported.run.incident_id
     who.publish(incident_id)
     briefing = incident_reader.read(who.tenant_id, incident_id)
     with tenant_scope(who.tenant_id):
         post = SlackPost.objects.filter(incident_id=incident_id, key="root").exclude(ts="").first()
-    channel = briefing.channel or who.installation.default_channel
-    return replies.opened_reply(briefing.number, channel, permalink(who, post))
+    address = permalink(who, post)
+    if reported.joined:
+        return replies.joined_reply(briefing.number, words, address, looks_again=reported.looks_again)
+    return replies.opened_reply(briefing.number, briefing.channel or who.installation.default_channel, address)
 
 
 def _service_name(who: Visitor, key: str) -> str:
@@ -100,8 +126,10 @@ def _which_service(ack: Ack, body: dict[str, Any], view: dict[str, Any], context
     """Investigate what was chosen: a service, or the words as they were written."""
     who = visitor(body, context)
     chosen = entered(view, "service")
-    words = str(json.loads(view.get("private_metadata") or "{}").get("words") or "")
-    _investigated(who, ack, view, words if chosen == asking.AS_WRITTEN else _service_name(who, chosen))
+    asked = json.loads(view.get("private_metadata") or "{}")
+    words = str(asked.get("words") or "")
+    words = words if chosen == asking.AS_WRITTEN else _service_name(who, chosen)
+    _investigated(who, ack, view, words, anew=bool(asked.get("anew")))
 
 
 def _investigate_window(ack: Ack, body: dict[str, Any], view: dict[str, Any], context: BoltContext) -> None:
@@ -112,10 +140,10 @@ def _investigate_window(ack: Ack, body: dict[str, Any], view: dict[str, Any], co
     if not words:
         ack(response_action="errors", errors={"words": "Choose a service, or say what is wrong."})
         return
-    _investigated(who, ack, view, words)
+    _investigated(who, ack, view, words, anew=ticked(view, "anew"))
 
 
-def _investigated(who: Visitor, ack: Ack, view: dict[str, Any], words: str) -> None:
+def _investigated(who: Visitor, ack: Ack, view: dict[str, Any], words: str, *, anew: bool) -> None:
     block = "words" if any(one.get("block_id") == "words" for one in view.get("blocks") or []) else "service"
     refused = who.refusal(Role.RESPONDER)
     if refused or not words:
@@ -123,21 +151,30 @@ def _investigated(who: Visitor, ack: Ack, view: dict[str, Any], words: str) -> N
         return
     try:
         with who.once("view", str(view.get("id")), str(view.get("hash"))) as is_new:
-            incident_id = investigations.investigate(who.tenant_id, words=words, asked_by=who.name) if is_new else None
+            reported = _investigate(who, words, anew=anew) if is_new else None
     except investigations.Refused as problem:
         ack(response_action="errors", errors={block: str(problem)})
         return
-    if incident_id is None:
+    if reported is None:
         ack()
         return
-    briefing = incident_reader.read(who.tenant_id, incident_id)
+    briefing = incident_reader.read(who.tenant_id, reported.run.incident_id)
+    name = f"INC-{briefing.number}"
     channel = (briefing.channel or who.installation.default_channel).lstrip("#")
     where = f" Its message comes in #{channel}." if channel else ""
-    ack(response_action="update", view=notice_modal(f"INC-{briefing.number}", f"Opened INC-{briefing.number}.{where}"))
-    afterwards(partial(who.publish, incident_id))
+    if reported.joined:
+        there = f" in #{channel}" if channel else ""
+        told = f"{name} of this service is open already{there}: " + (
+            "it is looked at again there." if reported.looks_again else "its look of the last minutes answers this."
+        )
+        told += f" To open another all the same: /sre investigate {clip(words, 200)} --new"
+    else:
+        told = f"Opened {name}.{where}"
+    ack(response_action="update", view=notice_modal(name, told))
+    afterwards(partial(who.publish, reported.run.incident_id))
 
 
-def feedback(who: Visitor, rest: str, body: dict[str, Any]) -> Following:
+def feedback(who: Visitor, rest: str, body: dict[str, Any]) -> Done:
     """Answer `/sre feedback 42 up`; without a verdict, ask for one in a window."""
     allowed(who, Role.RESPONDER)
     number, incident_id, said = numbered(who, rest, "/sre feedback 42 up")
@@ -145,7 +182,7 @@ def feedback(who: Visitor, rest: str, body: dict[str, Any]) -> Following:
         briefing = incident_reader.read(who.tenant_id, incident_id)
         if not briefing.hypotheses:
             raise Misunderstood(f"INC-{number} has no hypotheses.")
-        return partial(who.show, asking.feedback_modal(briefing, REASONS))
+        return Done(partial(who.show, asking.feedback_modal(briefing, REASONS)))
     value, _, more = said.partition(" ")
     value = {"👍": "up", ":+1:": "up", ":thumbsup:": "up", "👎": "down", ":-1:": "down", ":thumbsdown:": "down"}.get(
         value, value.lower()
@@ -175,14 +212,14 @@ def feedback(who: Visitor, rest: str, body: dict[str, Any]) -> Following:
     return _shown(who, incident_id, replies.feedback_reply(number, rank, value, hypothesis.statement))
 
 
-def _shown(who: Visitor, incident_id: UUID, reply: Reply) -> Following:
+def _shown(who: Visitor, incident_id: UUID, reply: Reply) -> Done:
     """Return what shows an incident as it is now, and then says so."""
 
     def show() -> Reply:
         who.publish(incident_id)
         return reply
 
-    return show
+    return Done(show, plain_text.message_text({"blocks": reply[0]}))
 
 
 def _feedback_window(ack: Ack, body: dict[str, Any], view: dict[str, Any], context: BoltContext) -> None:
@@ -221,7 +258,7 @@ def _feedback_window(ack: Ack, body: dict[str, Any], view: dict[str, Any], conte
     afterwards(partial(who.publish, UUID(str(view.get("private_metadata")))))
 
 
-def resolve(who: Visitor, rest: str, body: dict[str, Any]) -> Following:
+def resolve(who: Visitor, rest: str, body: dict[str, Any]) -> Done:
     """Answer `/sre resolve 42`: close what was opened by hand."""
     allowed(who, Role.RESPONDER)
     number, incident_id, said = numbered(who, rest, "/sre resolve 42")
@@ -232,7 +269,7 @@ def resolve(who: Visitor, rest: str, body: dict[str, Any]) -> Following:
     return _shown(who, incident_id, said_so)
 
 
-def draft(who: Visitor, rest: str, body: dict[str, Any]) -> Following:
+def draft(who: Visitor, rest: str, body: dict[str, Any]) -> Done:
     """Answer `/sre postmortem 42`: a draft as things stand, as a file in the incident's thread."""
     allowed(who, Role.RESPONDER)
     number, incident_id, _ = numbered(who, rest, "/sre postmortem 42")
@@ -240,11 +277,8 @@ def draft(who: Visitor, rest: str, body: dict[str, Any]) -> Following:
     return _shown(who, incident_id, replies.thread_reply(number, "The post-mortem draft is in", permalink(who, root)))
 
 
-def topology(who: Visitor, rest: str, body: dict[str, Any]) -> Following:
-    """Answer `/sre topology checkout` in words, and `/sre topology 42` as a picture in the incident's thread."""
-    number, _ = grammar.number(rest)
-    if number is None:
-        return partial(lookups.topology, who, rest)
+def topology(who: Visitor, rest: str, body: dict[str, Any]) -> Done:
+    """Answer `/sre topology 42`: a picture in the incident's thread."""
     allowed(who, Role.RESPONDER)
     number, incident_id, _ = numbered(who, rest, "/sre topology 42")
     root = _wish(who, number, incident_id, f"{PICTURES}{body.get('trigger_id')}")
@@ -267,4 +301,15 @@ def _wish(who: Visitor, number: int, incident_id: UUID, key: str) -> SlackPost:
     return root
 
 
-__all__ = ["REASONS", "Following", "allowed", "draft", "feedback", "investigate", "register", "resolve", "topology"]
+__all__ = [
+    "REASONS",
+    "Done",
+    "Following",
+    "allowed",
+    "draft",
+    "feedback",
+    "investigate",
+    "register",
+    "resolve",
+    "topology",
+]

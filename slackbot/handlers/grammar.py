@@ -22,7 +22,8 @@ HELP = {
         "digest 30d": "the last days in numbers; without a length, seven",
     },
     "Do": {
-        "investigate checkout": "look at a service, or at what you describe",
+        "investigate checkout": "look at a service, or at what you describe; joins its open incident",
+        "investigate checkout --new": "the same, in an incident of its own",
         "feedback 42 up": "judge a hypothesis; with the number alone, in a window",
         "resolve 42": "close what was opened by hand",
         "postmortem 42": "a post-mortem draft, as a file in the thread",
@@ -34,7 +35,10 @@ HELP = {
     },
 }
 COMMANDS = tuple(dict.fromkeys(["help", *(typed.split()[0] for group in HELP.values() for typed in group)]))
+DEEDS = frozenset({"investigate", "feedback", "resolve", "postmortem"})
 SHARE = "--share"
+# Of `investigate`: even where an incident of the service is open.
+NEW = "--new"
 CLOSE_ENOUGH = 55
 _SPAN = re.compile(r"(\d{1,4})(m|min|h|d)")
 _SECONDS = {"m": 60, "min": 60, "h": 3600, "d": 86_400}
@@ -58,10 +62,8 @@ class Asked:
 
 def understand(text: str) -> Asked:
     """Return what was asked for; no words at all ask for help."""
-    # Phones turn two hyphens into a dash.
-    parts = text.replace("—share", SHARE).replace("–share", SHARE).split()
-    share = SHARE in parts
-    parts = [part for part in parts if part != SHARE]
+    words, share = without(text, SHARE)
+    parts = words.split()
     if not parts:
         return Asked("help", "", share)
     word, rest = parts[0].lower(), " ".join(parts[1:])
@@ -69,6 +71,19 @@ def understand(text: str) -> Asked:
         return Asked(word, rest, share)
     closest = process.extractOne(word, COMMANDS, scorer=fuzz.ratio, score_cutoff=CLOSE_ENOUGH)
     return Asked(word, rest, share, meant=str(closest[0]) if closest else "")
+
+
+def is_deed(asked: Asked) -> bool:
+    """Return whether a command changes something; of who needs whom, a picture is posted, and words are only told."""
+    return asked.word in DEEDS or (asked.word == "topology" and number(asked.rest)[0] is not None)
+
+
+def without(words: str, flag: str) -> tuple[str, bool]:
+    """Return the words without a flag, and whether it was among them; phones turn its two hyphens into a dash."""
+    forms = {flag, *(flag.replace("--", dash) for dash in "—–")}
+    parts = words.split()
+    kept = [part for part in parts if part not in forms]
+    return " ".join(kept), len(kept) < len(parts)
 
 
 def number(words: str) -> tuple[int | None, str]:

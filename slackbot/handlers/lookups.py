@@ -195,7 +195,7 @@ def runbook(who: Visitor, rest: str, _body: dict[str, Any]) -> Reply:
     return runbooks_reply(briefing.service, named, briefing.runbooks)
 
 
-def topology(who: Visitor, rest: str) -> Reply:
+def topology(who: Visitor, rest: str, _body: dict[str, Any]) -> Reply:
     """Answer `/sre topology checkout`."""
     graph = read_topology(who.tenant_id)
     if not rest:

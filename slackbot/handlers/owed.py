@@ -1,12 +1,14 @@
 """Answers that are owed: a command that Slack was told we have is in the rows until its answer has arrived.
 
+What a command does is done before; of it the rows hold what is to be told.
+
 The process that took it in answers at once. Where that process dies, or Slack does not take the answer, the sweeper finds
 the row and a worker answers: at the address that Slack gave for half an hour, later to the person alone in the channel.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -43,12 +45,17 @@ class Owed:
     attempt: int
     words: str
     asked_at: datetime
+    # What came of a deed that was done before it was acknowledged; empty where a question is to be answered.
+    done: str = ""
     # Sent to a whole channel by somebody who did not live to say so.
     may_have_arrived: bool = False
 
 
-def owe(who: Visitor, words: str) -> Owed:
-    """Write down that a person is owed an answer; call it before the command is acknowledged."""
+def owe(who: Visitor, words: str, *, done: str = "") -> Owed:
+    """Write down that a person is owed an answer; call it before the command is acknowledged.
+
+    `done` says in words what came of a deed, to be told where the process that did it dies: it is not done twice.
+    """
     now = timezone.now()
     with tenant_scope(who.tenant_id):
         row = SlackReply.objects.create(
@@ -58,12 +65,12 @@ def owe(who: Visitor, words: str) -> Owed:
             person_name=who.name[:200],
             is_guest=who.is_guest,
             channel=who.channel[:32],
-            sealed=vault.seal(who.tenant_id, {"response_url": who.response_url}),
+            sealed=vault.seal(who.tenant_id, {"response_url": who.response_url, "done": done}),
             words=words[:3000],
             lease_until=now + LEASE,
             attempt=0,
         )
-    return Owed(who.tenant_id, row.id, 0, row.words, now)
+    return Owed(who.tenant_id, row.id, 0, row.words, now, done)
 
 
 def begin(owed: Owed) -> Owed | None:
@@ -72,7 +79,7 @@ def begin(owed: Owed) -> Owed | None:
         mine = SlackReply.objects.filter(id=owed.id, attempt=owed.attempt)
         if not mine.update(attempt=F("attempt") + 1, lease_until=Now() + LEASE):
             return None
-    return Owed(owed.tenant_id, owed.id, owed.attempt + 1, owed.words, owed.asked_at)
+    return replace(owed, attempt=owed.attempt + 1)
 
 
 def overdue(tenant_id: UUID) -> list[UUID]:
@@ -89,8 +96,20 @@ def take_over(tenant_id: UUID, reply_id: UUID) -> tuple[Visitor, Owed] | None:
             return None
         row = SlackReply.objects.get(id=reply_id)
     waited = timezone.now() - row.asked_at
-    owed = Owed(tenant_id, row.id, row.attempt, row.words, row.asked_at, may_have_arrived=row.begun_at is not None)
-    who = None if waited > LATEST else _visitor(row, waited)
+    try:
+        sealed = vault.unseal(tenant_id, row.sealed)
+    except vault.SealBroken:
+        sealed = {}
+    owed = Owed(
+        tenant_id,
+        row.id,
+        row.attempt,
+        row.words,
+        row.asked_at,
+        str(sealed.get("done") or ""),
+        may_have_arrived=row.begun_at is not None,
+    )
+    who = None if waited > LATEST else _visitor(row, waited, str(sealed.get("response_url") or ""))
     if who is None:
         log.warning("slack answer given up", command=row.words[:40], waited=round(waited.total_seconds()))
         settle(owed)
@@ -98,15 +117,11 @@ def take_over(tenant_id: UUID, reply_id: UUID) -> tuple[Visitor, Owed] | None:
     return who, owed
 
 
-def _visitor(row: SlackReply, waited: timedelta) -> Visitor | None:
+def _visitor(row: SlackReply, waited: timedelta, address: str) -> Visitor | None:
     """Return who asked, as the row tells it; None where their workspace is not connected any more."""
     installation = installs.of_connection(row.tenant_id, row.connection_id)
     if installation is None or not installation.is_active:
         return None
-    try:
-        address = str(vault.unseal(row.tenant_id, row.sealed).get("response_url") or "")
-    except vault.SealBroken:
-        address = ""
     return Visitor(
         installation=installation,
         client=installation.client(),

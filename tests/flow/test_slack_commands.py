@@ -130,6 +130,41 @@ def test_investigate_alone_asks_in_a_window(tenant: Tenant, workspace: Workspace
     assert until(lambda: incidents(tenant) == [("checkout is slow in Spain", "checkout", "acknowledged")])
 
 
+def test_an_open_incident_of_the_service_is_joined_and_another_is_opened_on_demand(
+    tenant: Tenant, workspace: Workspace, shop: None
+) -> None:
+    typed(workspace, "investigate checkout")
+    assert until(lambda: incidents(tenant)) == [("Is checkout well?", "checkout", "acknowledged")]
+    seen = workspace.act("slash", channel="checkout", command="/sre", text="investigate checkout slow in Spain", wait=8)
+    (answer,) = [one for one in seen["messages"] if one.get("is_ephemeral")]
+
+    assert message_text(answer) == (
+        "INC-1 of this service is open already: its look of the last minutes answers this, in its thread."
+        " To open another all the same: /sre investigate checkout slow in Spain --new"
+    )
+    assert "/archives/" in str(answer["blocks"])
+    assert len(incidents(tenant)) == 1
+
+    assert "Opened INC-2" in typed(workspace, "investigate checkout slow in Spain —new")[0]
+    assert sorted(incidents(tenant))[1:] == [("checkout slow in Spain", "checkout", "acknowledged")]
+
+
+def test_the_window_joins_the_open_incident_too_unless_it_is_told_otherwise(
+    tenant: Tenant, workspace: Workspace, shop: None
+) -> None:
+    typed(workspace, "investigate checkout")
+    typed(workspace, "investigate")
+    joined = workspace.act("submit", values={"words": "checkout is slow"}, wait=8)["views"][0]
+    typed(workspace, "investigate")
+    workspace.act("submit", values={"words": "checkout is slow", "anew": ["anew"]}, wait=8)
+
+    assert message_text({"blocks": joined["blocks"]}) == (
+        "INC-1 of this service is open already in #checkout: its look of the last minutes answers this."
+        " To open another all the same: /sre investigate checkout is slow --new"
+    )
+    assert until(lambda: sorted(incidents(tenant))[1:] == [("checkout is slow", "checkout", "acknowledged")])
+
+
 def test_viewers_may_not_investigate(tenant: Tenant, workspace: Workspace, shop: None) -> None:
     Tenant.objects.filter(id=tenant.id).update(default_role="viewer")
     said, windows = typed(workspace, "investigate checkout")

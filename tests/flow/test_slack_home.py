@@ -56,7 +56,7 @@ def test_it_shows_incidents_numbers_and_connections(workspace: Workspace, incide
 
     assert "INC-42" in words
     assert "investigated" in words
-    assert "Slack works\nworkspace" in words
+    assert "Slack: works\nworkspace" in words
     assert "Set up:" not in words
     assert "[ Test ]" not in words
 
@@ -93,7 +93,7 @@ def test_admins_see_what_is_left_and_can_test(tenant: Tenant, workspace: Workspa
 
     with tenant_scope(tenant.id):
         assert Connection.objects.get(kind="slack").health == "works"
-    assert until(lambda: "Slack works  [ Test ]\nworkspace" in words_of(home(workspace)))
+    assert until(lambda: "Slack: works  [ Test ]\nworkspace" in words_of(home(workspace)))
 
 
 def test_connecting_opens_the_window(tenant: Tenant, workspace: Workspace, incident: UUID) -> None:

@@ -13,12 +13,13 @@ from django.db.models import F
 from copilot import flow
 from copilot.guard.tenancy import tenant_scope
 from copilot.hints import Work
-from copilot.models import Tenant
+from copilot.models import Incident, Tenant
 from slackbot import afterwards
 from slackbot.handlers import commands, owed
 from slackbot.models import SlackReply
 from slackbot.plain_text import message_text
-from tests.flow.slack_world import Workspace
+from tests.flow.slack_world import Workspace, store
+from tests.unit.slackbot import briefings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,6 +85,40 @@ def test_an_answer_that_arrived_is_not_owed(tenant: Tenant, workspace: Workspace
     afterwards.settle()
 
     assert (told(workspace), open_debts(tenant)) == ([QUIET], 0)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("investigate the mail is slow", "Opened INC-1."),
+        ("resolve 77", "There is no incident 77"),
+        ("investigate", ""),
+    ],
+)
+def test_what_came_of_a_deed_is_told_by_a_worker_and_nothing_is_done_twice(
+    words: str, said: str, tenant: Tenant, workspace: Workspace, killed: None, sweep: Callable[[], int]
+) -> None:
+    """A window is owed nothing: nobody can open it later."""
+    ask(workspace, words)
+    let_pass(tenant, seconds=31)
+    sweep()
+
+    with tenant_scope(tenant.id):
+        assert Incident.objects.count() == (1 if said.startswith("Opened") else 0)
+    assert (told(workspace), open_debts(tenant)) == ([said] if said else [], 0)
+
+
+def test_a_verdict_whose_process_was_killed_is_told(
+    tenant: Tenant, workspace: Workspace, killed: None, sweep: Callable[[], int]
+) -> None:
+    store(tenant, briefings.LIKELY)
+    ask(workspace, "feedback 42 up")
+    let_pass(tenant, seconds=31)
+    sweep()
+
+    assert told(workspace) == [
+        "👍 recorded for INC-42 #1: The rollout of payments v2.14.0 shrank its connection pool; checkout waits for payments"
+    ]
 
 
 def test_what_was_not_understood_is_owed_an_answer_too(

@@ -17,7 +17,7 @@ from tests.unit.slackbot import briefings
 from tests.unit.slackbot.every_message import all_messages, card, links_of
 
 if TYPE_CHECKING:
-    pass
+    from copilot.knowledge.briefing import Briefing
 
 
 # What the card says ------------------------------------------------------------------------------------------------
@@ -239,17 +239,18 @@ def test_a_cause_in_words_leaves_each_hypothesis_a_line() -> None:
 
 
 def test_why_says_that_the_cause_was_confirmed_by_whom_and_which() -> None:
-    told = message_text({"blocks": replies.why_reply(briefings.CONFIRMED)[0]})
-    window = message_text(
-        {"blocks": modals.why_modal(briefings.CONFIRMED, briefings.CONFIRMED.hypotheses[0])["blocks"]}
-    )
-    line = "✅ Cause confirmed by ada: The rollout of payments v2.14.0 shrank its connection pool; checkout waits for payments\n"
+    def why(briefing: Briefing) -> str:
+        return message_text({"blocks": replies.why_reply(briefing)[0]})
 
-    assert told.splitlines()[2] + "\n" == line
-    assert window.startswith(line)
-    assert "waits for payments  0.65–0.82  ✅ this was it\n" in told
+    told = why(briefings.CONFIRMED)
+    window = modals.why_modal(briefings.CONFIRMED, briefings.CONFIRMED.hypotheses[1])["blocks"]
+    first = "The rollout of payments v2.14.0 shrank its connection pool; checkout waits for payments"
+
+    assert told.splitlines()[2:4] == ["✅ Cause confirmed by ada.", f"{first}  0.65–0.82  ✅ this was it"]
     assert "Next check" not in told
-    assert "Cause confirmed" not in message_text({"blocks": replies.why_reply(briefings.LIKELY)[0]})
+    assert message_text({"blocks": window}).startswith(f"✅ Cause confirmed by ada: {first}\npayments-db refuses")
+    assert "✅ Cause confirmed by bo: The payment provider throttled us\n" in why(briefings.RESOLVED_OTHERWISE)
+    assert "Cause confirmed" not in why(briefings.LIKELY)
 
 
 def test_commands_and_rights_are_shown_as_code() -> None:
