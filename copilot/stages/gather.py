@@ -35,6 +35,7 @@ from copilot.stages.changes import changes_between
 from copilot.stages.claim import Claim, Outcome, Progress
 from copilot.stages.economy import most_telling
 from copilot.stages.neighbourhood import Neighbourhood, neighbourhood
+from copilot.topology import sightings
 from integrations import registry
 from integrations.base import Scope, SourceError
 from scoring.detect import detect
@@ -97,6 +98,12 @@ def gather(claim: Claim, progress: Progress) -> Outcome:
     redactor = Redactor(vault.redaction_key(claim.tenant_id))
     meter = Meter(limits_for(claim.tenant_id).evidence_bytes)
     answers = _ask(claim, sources, scope, window, progress, redactor, meter)
+    sightings.keep(
+        claim.tenant_id,
+        [(one.integration.slug, answers[one.name].observations) for one in sources if one.integration.surveys],
+        around.known,
+        detail=f"seen at INC-{incident.number}",
+    )
     observations: list[Observation] = [redacted(one, redactor) for one in (*own, *broken)]
     for source in sources:
         answer = answers[source.name]

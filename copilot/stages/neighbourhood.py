@@ -21,12 +21,16 @@ DEPTH = 3
 
 @dataclass(frozen=True, slots=True)
 class Neighbourhood:
-    """Hold the incident's subject, its service where known, the neighbours in order of nearness, and who needs whom."""
+    """Hold the incident's subject, its service where known, the neighbours in order of nearness, and who needs whom.
+
+    `known` are all services of the tenant.
+    """
 
     subject: Entity
     service: Service | None
     neighbours: tuple[Service, ...]
     dependencies: tuple[Dependency, ...]
+    known: tuple[Service, ...] = ()
 
     @property
     def services(self) -> tuple[Service, ...]:
@@ -69,4 +73,5 @@ def neighbourhood(incident: Incident) -> Neighbourhood:
             if edge.is_used and edge.caller in known and edge.callee in known | outside
             for source in edge.sources
         ),
+        known=tuple(services.values()),
     )
