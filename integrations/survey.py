@@ -42,7 +42,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """Hold what a source told, in a stable order; `namespaces` are those it was asked about, empty for all that it knows."""
+    """Hold what a source told, in a stable order.
+
+    `namespaces` are those of which it told all entrances that there are: who has none there, has none any more.
+    """
 
     things: tuple[Thing, ...] = ()
     calls: tuple[Call, ...] = ()

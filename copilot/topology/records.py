@@ -177,12 +177,17 @@ def _arrows(tenant_id: UUID, rows: dict[Thing, Service], calls: tuple[Call, ...]
 
 
 def _entrances(rows: dict[Thing, Service], told: Survey, kind: str) -> None:
-    """Note where users come in; what this source said before, and says no more of the namespaces it read, is taken back."""
+    """Note where users come in; what this source said before, and says no more of the namespaces it read whole, is taken back.
+
+    A service that people set up without a namespace is known by the workload that it was matched to now.
+    """
     entrances = {rows[thing].pk: thing.entrance[:60] for thing in told.things if thing.entrance and thing in rows}
     for pk, source in entrances.items():
         Service.objects.filter(pk=pk).exclude(entrance__in=TOLD).exclude(entrance=source).update(entrance=source)
     if told.namespaces:
-        before = Service.objects.filter(entrance__startswith=f"{kind} ", namespace__in=told.namespaces)
+        told_of = {rows[thing].pk for thing in told.things if thing in rows and thing.namespace in told.namespaces}
+        here = Q(namespace__in=told.namespaces) | Q(namespace="", pk__in=told_of)
+        before = Service.objects.filter(here, entrance__startswith=f"{kind} ")
         before.exclude(pk__in=entrances).update(entrance="")
 
 

@@ -110,7 +110,9 @@ def take(
         for resource, namespace, found in pool.map(lambda task: (*task, _listed(api, *task)), tasks):
             where = f" in {namespace}" if namespace else ""
             if isinstance(found, SourceError):
-                snapshot.unread.add((KINDS.get(resource.plural, ""), namespace))
+                # An API that the server does not have holds no objects: that is known.
+                if not isinstance(found, NotFound):
+                    snapshot.unread.add((KINDS.get(resource.plural, ""), namespace))
                 snapshot.failures.append(found)
                 if isinstance(found, Forbidden) and resource in _FURTHER:
                     refused.setdefault(resource.plural)

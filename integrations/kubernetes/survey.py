@@ -22,6 +22,7 @@ from integrations.kubernetes.snapshot import (
     SERVICES,
     SOURCE,
     STATEFULSETS,
+    Snapshot,
     take,
 )
 from integrations.survey import Call, Survey, Thing
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from integrations.kubernetes.api import Api
 
 RESOURCES = (DEPLOYMENTS, STATEFULSETS, DAEMONSETS, SERVICES, INGRESSES, POLICIES, ROUTES, GATEWAYS, CRON_JOBS)
+# What says where users come in, and what stands behind that.
+_LET_IN = frozenset({"Service", "Ingress", "Deployment", "StatefulSet", "DaemonSet"})
 ENVIRONMENT, POLICY = f"{SOURCE} environment", f"{SOURCE} network policy"
 _KINDS = ("Deployment", "StatefulSet", "DaemonSet", "CronJob")
 # What an image is by the last part of its name; the rest of the field says no more than that it is a service.
@@ -78,7 +81,18 @@ def surveyed(api: Api, namespaces: tuple[str, ...], *, config_maps: bool) -> Sur
     entrances = dict(_entrances(cluster))
     things = [_thing(kind, one, entrances) for kind, one in cluster.workloads(*_KINDS)]
     calls = [*_of_environments(cluster), *_of_policies(cluster)]
-    return Survey(tuple(things), tuple(calls), tuple(gaps), namespaces).bounded(SOURCE)
+    return Survey(tuple(things), tuple(calls), tuple(gaps), _whole(snapshot, namespaces)).bounded(SOURCE)
+
+
+def _whole(snapshot: Snapshot, namespaces: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the namespaces of which all was read that tells where users come in: there, who is not told of has no entrance.
+
+    A route may lead into another namespace: where one namespace's routes are unknown, none is known whole.
+    """
+    if any(kind == "HTTPRoute" for kind, _ in snapshot.unread):
+        return ()
+    partly = {namespace for kind, namespace in snapshot.unread if kind in _LET_IN}
+    return tuple(one for one in namespaces if one not in partly)
 
 
 def _thing(kind: str, workload: Object, entrances: dict[tuple[str, str], str] | None = None) -> Thing:

@@ -138,6 +138,21 @@ def test_where_users_come_in_is_noted_taken_back_and_never_against_people(tenant
     assert users() == {"checkout": "", "told": "file", "web": ""}
 
 
+def test_an_entrance_goes_with_its_ingress_also_where_people_gave_no_namespace(tenant: Tenant) -> None:
+    with tenant_scope(tenant.id):
+        Service.objects.create(name="web", channel="#web")
+
+    def entrance(told: str, *, whole: tuple[str, ...]) -> str:
+        record(tenant, Survey(things=(Thing("web", namespace="shop", workload="web", entrance=told),), namespaces=whole))
+        return reading.read(tenant.id).nodes["web"].entrance
+
+    assert entrance("kubernetes ingress", whole=("shop",)) == "kubernetes ingress"
+    # Another namespace was read whole, or this one was read in part: nothing is known to be gone.
+    assert entrance("", whole=("auth",)) == "kubernetes ingress"
+    assert entrance("", whole=()) == "kubernetes ingress"
+    assert entrance("", whole=("shop",)) == ""
+
+
 # --- age -------------------------------------------------------------------------------------------------------------
 
 
