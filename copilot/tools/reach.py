@@ -12,7 +12,7 @@ from copilot.knowledge import incident_reader
 from copilot.models import Incident, Service
 from copilot.stages.neighbourhood import neighbourhood
 from copilot.tools.tool import Reach
-from integrations.base import Scope
+from integrations.base import OutOfScope, Scope
 from scoring.observations import Window
 
 if TYPE_CHECKING:
@@ -69,6 +69,13 @@ def of_tenant(tenant_id: UUID, deadline: Deadline) -> Reach:
         services=services,
         deadline=deadline,
     )
+
+
+def outside(reach: Reach, name: str) -> OutOfScope:
+    """Return the refusal of a service that is not within the bounds; it says which are."""
+    names = ", ".join(service.name for service in reach.services[:30]) or "none"
+    bounds = "this incident" if reach.incident else "what is set up"
+    return OutOfScope(f"service {name[:60]!r} is outside {bounds}; known are: {names}")
 
 
 def narrowed(reach: Reach, arguments: Any) -> Reach:

@@ -143,7 +143,9 @@ def test_an_entrance_goes_with_its_ingress_also_where_people_gave_no_namespace(t
         Service.objects.create(name="web", channel="#web")
 
     def entrance(told: str, *, whole: tuple[str, ...]) -> str:
-        record(tenant, Survey(things=(Thing("web", namespace="shop", workload="web", entrance=told),), namespaces=whole))
+        record(
+            tenant, Survey(things=(Thing("web", namespace="shop", workload="web", entrance=told),), namespaces=whole)
+        )
         return reading.read(tenant.id).nodes["web"].entrance
 
     assert entrance("kubernetes ingress", whole=("shop",)) == "kubernetes ingress"

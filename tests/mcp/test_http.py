@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import httpx2
 import pytest
 from django.db import OperationalError
+from django.utils import timezone
 from mcp import MCPError
 from starlette.applications import Starlette
 from starlette.routing import Route
@@ -17,7 +19,7 @@ from copilot import connections, limits, tokens
 from copilot.guard.tenancy import tenant_scope
 from copilot.mcp import answers
 from copilot.mcp.http import PATH, Endpoint
-from copilot.models import AuditEntry, Limit, LimitReached, Role, Service
+from copilot.models import AuditEntry, Limit, LimitReached, Role, Service, ServiceDependency
 from copilot.tools import calling
 from integrations.base import Seen
 from integrations.registry import integrations
@@ -98,8 +100,50 @@ def test_a_call_answers_data_that_is_marked_as_such(shop: Shop, mode: str) -> No
         "origin": "the topology",
         "query": "who needs whom around checkout",
         "note": "",
-        "result": [{"caller": "checkout", "needs": "payments", "source": "declared"}],
+        "result": [{"caller": "checkout", "needs": "payments", "source": "declared", "is_used": True}],
     }
+
+
+def test_the_topology_tells_who_is_hurt_and_by_which_way(shop: Shop) -> None:
+    with tenant_scope(shop.tenant.id):
+        web = Service.objects.create(name="web", entrance="kubernetes ingress")
+        checkout = Service.objects.get(name="checkout")
+        seen = timezone.now() - timedelta(hours=3, minutes=5)
+        ServiceDependency.objects.create(caller=web, callee=checkout, source="jaeger", last_seen_at=seen)
+        ServiceDependency.objects.create(
+            caller=web, callee=checkout, source="kubernetes network policy", last_seen_at=seen
+        )
+
+    def told(**arguments: str) -> tuple[str, list[dict[str, Any]], str]:
+        found = call(shop.token, "topology", arguments).structured_content
+        return found["query"], found["result"], found["note"]
+
+    assert told(show="impact", service="payments") == (
+        "who is hurt when payments fails: 2 services depend on payments, 1 of them directly; users meet web",
+        [
+            {"service": "checkout", "calls_between": 1, "users_meet_it": False},
+            {"service": "web", "calls_between": 2, "users_meet_it": True},
+        ],
+        "",
+    )
+    assert told(show="impact", service="web")[1:] == ([], "nothing that is known depends on web")
+    assert told(show="path", service="web", to="payments") == (
+        "web → checkout → payments",
+        [
+            {
+                "caller": "web", "needs": "checkout", "is_used": True,
+                "source": "jaeger, 3 h ago; kubernetes network policy, 3 h ago",
+            },
+            {"caller": "checkout", "needs": "payments", "source": "declared", "is_used": True},
+        ],
+        "",
+    )  # fmt: skip
+    assert told(show="path", service="payments", to="web")[1:] == (
+        [],
+        "no way is known by which payments depends on web; web depends on payments",
+    )
+    schema = listed(shop.token)["topology"].input_schema
+    assert schema["properties"]["show"]["enum"] == ["arrows", "impact", "path"]
 
 
 def test_an_incident_is_read_by_its_number(shop: Shop) -> None:
@@ -149,6 +193,9 @@ def test_what_a_source_says_is_redacted_and_bounded(shop: Shop, monkeypatch: pyt
         ("report", {}, "name the incident whose report it is"),
         ("report", {"incident": "42; drop table"}, "incident: a number such as 42"),
         ("topology", {"services": "checkout"}, "services: Extra inputs are not permitted"),
+        ("topology", {"show": "impact"}, "`impact` needs a `service`"),
+        ("topology", {"show": "path", "service": "checkout"}, "`path` needs `to`, and nothing else takes it"),
+        ("topology", {"show": "path", "service": "checkout", "to": "ledger"}, "service 'ledger' is outside"),
         ("kubernetes_delete", {}, "there is no tool 'kubernetes_delete' here; there are: "),
     ],
 )

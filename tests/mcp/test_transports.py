@@ -68,7 +68,9 @@ def test_the_official_client_lists_and_calls_over_stdio(
 
     assert {"topology", "report", "prometheus_metric"} <= set(listed)
     assert called.structured_content is not None
-    assert called.structured_content["result"] == [{"caller": "checkout", "needs": "payments", "source": "declared"}]
+    assert called.structured_content["result"] == [
+        {"caller": "checkout", "needs": "payments", "source": "declared", "is_used": True}
+    ]
     assert refused.is_error
 
 

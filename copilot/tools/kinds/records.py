@@ -1,4 +1,4 @@
-"""The tools that read what the product knows itself: incidents, their evidence, reported changes, and who needs whom."""
+"""The tools that read what the product knows itself: incidents, their evidence, and reported changes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from django.utils import timezone
 from pydantic import BaseModel, ConfigDict, Field
 
 from copilot.guard.tenancy import tenant_scope
-from copilot.models import Incident, IncidentStatus, Scope, ServiceDependency
+from copilot.models import Incident, IncidentStatus, Scope
 from copilot.stages.changes import changes_between
+from copilot.tools.reach import outside
 from copilot.tools.tool import Looked, Tool
-from integrations.base import Category, OutOfScope
+from integrations.base import Category
 from scoring.changes import join
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 MOST_CHANGES = 40
 MOST_INCIDENTS = 20
-MOST_ARROWS = 100
 
 
 class Changes(BaseModel):
@@ -57,14 +57,6 @@ class Report(BaseModel):
     """Ask for what an investigation found; the incident is named beside it."""
 
     model_config = ConfigDict(extra="forbid")
-
-
-class Topology(BaseModel):
-    """Ask who needs whom."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    service: str = Field(default="", max_length=120, description="Arrows from and to this service; empty for all.")
 
 
 def tools(tenant_id: UUID) -> Iterator[Tool]:
@@ -110,22 +102,6 @@ def tools(tenant_id: UUID) -> Iterator[Tool]:
         run=_report,
         asks_outside=False,
     )
-    yield Tool(
-        name="topology",
-        title="Reading the topology",
-        description=f"List who needs whom among the services in scope, at most {MOST_ARROWS} arrows.",
-        arguments=Topology,
-        category=Category.KNOWLEDGE,
-        needs=Scope.TOPOLOGY_READ,
-        run=_topology,
-        asks_outside=False,
-    )
-
-
-def _outside(reach: Reach, name: str) -> OutOfScope:
-    names = ", ".join(service.name for service in reach.services[:30]) or "none"
-    bounds = "this incident" if reach.incident else "what is set up"
-    return OutOfScope(f"service {name[:60]!r} is outside {bounds}; known are: {names}")
 
 
 def _evidence(reach: Reach, asked: Evidence) -> Looked:
@@ -163,7 +139,7 @@ def _samples(plot: Any) -> list[tuple[float, float]]:
 def _changes(reach: Reach, asked: Changes) -> Looked:
     chosen = [service for service in reach.services if asked.service in {"", service.name}]
     if asked.service and not chosen:
-        raise _outside(reach, asked.service)
+        raise outside(reach, asked.service)
     before = reach.incident.alert_at if reach.incident else timezone.now()
     since = before - timedelta(hours=asked.hours)
     named = reach.incident.display_service if reach.incident else ""
@@ -204,7 +180,7 @@ def _told_once(group: list[Change]) -> Mapping[str, Any]:
 
 def _incidents(reach: Reach, asked: Incidents) -> Looked:
     if asked.service and asked.service not in {service.name for service in reach.services}:
-        raise _outside(reach, asked.service)
+        raise outside(reach, asked.service)
     with tenant_scope(reach.tenant_id):
         rows = Incident.objects.select_related("service").order_by("-started_at")
         if asked.status == "open":
@@ -262,28 +238,3 @@ def _report(reach: Reach, _asked: Report) -> Looked:
     ]
     rows += [{"evidence": one.id, "statement": one.statement, "source": one.source} for one in briefing.evidence[:30]]
     return Looked(query=f"report of INC-{briefing.number}", rows=tuple(rows), origin="the product's record")
-
-
-def _topology(reach: Reach, asked: Topology) -> Looked:
-    names = {service.id: service.name for service in reach.services}
-    if asked.service and asked.service not in names.values():
-        raise _outside(reach, asked.service)
-    with tenant_scope(reach.tenant_id):
-        arrows = ServiceDependency.objects.filter(caller__in=names, callee__in=names).order_by(
-            "caller__name", "callee__name"
-        )
-        rows = tuple(
-            {"caller": names[caller], "needs": names[callee], "source": source}
-            for caller, callee, source in arrows.values_list("caller_id", "callee_id", "source")
-            if asked.service in {"", names[caller], names[callee]}
-        )
-    return Looked(
-        query=f"who needs whom{f' around {asked.service}' if asked.service else ''}",
-        rows=rows[:MOST_ARROWS],
-        origin="the topology",
-        note=f"{len(rows) - MOST_ARROWS} more were left out"
-        if len(rows) > MOST_ARROWS
-        else ""
-        if rows
-        else "no arrow is known",
-    )
