@@ -68,7 +68,7 @@ def test_the_demo_fills_a_thread_and_its_second_start_shows_what_was_learned(tmp
 def _reads_as_a_thread(text: str) -> None:
     causes = re.findall(r"^(\d)\. (.+?)  (\d\.\d\d)–(\d\.\d\d)", text, re.MULTILINE)
     assert causes[0][0] == "1"
-    assert causes[0][1].startswith("payments 2.14.0 deployed 2 min before the onset")
+    assert causes[0][1].startswith("payments 2.14.0 deployed (DB_POOL_SIZE 20 → 5) was followed ")
     assert "Weighed and found light: catalog v3.2.0 deployed" in text
     assert "Cause confirmed by" in text
     assert "[ 👍 1 ]  [ 👎 ]  [ ✓ This was it ]" in text
