@@ -9,6 +9,7 @@ from scoring.case import TOLERANCE, Case, began, earliest
 from scoring.checks import next_check
 from scoring.evidence import Candidate, CauseKind, Direction, Evidence, EvidenceKind, Origin, said
 from scoring.indicators import describe, is_inherited
+from scoring.meanings import UNREADY
 from scoring.observations import Entity, EntityKind
 from scoring.relevance import FITS, UNKNOWN
 from scoring.standing import earlier, loud
@@ -174,6 +175,9 @@ def _from_hints(service: str, entity: Entity, case: Case, *, explained: bool) ->
             if weight >= _HINT and _says_why(item, hinted):
                 told.add(kind)
             citing.setdefault(kind, []).append(item)
+    if CauseKind.FAILING_PROBE in hints and _is_all_of_the_probe(citing.get(CauseKind.CRASH_LOOP, ())):
+        hints.pop(CauseKind.CRASH_LOOP, None)
+        told.discard(CauseKind.CRASH_LOOP)
     if explained:
         hints = {kind: weight for kind, weight in hints.items() if kind is CauseKind.TRAFFIC_SURGE}
     elif told:
@@ -197,6 +201,23 @@ def _from_hints(service: str, entity: Entity, case: Case, *, explained: bool) ->
 def _says_why(item: Evidence, hinted: CauseKind) -> bool:
     """Say whether a hint tells why something is unwell, and not only that it is."""
     return hinted is not CauseKind.FAILING_DEPENDENCY and not (item.kind is EvidenceKind.STATE and is_inherited(item))
+
+
+def _is_all_of_the_probe(items: Iterable[Evidence]) -> bool:
+    """Say whether a failing probe explains what looks like crashes: nothing serves, and what ended was ended by the probe."""
+    items = tuple(items)
+    ends = any(CauseKind.FAILING_PROBE in item.cause_kinds for item in items)
+    follows = {*UNREADY, "BackOff"} if ends else UNREADY
+    families = {"availability", "restarts"} if ends else {"availability"}
+    return all(
+        CauseKind.FAILING_PROBE in item.cause_kinds
+        or (
+            item.indicator in follows
+            if item.kind is EvidenceKind.STATE
+            else describe(item.indicator).family in families
+        )
+        for item in items
+    )
 
 
 def _hint_statement(kind: CauseKind, service: str, cited: tuple[Evidence, ...], case: Case) -> str:

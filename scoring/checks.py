@@ -27,6 +27,7 @@ _CHECKS: Final[dict[CauseKind, str]] = {
     _K.CONNECTION_SATURATION: "Compare the pool's size with its use: {kubectl} get deployment/{name} -o yaml | grep -i pool",
     _K.THREAD_SATURATION: "Count threads and open files: {kubectl} exec deployment/{name} -- cat /proc/1/status",
     _K.CRASH_LOOP: "Read why it ended: {kubectl} logs deployment/{name} --previous --tail=100",
+    _K.FAILING_PROBE: "Read what its probes get: {kubectl} get events --field-selector reason=Unhealthy",
     _K.FAILING_DEPENDENCY: "Read what it says of its errors: {kubectl} logs deployment/{name} --since=30m | grep -iE 'error|timeout'",
     _K.NETWORK_LATENCY: "Time the path: {kubectl} exec deployment/{name} -- ping -c 20 TARGET",
     _K.NETWORK_LOSS: "Read the interface errors: {kubectl} exec deployment/{name} -- cat /proc/net/dev",

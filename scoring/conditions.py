@@ -60,6 +60,19 @@ _DETAILS: Final[tuple[tuple[re.Pattern[str], tuple[str, ...], Condition], ...]] 
             Condition("lacks a ConfigMap or Secret that it mounts", 0.9, (_K.CONFIG_CHANGE, _K.CREDENTIALS)),
         ),
         (
+            # The kubelet ended it, not a fault that the program stumbled on.
+            r"ended by its (liveness|startup) probe",
+            ("CrashLoopBackOff",),
+            Condition(
+                "is ended by its probe, again and again", 0.95, (_K.FAILING_PROBE, _K.CRASH_LOOP), inherited=True
+            ),
+        ),
+        (
+            r"ended by its (liveness|startup) probe",
+            ("Error",),
+            Condition("was ended by its probe", 0.75, (_K.FAILING_PROBE, _K.CRASH_LOOP), inherited=True),
+        ),
+        (
             r"out of memory|oomkilled",
             ("Error", "BackOff"),
             Condition("ran out of memory", 0.9, (_K.MEMORY_SATURATION,)),

@@ -40,6 +40,7 @@ class CauseKind(StrEnum):
     CONNECTION_SATURATION = "connection saturation"
     THREAD_SATURATION = "thread saturation"
     CRASH_LOOP = "crash loop"
+    FAILING_PROBE = "failing probe"
     FAILING_DEPENDENCY = "failing dependency"
     NETWORK_LATENCY = "network latency"
     NETWORK_LOSS = "network loss"

@@ -49,6 +49,7 @@ _BASE_RATES: Final[dict[CauseKind, float]] = {
     CauseKind.MEMORY_SATURATION: 0.05,
     CauseKind.CPU_SATURATION: 0.04,
     CauseKind.CRASH_LOOP: 0.04,
+    CauseKind.FAILING_PROBE: 0.04,
     CauseKind.TRAFFIC_SURGE: 0.04,
     CauseKind.NODE_FAILURE: 0.03,
     CauseKind.THIRD_PARTY: 0.03,

@@ -202,9 +202,11 @@ def is_inherited(evidence: Evidence) -> bool:
         return describe(evidence.indicator).inherited
     if evidence.kind is EvidenceKind.STATE:
         # Probes fail, and processes give up, when what they need is gone; exhaustion and missing images are one's own. What
-        # the detail said more exactly has other kinds than the word.
+        # the detail said more exactly has other kinds than the word, and is one's own but for a probe that fails.
         known = CONDITIONS.get(evidence.indicator)
-        return known is not None and known.inherited and known.kinds == evidence.cause_kinds
+        as_known = known is not None and known.kinds == evidence.cause_kinds
+        by_probe = evidence.cause_kinds[:1] == (CauseKind.FAILING_PROBE,)
+        return known is not None and known.inherited and (as_known or by_probe)
     # A name that does not resolve may be the fault of who bears it.
     return evidence.kind is EvidenceKind.LOG and (
         not evidence.cause_kinds or not _OTHERS.isdisjoint(evidence.cause_kinds)

@@ -50,8 +50,8 @@ CONDITIONS: Final[dict[str, Condition]] = {
     # pods
     "FailedScheduling": Condition("finds no node to run on", 0.85, (_K.SCHEDULING,)),
     "Unschedulable": Condition("finds no node to run on", 0.85, (_K.SCHEDULING,)),
-    "Unhealthy": Condition("fails its probe", 0.7, (_K.CRASH_LOOP,), inherited=True),
-    "ProbeError": Condition("cannot be probed", 0.6, (_K.CRASH_LOOP,), inherited=True),
+    "Unhealthy": Condition("fails its probe", 0.7, (_K.FAILING_PROBE,), inherited=True),
+    "ProbeError": Condition("cannot be probed", 0.6, (_K.FAILING_PROBE,), inherited=True),
     "ContainersNotReady": Condition("has containers that are not ready", 0.5, (_K.CRASH_LOOP,), inherited=True),
     "NotReady": Condition("is not ready", 0.6, (_K.CRASH_LOOP,), inherited=True),
     "Evicted": Condition("was evicted", 0.8, (_K.NODE_FAILURE, _K.MEMORY_SATURATION), inherited=True),
@@ -159,15 +159,15 @@ CONDITIONS: Final[dict[str, Condition]] = {
     "VolumePermissionDenied": Condition("may not write to its volume", 0.9, (_K.STORAGE, _K.CONFIG_CHANGE)),
     "DnsOverridden": Condition("asks other name servers than the cluster's", 0.7, (_K.DNS_FAULT, _K.CONFIG_CHANGE)),
     # probes
-    "LivenessProbeFailing": Condition("fails its liveness probe", 0.75, (_K.CRASH_LOOP,), inherited=True),
-    "ReadinessProbeFailing": Condition("fails its readiness probe", 0.7, (_K.CRASH_LOOP,), inherited=True),
-    "StartupProbeFailing": Condition("fails its startup probe", 0.7, (_K.CRASH_LOOP,), inherited=True),
+    "LivenessProbeFailing": Condition("fails its liveness probe", 0.75, (_K.FAILING_PROBE,), inherited=True),
+    "ReadinessProbeFailing": Condition("fails its readiness probe", 0.7, (_K.FAILING_PROBE,), inherited=True),
+    "StartupProbeFailing": Condition("fails its startup probe", 0.7, (_K.FAILING_PROBE,), inherited=True),
     **{
-        f"{kind.title()}Probe{fault}": Condition(f"has a {kind} probe {words}", 0.95, (_K.CONFIG_CHANGE, _K.CRASH_LOOP))
+        f"{kind.title()}Probe{fault}": Condition(f"has a {kind} probe {words}", 0.95, (_K.CONFIG_CHANGE, _K.FAILING_PROBE))
         for kind in ("liveness", "readiness", "startup")
         for fault, words in (("PortMismatch", "of a wrong port"), ("ProtocolMismatch", "of a wrong protocol"))
     },
-    "LivenessProbeTooEager": Condition("has a liveness probe that does not wait for its start", 0.9, (_K.CONFIG_CHANGE, _K.CRASH_LOOP)),
+    "LivenessProbeTooEager": Condition("has a liveness probe that does not wait for its start", 0.9, (_K.CONFIG_CHANGE, _K.FAILING_PROBE)),
     # references
     "MissingConfigMap": Condition("names a ConfigMap that does not exist", 0.95, (_K.CONFIG_CHANGE,)),
     "MissingSecret": Condition("names a Secret that does not exist", 0.95, (_K.CREDENTIALS, _K.CONFIG_CHANGE)),
@@ -279,3 +279,11 @@ CONDITIONS: Final[dict[str, Condition]] = {
         Condition("is as it should be", 0.0),
     ),
 }  # fmt: skip
+
+# What follows from any failing probe, and says nothing of a container that ends.
+UNREADY: Final = frozenset(
+    {
+        "NotReady", "ContainersNotReady", "MinimumReplicasUnavailable", "ReplicasUnavailable", "NoEndpoints", "NoReadyEndpoints",
+        "DisruptionBlocked",
+    }
+)  # fmt: skip

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # Here, it is one for all folders; a fixture that several of them import is several fixtures. tests/e2e has a cluster of its
 # own, as it fills the same namespace with another shop.
 __all__ = ["control_plane"]
-pytest_plugins = ["tests.groups"]
+pytest_plugins = ["tests.groups", "tests.stories"]
 TEMPLATE = "copilot_template"
 
 

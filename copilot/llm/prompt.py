@@ -42,6 +42,7 @@ MEANINGS: Mapping[CauseKind, str] = {
     CauseKind.CONNECTION_SATURATION: "the entity's own pool of connections is too small, or its connections leak",
     CauseKind.THREAD_SATURATION: "worker threads, event loops or file descriptors are used up",
     CauseKind.CRASH_LOOP: "the entity's process ends and is started again and again, for a reason of its own",
+    CauseKind.FAILING_PROBE: "a liveness, readiness or startup probe is refused: its path, port or time is wrong, or nothing answers",
     CauseKind.FAILING_DEPENDENCY: "the entity is well, but something that it needs and that is not visible here fails",
     CauseKind.NETWORK_LATENCY: "packets between two healthy entities take too long",
     CauseKind.NETWORK_LOSS: "packets between two healthy entities are lost or resets are seen",

@@ -31,6 +31,16 @@ _NOT_STARTED: tuple[tuple[re.Pattern[str], Word], ...] = tuple(
     )
 )
 _EXIT_CODES = {126: Word.COMMAND_NOT_EXECUTABLE, 127: Word.COMMAND_NOT_FOUND}
+# What ends a container that fails them; the exit codes of SIGTERM and of the SIGKILL after it.
+_ENDING = frozenset({"liveness", "startup"})
+_BY_SIGNAL = frozenset({137, 143})
+# What was said so long before a container's end is of an earlier one (seconds).
+_LONGEST_GRACE = 600.0
+# As kubelets say it now, and before 1.16.
+_KILLED_BY = re.compile(
+    r"(?:container |container with id [a-z-]+://)(?P<name>[\w.-]+)(?: |:container )failed (?P<probe>liveness|startup) probe",
+    re.IGNORECASE,
+)
 _VOLUME_REFUSED = re.compile(r"permission denied|read-only file ?system|EACCES|EROFS", re.IGNORECASE)
 _MISSING: tuple[tuple[re.Pattern[str], Word], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), word)
@@ -134,8 +144,9 @@ def _waiting(cluster: Cluster, pod: Object, status: Object) -> Iterator[State]:
             (one for pattern, one in _NOT_STARTED if reason.endswith("Error") and pattern.search(message)), reason
         )
     ended = fields.part(status, "lastState", "terminated")
+    message = f"{message or 'waiting'}{_by_probe(cluster, pod, name, ended) if reason == 'CrashLoopBackOff' else ''}"
     yield tell(
-        cluster, word, cluster.pod(pod), "Pod", pod, f"container {name}: {message or 'waiting'}", about=about,
+        cluster, word, cluster.pod(pod), "Pod", pod, f"container {name}: {message}", about=about,
         at=fields.seconds(ended.get("finishedAt")) or created, count=restarts, attributes=_attributes(pod, status, word, reason),
     )  # fmt: skip
 
@@ -157,6 +168,7 @@ def _ended(cluster: Cluster, pod: Object, status: Object) -> Iterator[State]:
         signal = fields.number(ended, "signal")
         message = fields.short(fields.text(ended, "message"))
         words = f"container {name} ended with exit code {code}{f' (signal {signal})' if signal else ''}"
+        words += _by_probe(cluster, pod, name, ended)
         word: Word | str = reason
         if reason in {"Error", "StartError", "ContainerCannotRun"}:
             word = next((one for pattern, one in _NOT_STARTED if reason != "Error" and pattern.search(message)), reason)
@@ -168,6 +180,37 @@ def _ended(cluster: Cluster, pod: Object, status: Object) -> Iterator[State]:
             f"{words}, {restarts} restarts{f': {message}' if message else ''}", at=at, count=restarts,
             active=key == "state" or is_looping, exit_code=str(code), attributes=_attributes(pod, status, word, reason),
         )  # fmt: skip
+
+
+def _by_probe(cluster: Cluster, pod: Object, name: str, ended: Object) -> str:
+    """Return in words that a probe ended a container, "" where none is known to have.
+
+    The kubelet says so (`Killing`: "Container web failed liveness probe, will be restarted"). Where that event is gone, a container that
+    ended by the signal to go, or by the kill after it, while its liveness or startup probe failed was ended by that probe.
+    """
+    if fields.text(ended, "reason") == "OOMKilled":
+        return ""
+    known = {
+        fields.text(one, "name"): one
+        for kind in ("containers", "initContainers")
+        for one in fields.parts(pod, "spec", kind)
+    }
+    by_signal = fields.number(ended, "exitCode") in _BY_SIGNAL
+    at = fields.seconds(ended.get("finishedAt"))
+    for seen in cluster.events("Pod", fields.namespace(pod), fields.name(pod)):
+        if at is not None and seen.last is not None and seen.last < at - _LONGEST_GRACE:
+            continue
+        if seen.reason == "Killing":
+            found = _KILLED_BY.search(seen.message)
+            if found and found["name"] == name:
+                return f", ended by its {found['probe'].lower()} probe"
+        elif by_signal and seen.reason in {"Unhealthy", "ProbeError"}:
+            probe = seen.message.partition(" ")[0].lower()
+            # The event does not name the container: it is the one that has such a probe.
+            has = [one for one, spec in known.items() if fields.has(spec, f"{probe}Probe")]
+            if probe in _ENDING and (has == [name] or (not has and list(known) == [name])):
+                return f", ended by its {probe} probe: {seen.message}"
+    return ""
 
 
 def _attributes(pod: Object, status: Object, word: str, reason: str) -> dict[str, str]:

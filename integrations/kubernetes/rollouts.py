@@ -32,9 +32,10 @@ RESTART = "restarted by hand"
 POD_FIELDS = (
     "volumes", "nodeSelector", "affinity", "tolerations", "serviceAccountName", "priorityClassName", "dnsPolicy",
 )  # fmt: skip
-CONTAINER_FIELDS = (
-    "livenessProbe", "readinessProbe", "startupProbe", "envFrom", "ports", "volumeMounts", "securityContext",
-)  # fmt: skip
+CONTAINER_FIELDS = ("envFrom", "ports", "volumeMounts", "securityContext")
+PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
+# More than this differs where a probe asks in another way altogether.
+_MOST_OF_A_PROBE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,8 @@ def _of_container(old: Object, new: Object, mine: str) -> Iterator[str]:
     for key in ("args", "command"):
         if old.get(key) != new.get(key):
             yield f"{key}{mine} {_shown(_joined(old, key))} → {_shown(_joined(new, key))}"
+    for key in PROBES:
+        yield from (f"{difference}{mine}" for difference in _probe(key, old.get(key), new.get(key)))
     yield from (f"{key}{mine} changed" for key in CONTAINER_FIELDS if old.get(key) != new.get(key))
 
 
@@ -234,6 +237,32 @@ def _resources(old: Object, new: Object) -> Iterator[str]:
         for key in sorted({*before, *after}):
             if before.get(key) != after.get(key):
                 yield f"{key} {word} {before.get(key, 'none')} → {after.get(key, 'none')}"
+
+
+def _probe(name: str, before: object, after: object) -> Iterator[str]:
+    """Yield what differs between two probes: its path, port, command or patience; headers may hold secrets."""
+    if before == after:
+        return
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        yield f"{name} {'removed' if after is None else 'added' if before is None else 'changed'}"
+        return
+    old, new = dict(_settings(before)), dict(_settings(after))
+    differing = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
+    if not differing or len(differing) > _MOST_OF_A_PROBE:
+        yield f"{name} changed"
+        return
+    for key in differing:
+        yield f"{name} {key} {_shown(old.get(key, 'none'))} → {_shown(new.get(key, 'none'))}"
+
+
+def _settings(probe: Object) -> Iterator[tuple[str, str]]:
+    for key, value in probe.items():
+        if isinstance(value, dict):
+            yield from _settings(value)
+        elif key == "command":
+            yield key, _joined(probe, key)
+        elif not isinstance(value, list):
+            yield key, str(value)
 
 
 def _is_secret(key: str) -> bool:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from tests.servers.kubelet import Kubelet
 
 K = CauseKind
+# How long ago a rollout began, and its pods to fail: seconds.
+ROLLED_OUT, FAILED = 240.0, 200.0
 
 
 @dataclass(frozen=True)
@@ -130,14 +132,17 @@ def _log(kubelet: Kubelet, case: Case, pod: Object) -> None:
         kubelet.write(case.namespace, name, case.at_fault, *told, previous=True)
 
 
-def newest(plane: ControlPlane, case: Case, *, seconds: float = 30) -> Object:
-    """The pod that a rollout has just made."""
+def rolled_out(plane: ControlPlane, case: Case, *, seconds: float = 30) -> Object:
+    """The pod that a rollout has just made; both are dated back, as trouble that is told of has been there for some minutes."""
 
     def made() -> Object | None:
         found = [one for one in pods(plane, case) if _age(one) < DAY]
         return found[0] if found else None
 
     found: Object = until(made, seconds=seconds, what=f"a new pod of {case.name}")
+    at, space, owner = time.time() - ROLLED_OUT, case.namespace, found["metadata"]["ownerReferences"][0]["name"]
+    for kind, root, name in (("replicasets", "apis/apps/v1", owner), ("pods", "api/v1", found["metadata"]["name"])):
+        _rewrite(plane, f"{root}/namespaces/{space}/{kind}", f"{kind}/{space}", {"metadata": {"name": name}}, at)
     return found
 
 
@@ -175,7 +180,7 @@ def event(plane: ControlPlane, case: Case, pod: Object, reason: str, message: st
         "apiVersion": "v1", "kind": "Event", "type": "Warning", "reason": reason, "message": message, "count": count,
         "metadata": {"name": f"{name}.{reason.lower()}", "namespace": case.namespace},
         "involvedObject": {"kind": "Pod", "namespace": case.namespace, "name": name},
-        "firstTimestamp": stamp(now - 200), "lastTimestamp": stamp(now - 5), "source": {"component": "kubelet", "host": "worker-1"},
+        "firstTimestamp": stamp(now - FAILED), "lastTimestamp": stamp(now - 5), "source": {"component": "kubelet", "host": "worker-1"},
     })  # fmt: skip
 
 
@@ -185,12 +190,12 @@ def _oom(plane: ControlPlane, case: Case) -> None:
 
 def _environment(plane: ControlPlane, case: Case) -> None:
     plane.apply(deployment(case, env={"DB_HOST": "orders-dbb.prod.internal"}))
-    stop(plane, case, newest(plane, case), reason="Error", code=1)
+    stop(plane, case, rolled_out(plane, case), reason="Error", code=1)
 
 
 def _image(plane: ControlPlane, case: Case) -> None:
     plane.apply(deployment(case, version="2.5.0-tpyo"))
-    pod = newest(plane, case)
+    pod = rolled_out(plane, case)
     image = pod["spec"]["containers"][0]["image"]
     wait(plane, case, pod, reason="ImagePullBackOff", message=f'Back-off pulling image "{image}"')
     why = f'Failed to pull image "{image}": rpc error: code = NotFound desc = failed to resolve reference: {image}: not found'
@@ -199,7 +204,7 @@ def _image(plane: ControlPlane, case: Case) -> None:
 
 def _probe(plane: ControlPlane, case: Case) -> None:
     plane.apply(deployment(case, readinessProbe={"httpGet": {"path": "/healthz-v2", "port": 8080}}))
-    pod = newest(plane, case)
+    pod = rolled_out(plane, case)
     plane.set_status("Pod", case.namespace, pod["metadata"]["name"], running_status(pod, ready=False))
     event(plane, case, pod, "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 404", count=24)
 
@@ -209,7 +214,7 @@ def _secret(plane: ControlPlane, case: Case) -> None:
     made = deployment(case)
     made["spec"]["template"]["spec"]["containers"][0]["env"].append(named)
     plane.apply(made)
-    pod = newest(plane, case)
+    pod = rolled_out(plane, case)
     why = 'secret "billing-credentials" not found'
     wait(plane, case, pod, reason="CreateContainerConfigError", message=why)
     event(plane, case, pod, "Failed", f"Error: {why}")
@@ -257,7 +262,7 @@ CASES = (
         "kubernetes + changes + credentials first", breaks=_image, says="ImagePull|ImageNotFound|2.5.0-tpyo",
     ),
     Case(
-        "failing probe", "search is not ready after the release, probes fail", "search", (K.CONFIG_CHANGE, K.BAD_DEPLOY),
+        "failing probe", "search is not ready after the release, probes fail", "search", (K.CONFIG_CHANGE, K.BAD_DEPLOY, K.FAILING_PROBE),
         "kubernetes + changes + logs first", breaks=_probe, says="probe", logs=('WARN "GET /healthz-v2 HTTP/1.1" 404',),
     ),
     Case(

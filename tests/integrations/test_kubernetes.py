@@ -421,7 +421,38 @@ def template(**container: Any) -> Object:
         ),
         (template(), template(resources={"limits": {"memory": "64Mi"}}), ["memory limit none → 64Mi"]),
         (template(args=["-a"]), template(args=["-b"]), ["args -a → -b"]),
-        (template(), template(readinessProbe={"httpGet": {}}), ["readinessProbe changed"]),
+        (template(), template(readinessProbe={"httpGet": {}}), ["readinessProbe added"]),
+        (template(startupProbe={"exec": {}}), template(), ["startupProbe removed"]),
+        (
+            template(livenessProbe={"httpGet": {"path": "/live", "port": 80}, "periodSeconds": 10}),
+            template(
+                livenessProbe={"httpGet": {"path": "/health", "port": 80}, "periodSeconds": 5, "timeoutSeconds": 1}
+            ),
+            [
+                "livenessProbe path /live → /health",
+                "livenessProbe periodSeconds 10 → 5",
+                "livenessProbe timeoutSeconds none → 1",
+            ],
+        ),
+        (
+            template(livenessProbe={"exec": {"command": ["pg_isready", "-q"]}}),
+            template(livenessProbe={"exec": {"command": ["pg_isready", "-h", "db"]}}),
+            ["livenessProbe command pg_isready -q → pg_isready -h db"],
+        ),
+        (
+            template(
+                livenessProbe={"httpGet": {"path": "/", "port": 80, "httpHeaders": [{"name": "Key", "value": "x"}]}}
+            ),
+            template(
+                livenessProbe={"httpGet": {"path": "/", "port": 80, "httpHeaders": [{"name": "Key", "value": "y"}]}}
+            ),
+            ["livenessProbe changed"],
+        ),
+        (
+            template(livenessProbe={"httpGet": {"path": "/", "port": 80, "scheme": "HTTPS"}}),
+            template(livenessProbe={"tcpSocket": {"port": 81}}),
+            ["livenessProbe path / → none", "livenessProbe port 80 → 81", "livenessProbe scheme HTTPS → none"],
+        ),
         (
             template(),
             {**template(), "metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": "x"}}},

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .shop import Shop, ago, event
+import pytest
+
+from .shop import Shop, ago, container, event
 
 
 def test_an_image_that_the_registry_does_not_have() -> None:
@@ -167,6 +169,79 @@ def test_a_command_that_ended_with_127_while_it_keeps_crashing() -> None:
         ("pod/shop/payments-5c-aaaaa", "CrashLoopBackOff", "container app: back-off 1m20s"),
         ("pod/shop/payments-5c-aaaaa", "CommandNotFound", "container app ended with exit code 127, 4 restarts"),
     ]
+
+
+FAILED = "Liveness probe failed: HTTP probe failed with statuscode: 503"
+KILLED = "Container app failed liveness probe, will be restarted"
+KILLED_BEFORE_1_16 = (
+    "Killing container with id docker://app:Container failed liveness probe.. Container will be killed and recreated."
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "said", "words"),
+    [
+        # The kubelet's own word, whatever the program's exit code; it is of type Normal.
+        (143, "Error", [("Killing", KILLED)], "ended by its liveness probe"),
+        (0, "Completed", [("Killing", KILLED)], "ended by its liveness probe"),
+        (1, "Error", [("Killing", KILLED_BEFORE_1_16)], "ended by its liveness probe"),
+        (1, "Error", [("Killing", KILLED.replace("liveness", "startup"))], "ended by its startup probe"),
+        # Only the failing probe is still told of: by SIGTERM, or the SIGKILL after it.
+        (137, "Error", [("Unhealthy", FAILED)], f"ended by its liveness probe: {FAILED}"),
+        (143, "Error", [("Unhealthy", FAILED)], f"ended by its liveness probe: {FAILED}"),
+        # It ended of itself, was killed for memory, or only takes no traffic: a readiness probe ends nothing.
+        (1, "Error", [("Unhealthy", FAILED)], ""),
+        (137, "OOMKilled", [("Unhealthy", FAILED), ("Killing", KILLED)], ""),
+        (137, "Error", [("Unhealthy", FAILED.replace("Liveness", "Readiness"))], ""),
+        (137, "Error", [("Killing", "Stopping container app")], ""),
+        (137, "Error", [("Killing", KILLED.replace("app", "sidecar"))], ""),
+        (137, "Error", [], ""),
+    ],
+)
+def test_a_container_that_its_probe_ends_is_told_from_one_that_crashes(
+    code: int, reason: str, said: list[tuple[str, str]], words: str
+) -> None:
+    shop = Shop()
+    first = shop.pods()[0]
+    status = first["status"]["containerStatuses"][0]
+    status |= {"restartCount": 4, "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 40s"}}}
+    status["lastState"] = {"terminated": {"reason": reason, "exitCode": code, "finishedAt": ago(30)}}
+    for why, message in said:
+        shop.add("Event", event("Pod", "payments-5c-aaaaa", why, message, type="Normal", count=4))
+
+    ((_, _, told),) = shop.said("CrashLoopBackOff")
+    assert told == f"container app: back-off 40s{f', {words}' if words else ''}"
+
+
+def test_of_several_containers_the_one_with_the_probe_was_ended_by_it() -> None:
+    shop = Shop()
+    first = shop.pods()[0]
+    first["spec"]["containers"][0]["livenessProbe"] = {"httpGet": {"port": 8080}}
+    first["spec"]["containers"].append(container("proxy", 9090))
+    ended = {"terminated": {"reason": "Error", "exitCode": 137, "finishedAt": ago(30)}}
+    waits = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 40s"}}
+    first["status"]["containerStatuses"] = [
+        {"name": name, "ready": False, "restartCount": 4, "state": waits, "lastState": ended}
+        for name in ("app", "proxy")
+    ]
+    shop.add("Event", event("Pod", "payments-5c-aaaaa", "Unhealthy", FAILED, count=9))
+
+    assert [words for _, _, words in shop.said("CrashLoopBackOff")] == [
+        f"container app: back-off 40s, ended by its liveness probe: {FAILED}",
+        "container proxy: back-off 40s",
+    ]
+
+
+def test_what_a_probe_did_long_before_did_not_end_a_container_now() -> None:
+    shop = Shop()
+    status = shop.pods()[0]["status"]["containerStatuses"][0]
+    status |= {"restartCount": 4, "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 40s"}}}
+    status["lastState"] = {"terminated": {"reason": "Error", "exitCode": 137, "finishedAt": ago(30)}}
+    shop.add(
+        "Event", event("Pod", "payments-5c-aaaaa", "Killing", KILLED, firstTimestamp=ago(3000), lastTimestamp=ago(2000))
+    )
+
+    assert [words for _, _, words in shop.said("CrashLoopBackOff")] == ["container app: back-off 40s"]
 
 
 def test_a_memory_limit_too_low_to_start_in() -> None:

@@ -87,3 +87,46 @@ def test_what_tells_why_stands_for_a_service_and_not_that_it_is_unwell() -> None
     given = inputs_of([*shop.calls(), shop.alert(), *observations])
     kinds = {one.cause_kind.value for one in given.candidates if one.entity.service == "payments"}
     assert kinds == {"certificate or credentials", "config change"}
+
+
+def causes(*observations: Observation) -> list[str]:
+    """The causes that are suggested of payments, the most likely first."""
+    ranking = ranked([*shop.calls(), shop.alert("payments is not ready"), *observations])
+    return [one.candidate.cause_kind.value for one in ranking.scores if one.candidate.entity.service == "payments"]
+
+
+BY_PROBE = "container payments: back-off 40s, ended by its liveness probe"
+
+
+@pytest.mark.parametrize(
+    ("said", "kinds"),
+    [
+        # Without traffic, as its probe is refused: nothing ended.
+        ((("ReadinessProbeFailing", ""), ("NotReady", ""), ("ReplicasUnavailable", "")), ["failing probe"]),
+        ((("StartupProbeFailing", ""), ("MinimumReplicasUnavailable", "")), ["failing probe"]),
+        # Ended by the kubelet, again and again.
+        ((("CrashLoopBackOff", BY_PROBE), ("BackOff", "Back-off restarting failed container")), ["failing probe"]),
+        # It crashes, and so its probe is refused, too.
+        ((("CrashLoopBackOff", "back-off 40s"), ("ReadinessProbeFailing", "")), ["crash loop", "failing probe"]),
+        ((("CrashLoopBackOff", "back-off 40s"), ("NotReady", "")), ["crash loop"]),
+        # What says why goes before both.
+        ((("CrashLoopBackOff", BY_PROBE), ("OOMKilled", "")), ["memory saturation"]),
+        ((("LivenessProbePortMismatch", ""), ("CrashLoopBackOff", BY_PROBE)), ["config change", "failing probe"]),
+    ],
+)
+def test_a_failing_probe_is_a_cause_of_its_own_and_no_crash_loop(said: list[tuple[str, str]], kinds: list[str]) -> None:
+    assert causes(*(state("payments", word, detail=detail, count=9) for word, detail in said)) == kinds
+
+
+def test_who_is_ended_by_a_probe_may_suffer_from_its_node() -> None:
+    ended = state("payments", "CrashLoopBackOff", detail=BY_PROBE, count=9)
+    assert first(*placed("payments"), state("node-7", "KubeletDown", AT - 30), ended) == "node-7"
+
+
+def test_restarts_that_a_probe_makes_are_no_crash_loop() -> None:
+    restarts = shop.series(
+        "payments", "restarts", "count", 0.0, then=2.0, since=shop.CAUSE_AT, until=shop.CAUSE_AT + 120, noise=0
+    )
+
+    assert causes(restarts) == ["crash loop"]
+    assert causes(restarts, state("payments", "CrashLoopBackOff", detail=BY_PROBE, count=9)) == ["failing probe"]
