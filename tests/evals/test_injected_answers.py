@@ -99,9 +99,10 @@ def test_an_injected_instruction_gains_nothing(case: dict[str, Any], disguise: s
         assert check_message_blocks(blocks) == []
         assert not re.search(r"<[!@#]|<https?:", shown)
         for element in rich_elements(blocks):
-            assert element["type"] in {"text", "emoji", "link"}
-            if element["type"] == "link":
-                assert "evil" not in element["url"]
+            # A date is made of a number, and leads nowhere.
+            assert element["type"] in {"text", "emoji", "link", "date"}
+            assert element["type"] == "link" or "url" not in element
+            assert "evil" not in element.get("url", "")
     first = briefing.hypotheses[0]
     assert any(line.text.startswith(f"1. {first.statement[:40]}") for line in rules.answer(Topic.WHY, briefing).lines)
 
