@@ -24,6 +24,7 @@ from copilot.cli import (
     socket,
     tenants,
     tokens,
+    tools,
     topology,
     up,
 )
@@ -42,6 +43,7 @@ COMMANDS = (
     database,
     incidents,
     mcp,
+    tools,
     recordings,
     runbooks,
     secrets,

@@ -55,6 +55,16 @@ def agents_of(tenant: Tenant) -> list[dict[str, Any]]:
     ]
 
 
+def packages_of(tenant: Tenant) -> list[dict[str, Any]]:
+    """Return what is wrong with the tools of installed packages, as rows beside those of the connections."""
+    from copilot.tools.registry import look
+
+    return [
+        {"tenant": tenant.slug, "connection": "tools", "place": "installed package", "works": False, "detail": text}
+        for text in look(tenant.id).refused
+    ]
+
+
 def examine_stack(*, as_json: bool) -> int:
     """Look at each part of the deployment, print a table, and return whether all is well."""
     from dataclasses import asdict
@@ -119,7 +129,7 @@ def run(options: argparse.Namespace) -> int:
 
     with ThreadPoolExecutor(max_workers=8) as pool:
         rows = list(pool.map(ask, found))
-    rows += [row for tenant in tenants for row in agents_of(tenant)]
+    rows += [row for tenant in tenants for row in (*agents_of(tenant), *packages_of(tenant))]
     if options.json:
         print_json(rows)
     elif not rows:

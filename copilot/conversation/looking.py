@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from copilot.llm import dialogue
+from copilot.specialists import route
 from copilot.tools import calling, reach, registry
 from copilot.tools.tool import shown
 
@@ -19,16 +20,20 @@ if TYPE_CHECKING:
 # What an answer that somebody waits for has no time for, and what the document before the model says already.
 DEAREST = 8
 TOLD_ALREADY = frozenset({"report", "incidents", "similar_incidents"})
+# More than this no model chooses well among, and each is paid for with every question.
+MOST = 48
 
 
 def tools(tenant_id: UUID, briefing: Briefing, deadline: Deadline, *, actor: str) -> tuple[dialogue.Tool, ...]:
-    """Return the look-ups for an incident; each reads, within the services that the incident is about, and none can write."""
+    """Return the look-ups for an incident; each reads, within the services that the incident is about, and none can write.
+
+    Those of the specialists that the alert's class needs come first; where there are more than `MOST`, the last are left out.
+    """
     bounds = reach.of_incident(tenant_id, briefing.incident_id, deadline, briefing=briefing)
-    return tuple(
-        _offered(tool, bounds, actor)
-        for tool in registry.offered(tenant_id)
-        if tool.cost <= DEAREST and tool.name not in TOLD_ALREADY
-    )
+    routing = route(briefing.title, bounds.bounds.alert_labels)
+    found = [tool for tool in registry.offered(tenant_id) if tool.cost <= DEAREST and tool.name not in TOLD_ALREADY]
+    found.sort(key=lambda tool: routing.place((tool.category,)))
+    return tuple(_offered(tool, bounds, actor) for tool in found[:MOST])
 
 
 def _offered(tool: Tool, bounds: Reach, actor: str) -> dialogue.Tool:

@@ -4,55 +4,81 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-import re
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from copilot import observe
 from copilot.guard.tenancy import tenant_scope
 from copilot.tools import kinds
+from copilot.tools.declaration import problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
     from uuid import UUID
 
     from copilot.tools.tool import Provider, Tool
 
+log = observe.logger(__name__)
 GROUP = "copilot.tools"
-# What the model's and the protocol's clients accept alike.
-_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_-]{0,63}")
 
 
 class UnknownTool(LookupError):
     """Say that the tenant has no such tool, and which it has."""
 
 
-@cache
-def providers() -> tuple[Provider, ...]:
-    """Return who names tools, our own first.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Hold a tenant's tools, from which package each is ("" for our own), and what was refused, in words for people."""
 
-    An import error goes through: a provider that cannot be loaded stops the boot.
+    tools: tuple[Tool, ...]
+    packages: Mapping[str, str]
+    refused: tuple[str, ...]
 
-    :raises TypeError: where an entry point is no function.
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Hold who names tools: a module of ours, or an entry point of a package, with why it cannot be asked, if it cannot."""
+
+    provider: Provider | None
+    package: str = ""
+    point: str = ""
+    refusal: str = ""
+
+
+def offered(tenant_id: UUID) -> tuple[Tool, ...]:
+    """Return a tenant's tools, each name once, in the order in which they are found; refused ones are logged.
+
+    :raises RuntimeError: where a tool of our own is declared wrongly.
     """
-    return (*_in_tree(), *_installed(entry_points(group=GROUP)))
+    return look(tenant_id).tools
 
 
-def offered(tenant_id: UUID, *, by: Sequence[Provider] | None = None) -> tuple[Tool, ...]:
-    """Return a tenant's tools, each name once, in the order in which they are found.
+def look(tenant_id: UUID) -> Found:
+    """Return a tenant's tools, and what of installed packages is refused; a package that is wrong takes no other's tools away.
 
-    :raises RuntimeError: where two providers give a tool the same name, or one gives an impossible one.
+    :raises RuntimeError: where a tool of our own is declared wrongly.
     """
     found: dict[str, Tool] = {}
+    packages: dict[str, str] = {}
+    refused: list[str] = []
     with tenant_scope(tenant_id):
-        for provider in providers() if by is None else by:
-            for tool in provider(tenant_id):
-                if not _NAME.fullmatch(tool.name):
-                    raise RuntimeError(f"a tool cannot be called {tool.name!r}: 64 letters, digits, _ and - at most")
-                if tool.name in found:
-                    raise RuntimeError(f"two tools are called {tool.name!r}: rename or remove one")
-                found[tool.name] = tool
-    return tuple(found.values())
+        for source in _sources():
+            for tool, wrong in _named(source, tenant_id):
+                if not wrong and tool is not None and tool.name in found:
+                    wrong = f"two tools are called {tool.name!r}: rename or remove one"  # noqa: PLW2901
+                if not wrong and tool is not None:
+                    found[tool.name] = tool
+                    packages[tool.name] = source.package
+                elif not source.package:
+                    raise RuntimeError(wrong)
+                else:
+                    refused.append(f"{source.point}: {wrong}")
+    for text in refused:
+        _tell_once(text)
+    return Found(tuple(found.values()), MappingProxyType(packages), tuple(refused))
 
 
 def find(tools: Iterable[Tool], name: str) -> Tool:
@@ -66,16 +92,53 @@ def find(tools: Iterable[Tool], name: str) -> Tool:
     return known[name]
 
 
-def _in_tree() -> Iterator[Provider]:
+def forget() -> None:
+    """Look for installed packages anew when next asked."""
+    _sources.cache_clear()
+    _tell_once.cache_clear()
+
+
+@cache
+def _sources() -> tuple[_Source, ...]:
+    """Return who names tools, our own first; an import error of ours goes through."""
+    return (*_in_tree(), *_installed(entry_points(group=GROUP)))
+
+
+def _in_tree() -> Iterator[_Source]:
     for module_info in sorted(pkgutil.iter_modules(kinds.__path__), key=lambda info: info.name):
-        yield importlib.import_module(f"{kinds.__name__}.{module_info.name}").tools
+        yield _Source(importlib.import_module(f"{kinds.__name__}.{module_info.name}").tools)
 
 
-def _installed(points: Iterable[EntryPoint]) -> Iterator[Provider]:
+def _installed(points: Iterable[EntryPoint]) -> Iterator[_Source]:
     for point in points:
-        provider = point.load()
-        if not callable(provider):
-            raise TypeError(
-                f"the entry point {point.name!r} of {GROUP} is {point.value}, which is no function (tenant id) -> tools"
-            )
-        yield provider
+        package = point.dist.name if point.dist else point.module
+        words = f"{package}, entry point {point.name!r} of {GROUP} ({point.value})"
+        try:
+            provider = point.load()
+        except Exception as error:  # noqa: BLE001 - importing others' code may raise anything
+            yield _Source(None, package, words, f"cannot be imported: {type(error).__name__}: {str(error)[:300]}")
+            continue
+        if callable(provider):
+            yield _Source(provider, package, words)
+        else:
+            yield _Source(None, package, words, "is no function (tenant id) -> tools")
+
+
+def _named(source: _Source, tenant_id: UUID) -> Iterator[tuple[Tool | None, str]]:
+    """Yield what a source names, each with what is wrong with it."""
+    if source.provider is None:
+        yield None, source.refusal
+        return
+    try:
+        for tool in source.provider(tenant_id):
+            wrong = problem(tool, tenant_id)
+            yield (None if wrong else tool), wrong
+    except Exception as error:
+        if not source.package:
+            raise
+        yield None, f"failed when it was asked for its tools: {type(error).__name__}: {str(error)[:300]}"
+
+
+@cache
+def _tell_once(text: str) -> None:
+    log.error("a tool of an installed package is refused", why=text)

@@ -12,6 +12,7 @@ import pytest
 
 from integrations import pages, registry
 from integrations.base import Action, BadPayload, EventKind, Inbound, NotGenuine
+from tests.packages import install
 
 if TYPE_CHECKING:
     from integrations.base import Integration
@@ -76,14 +77,7 @@ def kuma(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Integration:
     """The page's example, installed as the page's project file says."""
     project = tomllib.loads(block("toml"))
     (module,) = project["tool"]["setuptools"]["py-modules"]
-    (tmp_path / f"{module}.py").write_text(block("python"), encoding="utf-8")
-    name, version = project["project"]["name"], project["project"]["version"]
-    about = tmp_path / f"{name.replace('-', '_')}-{version}.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text(f"Metadata-Version: 2.4\nName: {name}\nVersion: {version}\n", encoding="utf-8")
-    ((group, points),) = project["project"]["entry-points"].items()
-    lines = "".join(f"{key} = {value}\n" for key, value in points.items())
-    (about / "entry_points.txt").write_text(f"[{group}]\n{lines}", encoding="utf-8")
+    install(tmp_path, block("toml"), {module: block("python")})
     monkeypatch.syspath_prepend(tmp_path)
     found = registry.integrations.__wrapped__()
     assert set(found) == {*registry.integrations(), "kuma"}
