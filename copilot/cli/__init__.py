@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from copilot.cli import (
     agent,
@@ -28,7 +29,7 @@ from copilot.cli import (
     topology,
     up,
 )
-from copilot.cli.session import Problem, find_installation
+from copilot.cli.session import Problem, find_installation, only_tenant
 
 COMMANDS = (
     up,
@@ -53,6 +54,55 @@ COMMANDS = (
 )
 
 
+# Stands for the tenant that a call leaves out, until the installation is known.
+LEFT_OUT = "\0"
+
+
+class WrongCall(Exception):
+    """Say that a call is wrong, and of which command."""
+
+    def __init__(self, parser: argparse.ArgumentParser, text: str) -> None:
+        super().__init__(text)
+        self.parser = parser
+
+
+class CallParser(argparse.ArgumentParser):
+    """Parse a call; what is wrong with it is raised, so that it can be tried with a tenant."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what is wrong.
+
+        :raises WrongCall: always.
+        """
+        raise WrongCall(self, message)
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """Return a call's options; where all that lacks is the tenant, it is left open until the installation is known.
+
+    Ends the process with the usage where the call is wrong.
+    """
+    root = parser()
+    try:
+        return root.parse_args(arguments)
+    except WrongCall as wrong:
+        command = wrong.parser.prog.split()[1:]
+        starts = [place for place in range(len(arguments)) if arguments[place : place + len(command)] == command]
+        if command and starts and str(wrong).startswith("the following arguments are required"):
+            after = starts[0] + len(command)
+            try:
+                options = root.parse_args([*arguments[:after], LEFT_OUT, *arguments[after:]])
+            except WrongCall:
+                pass
+            else:
+                if getattr(options, "slug", "") == LEFT_OUT and options.run is not tenants.create_tenant:
+                    # Whoever named the tenant left out something else.
+                    options.unless_tenant = (arguments[after : after + 1], str(wrong))
+                    return options
+        wrong.parser.print_usage(sys.stderr)
+        wrong.parser.exit(2, f"{wrong.parser.prog}: error: {wrong}\n")
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command."""
     common = argparse.ArgumentParser(add_help=False)
@@ -63,7 +113,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="folder of the installation (default: $COPILOT_DATA, else .copilot)",
     )
-    root = argparse.ArgumentParser(
+    root = CallParser(
         prog="copilot",
         description="SRE Copilot: a page becomes ranked, evidence-backed hypotheses in the incident's Slack thread.",
         parents=[common],
@@ -76,7 +126,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code; 2 says that the call itself was wrong, 1 that it did not work."""
-    options = parser().parse_args(arguments)
+    options = parse(sys.argv[1:] if arguments is None else arguments)
     data = getattr(options, "data", None) or Path(os.environ.get("COPILOT_DATA") or ".copilot")
     options.data = data
     os.environ["COPILOT_DATA"] = str(data)
@@ -84,6 +134,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.needs_installation:
             find_installation(data)
+        if getattr(options, "slug", None) == LEFT_OUT:
+            options.slug = _tenant_left_out(*options.unless_tenant)
         code = int(options.run(options) or 0)
         sys.stdout.flush()
     except BrokenPipeError:
@@ -102,6 +154,17 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"copilot: {said}", file=sys.stderr)
         return 1
     return code
+
+
+def _tenant_left_out(first: list[str], lacks: str) -> str:
+    """Return the only tenant.
+
+    :raises Problem: where there are several, or none; or where the call's `first` word names it, and something else lacks.
+    """
+    slug = only_tenant()
+    if first == [slug]:
+        raise Problem(lacks, code=2)
+    return slug
 
 
 def _of_the_database(error: Exception) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from copilot.cli.session import Problem, actor, find_tenant, print_json
+from copilot.cli.session import WHOSE, Problem, actor, find_tenant, print_json
 
 if TYPE_CHECKING:
     import argparse
@@ -32,17 +32,17 @@ def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
     token = agent.add_subparsers(metavar="token").add_parser("token", help="what an agent signs in with")
     what = token.add_subparsers(required=True, metavar="WHAT")
     create = what.add_parser("create", parents=[common], help="make a token, and the agent where it is new")
-    create.add_argument("slug", metavar="TENANT")
+    create.add_argument("slug", metavar="TENANT", help=WHOSE)
     create.add_argument("name", metavar="AGENT", help="lower-case letters, digits and hyphens")
     create.add_argument("--days", type=int, default=None, help="how long it works (default: until it is revoked)")
     create.add_argument("--json", action="store_true")
     create.set_defaults(run=create_token, needs_installation=True)
     listing = what.add_parser("list", parents=[common], help="list a tenant's agents, their states and tokens")
-    listing.add_argument("slug", metavar="TENANT")
+    listing.add_argument("slug", metavar="TENANT", help=WHOSE)
     listing.add_argument("--json", action="store_true")
     listing.set_defaults(run=list_tokens, needs_installation=True)
     revoke = what.add_parser("revoke", parents=[common], help="revoke an agent's tokens, or one of them")
-    revoke.add_argument("slug", metavar="TENANT")
+    revoke.add_argument("slug", metavar="TENANT", help=WHOSE)
     revoke.add_argument("name", metavar="AGENT")
     revoke.add_argument("--token", default="", metavar="LABEL", help="this one alone; the label is what `list` shows")
     revoke.set_defaults(run=revoke_tokens, needs_installation=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from copilot.cli.doctor import MARKS
-from copilot.cli.session import Problem, actor, find_tenant, print_json
+from copilot.cli.session import WHOSE, Problem, actor, find_tenant, print_json
 from copilot.cli.terminal import printable
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
         description="Connect a tenant to a vendor. Values are sealed; `key=@file` reads a value from a file.",
         epilog="`copilot connect SLUG KIND --fields` lists what a kind takes.",
     )
-    parser.add_argument("slug", metavar="TENANT")
+    parser.add_argument("slug", metavar="TENANT", help=WHOSE)
     parser.add_argument("kind", help="pagerduty, prometheus, kubernetes, slack …; an unknown one lists them all")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="values")
     parser.add_argument("--name", default="default", help="where a tenant has several of one kind")

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from copilot.cli.session import Problem, actor, find_installation, find_tenant, print_json
+from copilot.cli.session import WHOSE, Problem, actor, find_installation, find_tenant, print_json
 from copilot.cli.terminal import line, on_one_line, printable, table
 
 if TYPE_CHECKING:
@@ -23,23 +23,23 @@ def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
         required=True, metavar="WHAT"
     )
     show = incident.add_parser("show", parents=[common], help="all that is known of one incident")
-    show.add_argument("slug", metavar="TENANT")
+    show.add_argument("slug", metavar="TENANT", help=WHOSE)
     show.add_argument("number", type=int)
     show.add_argument("--json", action="store_true")
     show.set_defaults(run=show_incident, needs_installation=True)
     again = incident.add_parser(
         "rescore", parents=[common], help="recompute an incident's ranking from its frozen inputs and compare the bytes"
     )
-    again.add_argument("slug", metavar="TENANT")
+    again.add_argument("slug", metavar="TENANT", help=WHOSE)
     again.add_argument("number", type=int)
     again.add_argument("--json", action="store_true")
     again.set_defaults(run=rescore_incident, needs_installation=True)
     drafting = incident.add_parser("postmortem", parents=[common], help="a post-mortem draft in Markdown")
-    drafting.add_argument("slug", metavar="TENANT")
+    drafting.add_argument("slug", metavar="TENANT", help=WHOSE)
     drafting.add_argument("number", type=int)
     drafting.set_defaults(run=draft_postmortem, needs_installation=True)
     listing = incident.add_parser("list", parents=[common], help="a tenant's newest incidents")
-    listing.add_argument("slug", metavar="TENANT")
+    listing.add_argument("slug", metavar="TENANT", help=WHOSE)
     listing.add_argument("--json", action="store_true")
     listing.set_defaults(run=list_incidents, needs_installation=True)
 

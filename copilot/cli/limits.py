@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from copilot.cli.session import Problem, actor, find_tenant, print_json
+from copilot.cli.session import WHOSE, Problem, actor, find_tenant, print_json
 
 if TYPE_CHECKING:
     import argparse
@@ -25,7 +25,7 @@ FIELDS = {
 def add(what: Any, common: argparse.ArgumentParser) -> None:
     """Add the command to those of `copilot tenant`."""
     limits = what.add_parser("limits", parents=[common], help="show what a tenant may use and does, or set it")
-    limits.add_argument("slug", metavar="TENANT")
+    limits.add_argument("slug", metavar="TENANT", help=WHOSE)
     limits.add_argument(
         "--set",
         action="append",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from copilot.cli.session import Problem, actor, find_tenant, print_json
+from copilot.cli.session import WHOSE, Problem, actor, find_tenant, print_json
 from copilot.cli.terminal import printable, table
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
         help="bring a folder, file, archive, web address or Git repository of Markdown up to date",
         description="Run again at any time: what is unchanged stays, what is gone from a folder or repository is removed.",
     )
-    adding.add_argument("slug", metavar="TENANT")
+    adding.add_argument("slug", metavar="TENANT", help=WHOSE)
     adding.add_argument("place", metavar="PLACE", help="a path, https://….md, git+https://…, git@host:owner/name.git")
     adding.add_argument("--ref", default="", help="branch or tag of a repository (default: its own)")
     adding.add_argument("--folder", default="", help="part of a repository that has the runbooks (default: all of it)")
@@ -41,25 +41,25 @@ def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
     starter.set_defaults(run=load_starter, needs_installation=True)
 
     listing = runbook.add_parser("list", parents=[common], help="list a tenant's runbooks")
-    listing.add_argument("slug", metavar="TENANT")
+    listing.add_argument("slug", metavar="TENANT", help=WHOSE)
     listing.add_argument("--json", action="store_true")
     listing.set_defaults(run=list_runbooks, needs_installation=True)
 
     searching = runbook.add_parser("search", parents=[common], help="find runbooks by words, or by a question")
-    searching.add_argument("slug", metavar="TENANT")
+    searching.add_argument("slug", metavar="TENANT", help=WHOSE)
     searching.add_argument("words", metavar="WORDS", nargs="+")
     searching.add_argument("--most", type=int, default=3, help="how many (default 3)")
     searching.add_argument("--json", action="store_true")
     searching.set_defaults(run=search_runbooks, needs_installation=True)
 
     showing = runbook.add_parser("show", parents=[common], help="print a runbook as it was read, and where from")
-    showing.add_argument("slug", metavar="TENANT")
+    showing.add_argument("slug", metavar="TENANT", help=WHOSE)
     showing.add_argument("name", metavar="RUNBOOK", help="title, a part of it, path, or id")
     showing.add_argument("--json", action="store_true")
     showing.set_defaults(run=show_runbook, needs_installation=True)
 
     removing = runbook.add_parser("remove", parents=[common], help="take a runbook, or all of a source, out of use")
-    removing.add_argument("slug", metavar="TENANT")
+    removing.add_argument("slug", metavar="TENANT", help=WHOSE)
     removing.add_argument("name", metavar="RUNBOOK", nargs="?", default="", help="title, a part of it, path, or id")
     removing.add_argument("--source", default="", help="all of this source, as `list` names it")
     removing.set_defaults(run=remove_runbooks, needs_installation=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from copilot.cli.session import Problem, actor, find_tenant, print_json
+from copilot.cli.session import WHOSE, Problem, actor, find_tenant, print_json
 from copilot.cli.terminal import table
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
         required=True, metavar="WHAT"
     )
     create = service.add_parser("add", parents=[common], help="add a service, or change just the given values of one")
-    create.add_argument("slug", metavar="TENANT")
+    create.add_argument("slug", metavar="TENANT", help=WHOSE)
     create.add_argument("name")
     create.add_argument("--pagerduty", dest="pagerduty_id", metavar="ID", help="PagerDuty service id")
     create.add_argument("--namespace", metavar="NS", help="Kubernetes namespace")
@@ -46,7 +46,7 @@ def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
     create.add_argument("--json", action="store_true")
     create.set_defaults(run=add_service, needs_installation=True)
     listing = service.add_parser("list", parents=[common], help="list a tenant's services")
-    listing.add_argument("slug", metavar="TENANT")
+    listing.add_argument("slug", metavar="TENANT", help=WHOSE)
     listing.add_argument("--json", action="store_true")
     listing.set_defaults(run=list_services, needs_installation=True)
 

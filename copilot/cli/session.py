@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from copilot.models import Tenant
 
 
+WHOSE = "may be left out where there is only one"
+
+
 class Problem(Exception):
     """Say what went wrong and what to do; ends the command."""
 
@@ -66,6 +69,21 @@ def find_tenant(slug: str) -> Tenant:
         known = ", ".join(Tenant.objects.order_by("slug").values_list("slug", flat=True)[:20]) or "none"
         raise Problem(f"there is no tenant {slug!r} (known: {known}); make it with `copilot tenant create {slug}`")
     return found
+
+
+def only_tenant() -> str:
+    """Return the slug of the only tenant.
+
+    :raises Problem: where there are several, or none.
+    """
+    from copilot.models import Tenant
+
+    known = list(Tenant.objects.order_by("slug").values_list("slug", flat=True)[:21])
+    if len(known) == 1:
+        return str(known[0])
+    if not known:
+        raise Problem("there is no tenant yet; make one with `copilot tenant create SLUG`")
+    raise Problem(f"there are several tenants; say which: {', '.join(known[:20])}", code=2)
 
 
 def actor() -> str:

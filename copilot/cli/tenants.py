@@ -8,16 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from copilot.cli import limits
-from copilot.cli.session import Problem, actor, find_tenant, print_json
+from copilot.cli.session import WHOSE, Problem, actor, find_tenant, print_json
 from copilot.cli.terminal import table
 
 if TYPE_CHECKING:
     import argparse
 
     from copilot.models import Tenant
-
-# Slack tells of no length; the local workspace's are short (`U0BOB`), and the column holds 32.
-SLACK_USER_ID = re.compile(r"[UW][A-Z0-9]{3,31}", re.ASCII)
 
 
 def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
@@ -38,25 +35,25 @@ def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
         parents=[common],
         help="write all that is kept of a tenant into an archive, without what opens anything",
     )
-    export.add_argument("slug", metavar="TENANT")
+    export.add_argument("slug", metavar="TENANT", help=WHOSE)
     export.add_argument("file", type=Path, metavar="FILE.tar.gz")
     export.set_defaults(run=export_tenant, needs_installation=True)
     erase = tenant.add_parser(
         "erase", parents=[common], help="delete a tenant and all its rows, the audit log with them; cannot be undone"
     )
-    erase.add_argument("slug", metavar="TENANT")
+    erase.add_argument("slug", metavar="TENANT", help=WHOSE)
     erase.add_argument("--confirm", default="", metavar="TENANT", help="the tenant once more")
     erase.set_defaults(run=erase_tenant, needs_installation=True)
 
     member = subparsers.add_parser("member", help="give people roles").add_subparsers(required=True, metavar="WHAT")
     give = member.add_parser("add", parents=[common], help="give a Slack user or a login a role in a tenant")
-    give.add_argument("slug", metavar="TENANT")
+    give.add_argument("slug", metavar="TENANT", help=WHOSE)
     give.add_argument("--slack", default="", metavar="USER_ID")
     give.add_argument("--login", default="", metavar="NAME", help="of the admin (`copilot login`)")
     give.add_argument("--role", default="responder", choices=["viewer", "responder", "admin", "owner"])
     give.set_defaults(run=add_member, needs_installation=True)
     members = member.add_parser("list", parents=[common], help="list who has a role of their own in a tenant")
-    members.add_argument("slug", metavar="TENANT")
+    members.add_argument("slug", metavar="TENANT", help=WHOSE)
     members.add_argument("--json", action="store_true")
     members.set_defaults(run=list_members, needs_installation=True)
 
@@ -164,15 +161,12 @@ def add_member(options: argparse.Namespace) -> int:
 
     from copilot.guard.tenancy import tenant_scope
     from copilot.models import AuditEntry, Membership
+    from copilot.models.tenant import NO_SLACK_USER_ID, SLACK_USER_ID
 
     if not options.slack and not options.login:
         raise Problem("say who: --slack USER_ID, --login NAME, or both", code=2)
     if options.slack and not SLACK_USER_ID.fullmatch(options.slack):
-        raise Problem(
-            f"{options.slack!r} is no Slack user id: those are U or W, then capitals and digits, as in U024BE7LH;"
-            " in Slack, open the person's profile, then ⋮ and “Copy member ID”",
-            code=2,
-        )
+        raise Problem(NO_SLACK_USER_ID.format(given=repr(options.slack)), code=2)
     tenant = find_tenant(options.slug)
     user = None
     if options.login:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from copilot.cli.session import Problem, actor, find_tenant, print_json
+from copilot.cli.session import WHOSE, Problem, actor, find_tenant, print_json
 from copilot.cli.terminal import table
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
         required=True, metavar="WHAT"
     )
     create = token.add_parser("create", parents=[common], help="make a token; it is shown this once")
-    create.add_argument("slug", metavar="TENANT")
+    create.add_argument("slug", metavar="TENANT", help=WHOSE)
     create.add_argument("name", help="for people: the program that will use it")
     create.add_argument("--role", default="viewer", choices=["viewer", "responder", "admin"])
     create.add_argument(
@@ -31,11 +31,11 @@ def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
     create.add_argument("--json", action="store_true")
     create.set_defaults(run=create_token, needs_installation=True)
     listing = token.add_parser("list", parents=[common], help="list a tenant's tokens")
-    listing.add_argument("slug", metavar="TENANT")
+    listing.add_argument("slug", metavar="TENANT", help=WHOSE)
     listing.add_argument("--json", action="store_true")
     listing.set_defaults(run=list_tokens, needs_installation=True)
     revoke = token.add_parser("revoke", parents=[common], help="take a token away, at once")
-    revoke.add_argument("slug", metavar="TENANT")
+    revoke.add_argument("slug", metavar="TENANT", help=WHOSE)
     revoke.add_argument("token", help="its prefix (sre_…), or its name")
     revoke.set_defaults(run=revoke_token, needs_installation=True)
 

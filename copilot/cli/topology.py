@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from copilot.cli.session import Problem, actor, find_tenant, print_json
+from copilot.cli.session import WHOSE, Problem, actor, find_tenant, print_json
 
 if TYPE_CHECKING:
     import argparse
@@ -32,7 +32,7 @@ def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
         description="All of the file is taken, or nothing. What an earlier file said, and this one does not, is taken away;"
         " what sources have seen stays.",
     )
-    loading.add_argument("slug", metavar="TENANT")
+    loading.add_argument("slug", metavar="TENANT", help=WHOSE)
     loading.add_argument("file", metavar="FILE", help="services and what they need; - for standard input")
     loading.add_argument("--dry-run", action="store_true", help="check the file and say what it would change")
     loading.add_argument("--json", action="store_true")
@@ -41,12 +41,12 @@ def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
     asking = topology.add_parser(
         "survey", parents=[common], help="ask the connected sources now; the workers do it every hour"
     )
-    asking.add_argument("slug", metavar="TENANT")
+    asking.add_argument("slug", metavar="TENANT", help=WHOSE)
     asking.add_argument("--json", action="store_true")
     asking.set_defaults(run=survey, needs_installation=True)
 
     showing = topology.add_parser("show", parents=[common], help="show all services, or one with what it needs")
-    showing.add_argument("slug", metavar="TENANT")
+    showing.add_argument("slug", metavar="TENANT", help=WHOSE)
     showing.add_argument("service", metavar="SERVICE", nargs="?", default="")
     showing.add_argument(
         "--png", type=Path, metavar="FILE", help="draw a picture of what is around SERVICE into a file"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from zoneinfo import available_timezones
 
@@ -142,6 +143,14 @@ class Tenant(models.Model):
         return self.name or self.slug
 
 
+# Slack tells of no length; the local workspace's are short (`U0BOB`), and the column holds 32.
+SLACK_USER_ID = re.compile(r"[UW][A-Z0-9]{3,31}", re.ASCII)
+NO_SLACK_USER_ID = (
+    "{given} is no Slack user id: those are U or W, then capitals and digits, as in U024BE7LH; in Slack, open the person's"
+    " profile, then ⋮ and “Copy member ID”"
+)
+
+
 class Membership(TenantModel):
     """Give a person a role in a tenant, known by login (the admin), by Slack user id, or by both."""
 
@@ -167,3 +176,13 @@ class Membership(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.email or self.slack_user_id or self.user_id} as {self.role}"
+
+    def clean(self) -> None:
+        """Refuse what is no Slack user id.
+
+        :raises ValidationError: saying what one looks like.
+        """
+        super().clean()
+        self.slack_user_id = self.slack_user_id.strip()
+        if self.slack_user_id and not SLACK_USER_ID.fullmatch(self.slack_user_id):
+            raise ValidationError({"slack_user_id": NO_SLACK_USER_ID.format(given=repr(self.slack_user_id))})

@@ -133,7 +133,7 @@ def test_replay_serves_and_prints_what_to_connect(tmp_path: Path) -> None:
 
     said = log.read_text().splitlines()
     assert f"prometheus  http://127.0.0.1:{port}/prometheus" in said
-    assert "copilot tenant create shop --name 'Acme Shop'" in said
+    assert "copilot tenant create shop --name Shop" in said
     assert f"copilot connect shop kubernetes --set url=http://127.0.0.1:{port}/kubernetes --set token=replay" in said
     assert (
         "copilot service add shop checkout --pagerduty PCHK001 --namespace shop --workload checkout --channel '#incidents' "

@@ -6,11 +6,13 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from django.forms import modelform_factory
 
 from copilot.cli import main
+from copilot.cli.session import Problem, only_tenant
 from copilot.embedded import STAFF, as_role
 from copilot.guard.tenancy import tenant_scope
-from copilot.models import Feedback
+from copilot.models import Feedback, Membership, Tenant
 from tests.conftest import point_at
 from tests.flow.admin_world import login
 
@@ -86,3 +88,21 @@ def test_what_is_no_slack_user_id_is_refused(told: Callable[..., tuple[int, str,
     assert code == 2
     assert f"{given!r} is no Slack user id: those are U or W, then capitals and digits, as in U024BE7LH" in problem
     assert listed(told) == []
+
+
+def test_where_there_are_several_tenants_one_must_be_named(acme: World, committed_db: str) -> None:
+    point_at(committed_db)
+    Tenant.objects.create(slug="another")
+    with pytest.raises(Problem, match=r"there are several tenants; say which: .*another"):
+        only_tenant()
+
+
+@pytest.mark.parametrize(("given", "is_taken"), [("U024BE7LH", True), ("alice", False), ("u024be7lh", False)])
+def test_the_admins_form_takes_what_the_command_line_takes(acme: World, given: str, is_taken: bool) -> None:
+    form = modelform_factory(Membership, fields=("slack_user_id", "role"))
+    with tenant_scope(acme.tenant.id):
+        filled = form({"slack_user_id": given, "role": "viewer"}, instance=Membership(tenant=acme.tenant))
+
+        assert filled.is_valid() is is_taken
+        if not is_taken:
+            assert "is no Slack user id: those are U or W" in filled.errors["slack_user_id"][0]

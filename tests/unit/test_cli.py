@@ -10,7 +10,7 @@ import pytest
 from django.db import OperationalError, ProgrammingError
 from psycopg.errors import UndefinedTable
 
-from copilot.cli import main, terminal
+from copilot.cli import LEFT_OUT, main, parse, terminal
 
 
 def test_a_proxy_in_the_environment_does_not_stand_between_our_own_processes(
@@ -43,6 +43,38 @@ def test_a_wrong_call_is_told_what_there_is(capsys: pytest.CaptureFixture[str]) 
 
     assert ending.value.code == 2
     assert "tenant" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "rest"),
+    [
+        ("tenant limits", {}),
+        ("tenant limits --json", {"json": True}),
+        ("incident show 7 --json", {"number": 7, "json": True}),
+        ("incident show --json 7", {"number": 7, "json": True}),
+        ("--data elsewhere service list", {}),
+        ("member add --slack U024BE7LH", {"slack": "U024BE7LH"}),
+        ("connect prometheus", {"kind": "prometheus"}),
+    ],
+)
+def test_the_tenant_may_be_left_out(words: str, rest: dict[str, object]) -> None:
+    options = parse(words.split())
+    assert options.slug == LEFT_OUT
+    assert {name: getattr(options, name) for name in rest} == rest
+
+
+def test_a_tenant_that_is_named_is_taken_and_what_lacks_beside_it_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("copilot.cli.find_installation", lambda _: None)
+    monkeypatch.setattr("copilot.cli.only_tenant", lambda: "shop")
+
+    assert parse(["incident", "show", "shop", "--json", "7"]).slug == "shop"
+    assert main(["service", "add", "shop"]) == 2
+    assert capsys.readouterr().err == "copilot: the following arguments are required: name\n"
+    with pytest.raises(SystemExit):
+        parse(["tenant", "create"])
+    assert "copilot tenant create: error: the following arguments are required: slug" in capsys.readouterr().err
 
 
 def test_a_reader_that_has_seen_enough_is_no_trouble() -> None:

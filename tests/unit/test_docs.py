@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, SecretStr
 from pydantic_settings import BaseSettings
 
-from copilot.cli import parser
+from copilot.cli import parse, parser
 from copilot.config import AgentConfig, Config
 from copilot.secret_stores.settings import StoreSettings
 from integrations.prometheus import pack
@@ -108,7 +108,7 @@ def test_every_copilot_command_line_parses(document: Path, capsys: pytest.Captur
         if Path(words[0]).name != "copilot":
             continue
         try:
-            options = parser().parse_args(words[1:])
+            options = parse(words[1:])
         except SystemExit:
             pytest.fail(f"{shlex.join(words)}\n{capsys.readouterr().err}")
         assert callable(options.run)
