@@ -75,6 +75,7 @@ def _make_admin(tenant: Tenant, slack_url: str) -> None:
 def _add_services(tenant: Tenant, world: World) -> None:
     from copilot.guard.tenancy import tenant_scope
     from copilot.models import Service, ServiceDependency
+    from copilot.services import DECLARED
 
     with tenant_scope(tenant.id):
         rows = {}
@@ -83,4 +84,6 @@ def _add_services(tenant: Tenant, world: World) -> None:
             rows[service.name], _ = Service.objects.update_or_create(tenant=tenant, name=service.name, defaults=values)
         for service in world.services:
             for callee in service.depends_on:
-                ServiceDependency.objects.get_or_create(tenant=tenant, caller=rows[service.name], callee=rows[callee])
+                ServiceDependency.objects.get_or_create(
+                    tenant=tenant, caller=rows[service.name], callee=rows[callee], source=DECLARED
+                )
