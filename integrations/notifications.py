@@ -63,6 +63,10 @@ def _event(
     title = annotations.get("summary") or annotations.get("title") or annotations.get("message") or name
     started_at = _moment(alert, "startsAt", f"{path}.startsAt", received_at)
     ended_at = _moment(alert, "endsAt", f"{path}.endsAt", received_at) if status == "resolved" else started_at
+    if status == "resolved" and ended_at <= started_at:
+        # Whoever ends an alert by `endsAt` alone (`amtool --end`) has Alertmanager write that as its begin, too. When it began
+        # is then not known, and an end of the past must not come before the begin that was told.
+        ended_at = received_at
     runbook = link(annotations, "runbook_url", "runbook")
     return Event(
         source=source,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from copilot.cli.session import WHOSE, Problem, actor, find_tenant, print_json
@@ -83,6 +84,8 @@ def _set(tenant: Tenant, given: list[str]) -> None:
             raise Problem(f"there is no limit {name!r}; there are {', '.join(FIELDS)}", code=2)
         try:
             values[name] = FIELDS[name](text) if text else None
+            if not math.isfinite(values[name] or 0):
+                raise ValueError(text)  # noqa: TRY301 - told with the others below
         except ValueError:
             raise Problem(f"{name} takes a number, as in --set {name}=10; {text!r} is none", code=2) from None
     try:

@@ -349,6 +349,8 @@ def test_the_command_shows_and_sets_them_and_writes_it_down(
     [
         ("runs=3", "there is no limit 'runs'; there are dollars_per_day, runs_per_hour"),
         ("runs_per_hour=many", "runs_per_hour takes a number, as in --set runs_per_hour=10; 'many' is none"),
+        ("dollars_per_day=inf", "dollars_per_day takes a number, as in --set dollars_per_day=10; 'inf' is none"),
+        ("dollars_per_day=1e999", "dollars_per_day takes a number, as in --set dollars_per_day=10; '1e999' is none"),
         ("dollars_per_day=-1", "dollars_per_day: Ensure this value is greater than or equal to 0"),
     ],
 )

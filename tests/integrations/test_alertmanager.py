@@ -167,6 +167,13 @@ def test_a_repeat_with_another_end_is_the_same_alert() -> None:
     assert second.occurred_at - first.occurred_at == 60
 
 
+def test_an_alert_that_was_ended_by_its_end_alone_ended_when_that_was_told() -> None:
+    (event,) = parse(
+        {"status": "resolved", "fingerprint": "f", "startsAt": "2026-11-20T10:00:00Z", "endsAt": "2026-11-20T10:00:00Z"}
+    )
+    assert (event.occurred_at, event.started_at) == (RECEIVED, 1_795_168_800.0)
+
+
 def test_an_alert_without_a_fingerprint_is_known_by_its_labels() -> None:
     one, same, other = (
         firing(**labels).dedupe_key for labels in ({"a": "1", "b": "2"}, {"b": "2", "a": "1"}, {"a": "2"})
