@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ import httpx
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
+from copilot.topology.graph import MACHINE, Edge, Node, Sighting, Topology
+from copilot.topology.picture import draw
 from tests.browser.conftest import CHROMIUM, QUIET
 from tests.servers.processes import free_port
 
@@ -33,6 +36,8 @@ TEAM, PERSON, CHANNEL = "shop", "alice", "incidents"
 START_SECONDS = 600
 # Enough for text and two charts, at a third of the size.
 COLOURS = 256
+# From the symptom down to the cause.
+WAY = ("web", "checkout", "orders", "orders-db")
 QUESTION = "What changed before it began?"
 
 
@@ -130,6 +135,38 @@ class Screens:
         with self.page(channel="@copilot", tab="home") as page:
             page.wait_for_timeout(2500)
             self.keep("home", page.screenshot())
+
+    def connect(self) -> None:
+        """Photograph the page on which secrets are entered, by the link that Slack's window offers."""
+        self.act("slash", channel=CHANNEL, command="/sre", text="connect prometheus")
+        window = self._get("views")["views"][-1]
+        (address,) = (one["elements"][0]["url"] for one in window["blocks"] if one.get("block_id") == "connect_page")
+        page = self.browser.new_page(viewport={"width": 900, "height": 820}, locale="en-GB")
+        page.set_default_timeout(20_000)
+        page.goto(address)
+        page.fill("input[name=url]", "https://prometheus.shop.example")
+        page.fill("input[name=bearer_token]", "not-a-real-one")
+        self.keep("connect", page.screenshot())
+        page.close()
+        self.act("close", all=True)
+
+    def topology(self) -> None:
+        """Draw a graph with all that a picture of one can show."""
+        at = datetime(2026, 11, 21, tzinfo=UTC)
+        arrows = [
+            Edge(caller, callee, (Sighting("jaeger", "", at, at, is_stale=caller == "reports"),))
+            for caller, callee in (
+                ("web", "checkout"), ("checkout", "orders"), ("orders", "orders-db"), ("back-office", "orders"),
+                ("reports", "orders-db"), ("orders-db", "node-a"),
+            )
+        ]  # fmt: skip
+        nodes = [
+            Node("web", entrance="kubernetes ingress"),
+            Node("back-office", entrance="declared"),
+            Node("orders-db", kind="database"),
+            Node("node-a", kind=MACHINE),
+        ]
+        self.keep("topology", draw(Topology.of(nodes, arrows), "orders-db", path=WAY).png)
 
     def link(self) -> None:
         """Photograph a shared link with its card, and the pane beside it."""
@@ -237,7 +274,8 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=QUIET)
         screens = Screens(browser, slack=slack, ops=ops, password=password, folder=folder)
         for take in (
-            screens.thread, screens.why, screens.answer, screens.link, screens.home, screens.digest, screens.resolved, screens.admin,
+            screens.thread, screens.why, screens.answer, screens.link, screens.home, screens.connect, screens.topology,
+            screens.digest, screens.resolved, screens.admin,
         ):  # fmt: skip
             take()
         browser.close()
