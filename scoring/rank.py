@@ -111,7 +111,7 @@ def _verdict(leads: list[_Scored], case: Case, well: str | None) -> tuple[Verdic
         ahead = (
             f" ({first.score.confidence:.2f} against {rival.score.confidence:.2f} for {_name(rival)})" if rival else ""
         )
-        return Verdict.LIKELY, f"{opening} stands clear of all others{ahead}: {_temporal_reason(first)}."
+        return Verdict.LIKELY, f"{opening} stands clear of all others{ahead}: {_began(first)}."
     if not clear and rival is not None:
         return Verdict.POSSIBLE, f"{opening} and {_name(rival)} are too close to tell apart."
     return Verdict.POSSIBLE, f"{opening} leads, but {_weak(first, case)}."
@@ -214,8 +214,10 @@ def _weak(one: _Scored, case: Case) -> str:
     return _weakest(one.score.factors)
 
 
-def _temporal_reason(one: _Scored) -> str:
-    return next(factor.reason for factor in one.score.factors if factor.name == "temporal correlation")
+def _began(one: _Scored) -> str:
+    """Return when a suspect began, in a phrase; how soon what it did followed, the suspect's own sentence tells."""
+    reason = next(factor.reason for factor in one.score.factors if factor.name == "temporal correlation")
+    return reason.partition("; ")[0]
 
 
 def _name(one: _Scored) -> str:

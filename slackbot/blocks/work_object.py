@@ -52,12 +52,15 @@ def details_entity(briefing: Briefing, *, address: str, thread: str, updated_at:
         said = f"{one.statement} ({words.interval(one.low, one.high)})" + (" ✓ this was it" if one.is_confirmed else "")
         custom.append(_string(f"cause_{one.rank}", f"Cause {one.rank}", said, long=True))
     cause, lead = words.confirmed_cause(briefing), _lead(briefing)
+    by = f", by {briefing.confirmed_by}" if briefing.confirmed_by else ""
+    # What people settled on needs no check.
+    check = "" if cause else briefing.next_check or (lead.next_check if lead else "")
     told = [
-        ("confirmed", "Confirmed cause", [cause] if cause else []),
+        ("confirmed", f"Confirmed cause{clip(by, 80)}", [cause] if cause else []),
         ("happening", "What is happening", [one.statement for one in words.telling_symptoms(briefing)]),
         ("changed", "What changed", [change_line(group, briefing) for group in words.notable_changes(briefing)]),
         ("missing", "Missing", list(briefing.missing[:LINES])),
-        ("next_check", "Next check", [briefing.next_check or (lead.next_check if lead else "")]),
+        ("next_check", "Next check", [check]),
         ("silent", "Did not answer", [one.name for one in briefing.sources if one.status == "failed"][:LINES]),
     ]
     for key, label, lines in told:

@@ -47,6 +47,10 @@ def test_it_says_what_the_deploy_did_with_numbers() -> None:
     assert candidate.statement == (
         "payments v2.14.0 deployed was followed 1 min later by connection pool in use 100 %, was 46 %"
     )
+    assert ranked(shop.incident()).explanation == (
+        "payments (bad deploy) stands clear of all others (0.78 against 0.50 for a fault in checkout): changed 2 min before the"
+        " onset."
+    )
     assert candidate.next_check == (
         "Compare the last two revisions: kubectl -n shop rollout history deployment/payments; "
         'watch: pool_utilisation{service="payments"}'
