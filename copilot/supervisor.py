@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.error import HTTPError, URLError
 
 from copilot import embedded
+from copilot.restarts import Restarts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 START_SECONDS = 60.0
 STOP_SECONDS = 12.0
-# A process that dies is started again after this long, doubled with each death in a row.
-RESTART_SECONDS = 0.5
 
 
 class NotStarted(RuntimeError):
@@ -62,9 +61,7 @@ class Process:
     is_ready: Callable[[], bool]
     log: Path
     running: subprocess.Popen[bytes] | None = None
-    deaths: int = 0
-    not_before: float = 0.0
-    started_at: float = 0.0
+    restarts: Restarts = field(default_factory=Restarts)
 
     def start(self) -> None:
         """Start the process in a group of its own, so that Ctrl-C reaches the supervisor alone."""
@@ -77,7 +74,7 @@ class Process:
                 stderr=log,
                 start_new_session=True,
             )
-        self.started_at = time.monotonic()
+        self.restarts.started()
 
     @property
     def is_alive(self) -> bool:
@@ -115,6 +112,7 @@ class Stack:
     ports: Ports
     environment: dict[str, str]
     processes: list[Process] = field(default_factory=list)
+    servers: embedded.Servers | None = None
 
     @property
     def api_url(self) -> str:
@@ -131,20 +129,14 @@ class Stack:
         """Return the admin."""
         return f"http://127.0.0.1:{self.ports.ops}/admin/"
 
-    def tend(self) -> None:
-        """Start again what has died."""
-        now = time.monotonic()
+    def tend(self) -> list[str]:
+        """Start again what has died, PostgreSQL and Valkey among it; return the names of what was started."""
+        started = self.servers.tend() if self.servers else []
         for process in self.processes:
-            if process.is_alive:
-                if process.deaths and now - process.started_at > 60:
-                    process.deaths = 0
-                continue
-            if process.not_before == 0.0:
-                process.deaths += 1
-                process.not_before = now + min(RESTART_SECONDS * 2 ** (process.deaths - 1), 30)
-            elif now >= process.not_before:
-                process.not_before = 0.0
+            if process.restarts.due(is_alive=process.is_alive):
                 process.start()
+                started.append(process.name)
+        return started
 
     def stop(self) -> None:
         """Ask every process to end, and end those that do not."""
@@ -263,7 +255,7 @@ def running(data: Path, ports: Ports, say: Callable[[str], None]) -> Iterator[St
     with embedded.hold(data):
         say("starting PostgreSQL and Valkey")
         with embedded.servers(data) as servers:
-            stack = Stack(data, ports, _environment(data, ports, servers))
+            stack = Stack(data, ports, _environment(data, ports, servers), servers=servers)
             stack.processes = _processes(stack, servers)
             try:
                 # The local Slack needs no database: it starts while the tables are made.

@@ -74,7 +74,8 @@ def run(options: argparse.Namespace) -> int:
             print("ready", flush=True)
             _load_starter(stack)
             while not stopping.wait(0.5):
-                stack.tend()
+                for name in stack.tend():
+                    say(f"{name} had ended, and is started again")
             say("stopping")
     except (NotStarted, AlreadyRunning) as error:
         raise Problem(str(error)) from error

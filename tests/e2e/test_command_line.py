@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import psutil
+import psycopg
 import pytest
+import redis
 
 from copilot.embedded import read_runtime
 from tests.e2e import sources
@@ -294,6 +296,50 @@ def test_a_process_that_dies_is_started_again(up: Up) -> None:
             return False
 
     until(another, seconds=20, what="another worker")
+
+
+def test_servers_that_die_are_started_again_with_their_data_and_the_workers_go_on(
+    up: Up, customer: dict[str, Said]
+) -> None:
+    def servers() -> dict[str, psutil.Process]:
+        """PostgreSQL's first process, and Valkey."""
+        found: dict[str, psutil.Process] = {}
+        for one in up.family():
+            with suppress(psutil.NoSuchProcess):
+                words = " ".join(one.cmdline())
+                if "valkey-server" in words:
+                    found["valkey"] = one
+                if f"-D {up.data}" in words:
+                    found["postgres"] = one
+        return found
+
+    def api_says() -> str:
+        try:
+            return str(httpx.get(f"http://127.0.0.1:{up.ports['--port']}/health/ready", timeout=10).json()["status"])
+        except httpx.HTTPError as error:
+            return str(error)
+
+    before = servers()
+    assert set(before) == {"postgres", "valkey"}
+    pids = {name: one.pid for name, one in before.items()}
+    for one in before.values():
+        one.kill()
+
+    until(
+        lambda: {name: one.pid for name, one in servers().items() if one.pid != pids[name]}.keys() == pids.keys(),
+        seconds=60, what="another PostgreSQL and another Valkey",
+    )  # fmt: skip
+    until(lambda: api_says() == "ready", seconds=60, what="the api to be ready again")
+    facts = read_runtime(up.data)
+    assert facts is not None
+    with psycopg.connect(facts["owner_database_url"]) as database:
+        assert ("acme",) in database.execute("SELECT slug FROM copilot_tenant").fetchall()
+    # The worker was told of nothing, and waits for work at the new Valkey.
+    with redis.Redis.from_url(facts["environment"]["REDIS_URL"]) as broker:
+        until(
+            lambda: any(str(one["cmd"]).startswith("brpop") for one in broker.client_list()),
+            seconds=60, what="a worker that listens to the new Valkey",
+        )  # fmt: skip
 
 
 def test_ctrl_c_ends_everything_and_the_data_stays(up: Up, customer: dict[str, Said]) -> None:
