@@ -81,6 +81,11 @@ class Config(BaseSettings):
         ge=0,
         description="About how many requests the tools of a tenant make in a UTC day; 0: no limit. A tenant may say otherwise.",
     )
+    tool_seconds_per_day: int = Field(
+        default=14_400,
+        ge=0,
+        description="How long the tools of a tenant may take in a UTC day, all together; 0: no limit. A tenant may say otherwise.",
+    )
     max_source_bytes: int = Field(default=16_777_216, ge=65_536, description="Size cap of one answer of a source.")
     agent_answer_bytes: int = Field(
         default=4_194_304, ge=65_536, le=67_108_864, description="Size cap of one answer of an agent."

@@ -28,7 +28,10 @@ WINDOWS = {
     Limit.RUNS: timedelta(hours=1),
     Limit.WEBHOOKS: timedelta(minutes=1),
     Limit.TOOLS: timedelta(days=1),
+    Limit.TOOL_SECONDS: timedelta(days=1),
 }
+# What is counted in smaller parts than it is set in, as counts are whole.
+PARTS = {Limit.TOOL_SECONDS: 1000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,8 @@ class Limits:
 
     `dollars_per_day` bounds all calls of the model by UTC day; `runs_per_hour` and `webhooks_per_minute` count by the clock;
     `evidence_megabytes` is what one run may read of all its sources together; `tool_calls_per_day` is about how many requests tools
-    may make; the days are how long rows are kept.
+    may make, `tool_seconds_per_day` how long they may take; `calls_per_run` and `seconds_per_run` bound what one run asks its sources,
+    `dollars_per_incident` what the model costs in the runs of one incident; the days are how long rows are kept.
     """
 
     dollars_per_day: float
@@ -45,6 +49,10 @@ class Limits:
     webhooks_per_minute: int
     evidence_megabytes: int
     tool_calls_per_day: int
+    tool_seconds_per_day: int
+    calls_per_run: int
+    seconds_per_run: float
+    dollars_per_incident: float
     keep_days: int
     keep_raw_days: int
 
@@ -75,6 +83,11 @@ def limits_of(tenant: Tenant) -> Limits:
         webhooks_per_minute=_first(tenant.webhooks_per_minute, settings.webhooks_per_minute),
         evidence_megabytes=_first(tenant.evidence_megabytes, settings.evidence_megabytes),
         tool_calls_per_day=_first(tenant.tool_calls_per_day, settings.tool_calls_per_day),
+        tool_seconds_per_day=_first(tenant.tool_seconds_per_day, settings.tool_seconds_per_day),
+        calls_per_run=_first(tenant.calls_per_run, settings.calls_per_run),
+        # Never longer than the deployment says: its leases and deadlines are made for that.
+        seconds_per_run=min(_first(tenant.seconds_per_run, settings.gather_seconds), settings.gather_seconds),
+        dollars_per_incident=_first(tenant.dollars_per_incident, settings.model_dollars_per_incident),
         keep_days=_first(tenant.keep_days, settings.keep_days),
         keep_raw_days=_first(tenant.keep_raw_days, settings.keep_raw_days),
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from django.db.models import Sum
 
 from copilot.guard.tenancy import tenant_scope
-from copilot.limits import WINDOWS, limits_of, used
+from copilot.limits import PARTS, WINDOWS, limits_of, used
 from copilot.models import Limit, LimitReached, ModelCall
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Standing:
     @property
     def is_reached(self) -> bool:
         """Return whether the limit holds something back right now."""
-        unlimited = not self.bound and self.limit is not Limit.DOLLARS
+        unlimited = not self.bound and self.limit not in {Limit.DOLLARS, Limit.RUN_DOLLARS}
         return self.spent is not None and not unlimited and self.spent >= self.bound
 
 
@@ -41,7 +41,7 @@ def read(tenant: Tenant) -> list[Standing]:
         last = {row.limit: row for row in LimitReached.objects.order_by("limit", "-day").distinct("limit")}
         midnight = datetime.combine(datetime.now(UTC).date(), time.min, UTC)
         dollars = ModelCall.objects.filter(created_at__gte=midnight).aggregate(all=Sum("dollars"))["all"] or Decimal(0)
-        counted = {limit: float(used(limit)) for limit in WINDOWS}
+        counted = {limit: used(limit) / PARTS.get(limit, 1) for limit in WINDOWS}
     return [
         Standing(
             limit=limit,

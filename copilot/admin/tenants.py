@@ -29,6 +29,10 @@ LIMITS = (
     "webhooks_per_minute",
     "evidence_megabytes",
     "tool_calls_per_day",
+    "tool_seconds_per_day",
+    "calls_per_run",
+    "seconds_per_run",
+    "dollars_per_incident",
 )
 
 

@@ -18,6 +18,10 @@ FIELDS = {
     "webhooks_per_minute": int,
     "evidence_megabytes": int,
     "tool_calls_per_day": int,
+    "tool_seconds_per_day": int,
+    "calls_per_run": int,
+    "seconds_per_run": float,
+    "dollars_per_incident": float,
     "keep_days": int,
     "keep_raw_days": int,
 }
@@ -66,7 +70,7 @@ def tenant_limits(options: argparse.Namespace) -> int:
     by_name = {one.limit.value: one for one in standings}
     for name in FIELDS:
         bound, one = getattr(limits, name), by_name.get(name)
-        value = f"{bound:,g}" if bound or name == "dollars_per_day" else "no limit"
+        value = f"{bound:,g}" if bound or name.startswith("dollars") else "no limit"
         last = f"{one.last.last_at:%Y-%m-%d %H:%M} UTC: {one.last.detail}" if one and one.last else "–"
         by = "tenant" if getattr(tenant, name) is not None else "deployment"
         table.add_row(name, value, by, f"{one.spent:,.6g}" if one and one.spent is not None else "–", last)

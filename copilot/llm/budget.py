@@ -45,8 +45,12 @@ class BudgetError(Exception):
     """Say why no money may be spent on a call; the text is for people."""
 
 
-class DayError(BudgetError):
-    """Say that what the tenant may spend today does not cover a call."""
+class LimitError(BudgetError):
+    """Say that one of the tenant's limits does not cover a call, and which."""
+
+    def __init__(self, text: str, limit: Limit) -> None:
+        super().__init__(text)
+        self.limit = limit
 
 
 def estimate(text: str) -> int:
@@ -103,10 +107,10 @@ def reserve(
     asks = {"prompt_version": prompt_version, "purpose": purpose, "model": model}
     try:
         return _reserve(tenant_id, run_id, question_id, most, asks)
-    except DayError as error:
+    except LimitError as error:
         # Of its own transaction: that of the reservation was undone with the error.
         with tenant_scope(tenant_id):
-            reached(Limit.DOLLARS, str(error))
+            reached(error.limit, str(error))
         raise
 
 
@@ -122,13 +126,13 @@ def _reserve(
         if run_id is not None:
             incident = Run.objects.filter(id=run_id).values("incident_id")
             calls = ModelCall.objects.filter(run__incident_id__in=incident)
-            _cover(calls, most, config().model_dollars_per_incident, "this incident")
+            _cover(calls, most, limits.dollars_per_incident, "this incident", Limit.RUN_DOLLARS)
         elif question_id is not None:
             calls = ModelCall.objects.filter(question_id=question_id)
             _cover(calls, most, config().model_dollars_per_answer, "this answer")
         midnight = datetime.combine(datetime.now(UTC).date(), time.min, UTC)
         today = ModelCall.objects.filter(created_at__gte=midnight)
-        _cover(today, most, limits.dollars_per_day, "today", DayError)
+        _cover(today, most, limits.dollars_per_day, "today", Limit.DOLLARS)
         row = ModelCall.objects.create(run_id=run_id, question_id=question_id, outcome=ASKED, dollars=most, **asks)
     return row.pk
 
@@ -166,9 +170,8 @@ def relabel(tenant_id: UUID, call_id: int, outcome: str) -> None:
         ModelCall.objects.filter(pk=call_id).update(outcome=outcome[:60])
 
 
-def _cover(
-    calls: QuerySet[ModelCall], most: Decimal, limit: float, name: str, error: type[BudgetError] = BudgetError
-) -> None:
+def _cover(calls: QuerySet[ModelCall], most: Decimal, bound: float, name: str, limit: Limit | None = None) -> None:
     spent = calls.aggregate(spent=Sum("dollars"))["spent"] or Decimal(0)
-    if spent + most > Decimal(str(limit)):
-        raise error(f"the model's budget for {name} is used up (${spent:.2f} of ${limit:.2f})")
+    if spent + most > Decimal(str(bound)):
+        text = f"the model's budget for {name} is used up (${spent:.2f} of ${bound:.2f})"
+        raise BudgetError(text) if limit is None else LimitError(text, limit)

@@ -16,6 +16,10 @@ class Limit(models.TextChoices):
     WEBHOOKS = "webhooks_per_minute", "webhooks a minute"
     EVIDENCE = "evidence_megabytes", "megabytes of evidence a run"
     TOOLS = "tool_calls_per_day", "tool calls a day"
+    TOOL_SECONDS = "tool_seconds_per_day", "tool seconds a day"
+    RUN_CALLS = "calls_per_run", "calls a run"
+    RUN_SECONDS = "seconds_per_run", "seconds a run"
+    RUN_DOLLARS = "dollars_per_incident", "dollars an incident"
 
 
 class LimitUse(TenantModel):

@@ -132,6 +132,30 @@ class Tenant(models.Model):
         help_text="About how many requests tools make in a UTC day, for conversations and other agents; 0: no limit; empty: as the"
         " deployment is set.",
     )
+    tool_seconds_per_day = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="How long tools may take in a UTC day, all together, for conversations and other agents; 0: no limit; empty: as the"
+        " deployment is set.",
+    )
+    calls_per_run = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="About how many requests one investigation makes of all its sources; 0: no limit; empty: as the deployment is set.",
+    )
+    seconds_per_run = models.FloatField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(120)],
+        help_text="How long one investigation waits for its sources, 1 to 120, and never longer than the deployment is set; empty: as"
+        " that.",
+    )
+    dollars_per_incident = models.FloatField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text="What the model may cost in the investigations of one incident; 0: it is not asked; empty: as the deployment is set.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

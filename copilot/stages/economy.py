@@ -25,13 +25,14 @@ TELLING = timedelta(days=14)
 
 def count_run(tenant_id: UUID) -> dict[str, Any]:
     """Count a run that begins now, and return what its plan says of limits; runs inside the tenant's scope."""
-    limit = limits_for(tenant_id).runs_per_hour
-    number = count(Limit.RUNS)
+    limits = limits_for(tenant_id)
+    own = {"calls": limits.calls_per_run, "gather_seconds": limits.seconds_per_run}
+    limit, number = limits.runs_per_hour, count(Limit.RUNS)
     if not limit or number <= limit:
-        return {"economy": "", "limited": []}
+        return {**own, "economy": "", "limited": []}
     why = f"this hour's runs are used up ({limit:,})"
     reached(Limit.RUNS, f"run {number:,} of an hour that has {limit:,}: rules alone, and {FEW} sources at most")
-    return {"economy": why, "limited": [f"{why}: rules alone, and {FEW} sources at most"]}
+    return {**own, "economy": why, "limited": [f"{why}: rules alone, and {FEW} sources at most"]}
 
 
 def most_telling(connections: Sequence[Connection]) -> list[Connection]:

@@ -74,6 +74,8 @@ class _Answer:
     observations: list[Observation]
     seconds: float
     failure: str = ""
+    # True where it was left behind at the deadline.
+    is_late: bool = False
 
 
 def gather(claim: Claim, progress: Progress) -> Outcome:
@@ -122,7 +124,7 @@ def gather(claim: Claim, progress: Progress) -> Outcome:
         "looked_at": detection.looked_at,
         "sources_asked": asked,
         "observations": len(observations),
-        "limited": _spent(claim, meter),
+        "limited": [*_spent(claim, meter), *_waited(claim, answers)],
         "routing": routing.why,
         "left_out": [category.value for category in routing.left_out],
         "calls": sum(source.integration.gather_cost for source in sources),
@@ -182,6 +184,8 @@ def _sources(claim: Claim, routing: Routing) -> tuple[list[_Source], list[Gap]]:
             gaps.append(Gap(known.slug, name, refusal))
             _note_call(claim, connection, name, SourceStatus.FAILED, refusal)
             reason = "budget" if known.gather_cost > left else "breaker"
+            if reason == "budget":
+                reached(Limit.RUN_CALLS, f"{name} {refusal}")
             observe.tool_refusals.labels(known.category.value, "run", reason).inc()
             continue
         left -= known.gather_cost
@@ -213,6 +217,18 @@ def _spent(claim: Claim, meter: Meter) -> list[str]:
     said = f"the sources gave the {meter.max_bytes // MEGABYTE:,} MB that one run may read, and more was not read"
     with tenant_scope(claim.tenant_id):
         reached(Limit.EVIDENCE, said)
+    return [said]
+
+
+def _waited(claim: Claim, answers: Mapping[str, _Answer]) -> list[str]:
+    """Return in words that a run waited as long as its tenant lets it, and record it; empty where it need not have."""
+    late = sorted(name for name, answer in answers.items() if answer.is_late)
+    seconds = float(claim.plan["gather_seconds"])
+    if not late or seconds >= config().gather_seconds:
+        return []
+    said = f"this tenant's runs wait {seconds:g} s for their sources, and {', '.join(late)} had not answered by then"
+    with tenant_scope(claim.tenant_id):
+        reached(Limit.RUN_SECONDS, said)
     return [said]
 
 
@@ -292,7 +308,7 @@ def _ask(
                 progress()
                 last_progress = time.monotonic()
         for source in asked.values():
-            answers[source.name] = _Answer([], seconds, f"did not answer within {seconds:g} s")
+            answers[source.name] = _Answer([], seconds, f"did not answer within {seconds:g} s", is_late=True)
             _note_answer(claim, source, answers[source.name])
     finally:
         # Python cannot stop a thread; the door's deadline ends what is left behind a moment later.

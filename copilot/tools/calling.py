@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,7 +13,7 @@ from pydantic import ValidationError
 
 from copilot import breakers, observe
 from copilot.guard.tenancy import tenant_scope
-from copilot.limits import count, limits_for, reached, used
+from copilot.limits import PARTS, count, limits_for, reached, used
 from copilot.models import AuditEntry, Limit
 from copilot.tools import reach as reaching
 from copilot.tools.tool import Looked, Reach, Tool, problems, shown
@@ -68,6 +69,8 @@ def call(tool: Tool, reach: Reach, arguments: Any, *, actor: str, via: Way) -> L
     finally:
         seconds = time.monotonic() - started
         observe.tool_seconds.labels(tool.category.value, via, outcome).observe(seconds)
+        with tenant_scope(reach.tenant_id):
+            count(Limit.TOOL_SECONDS, amount=math.ceil(seconds * PARTS[Limit.TOOL_SECONDS]))
     if tool.connection is not None and tool.connection.failing_since is not None and not looked.refused:
         with tenant_scope(reach.tenant_id):
             breakers.worked(tool.connection.pk, f"answered {tool.name}")
@@ -110,7 +113,10 @@ def _charge(tool: Tool, tenant_id: UUID, arguments: Any, *, actor: str, via: Way
         lately = AuditEntry.objects.filter(action=USED, target=tool.name, at__gte=a_minute_ago).count()
         if lately >= tool.per_minute:
             raise Refused(f"{tool.name} may be called {tool.per_minute} times a minute; wait a little", "rate")
-        refusal = _beyond(tool, limits_for(tenant_id).tool_calls_per_day) or _broken(tool)
+        limits = limits_for(tenant_id)
+        refusal = (
+            _beyond(tool, limits.tool_calls_per_day) or _too_long(tool, limits.tool_seconds_per_day) or _broken(tool)
+        )
         if refusal is None:
             detail = {"cost": tool.cost, "via": via, "category": tool.category.value, "asked": shown(arguments)}
             count(Limit.TOOLS, amount=tool.cost)
@@ -130,6 +136,16 @@ def _beyond(tool: Tool, limit: int) -> Refused | None:
         " it begins anew at 00:00 UTC"
     )
     reached(Limit.TOOLS, f"{tool.name} was refused: {text}")
+    return Refused(text, "budget")
+
+
+def _too_long(tool: Tool, limit: int) -> Refused | None:
+    """Return why the tenant's seconds of today do not cover a use, or nothing; what runs meanwhile is charged when it ends."""
+    spent = used(Limit.TOOL_SECONDS) / PARTS[Limit.TOOL_SECONDS]
+    if not limit or spent < limit:
+        return None
+    text = f"the tools' time for today is used up ({spent:,.0f} of {limit:,} s); it begins anew at 00:00 UTC"
+    reached(Limit.TOOL_SECONDS, f"{tool.name} was refused: {text}")
     return Refused(text, "budget")
 
 

@@ -34,6 +34,10 @@ def test_each_limit_with_what_is_used_and_what_was_done_without(acme: World, pro
         "webhooks_per_minute",
         "evidence_megabytes",
         "tool_calls_per_day",
+        "tool_seconds_per_day",
+        "calls_per_run",
+        "seconds_per_run",
+        "dollars_per_incident",
     ]
     runs, evidence = items["runs_per_hour"], items["evidence_megabytes"]
     assert (runs["limit"], runs["used"], runs["is_own"], runs["is_reached"]) == (2, 3, True, True)
@@ -81,6 +85,9 @@ def test_a_token_that_may_changes_what_it_names_and_is_written_down(
         ({"runs_per_hour": "60"}, "body.runs_per_hour"),
         ({"evidence_megabytes": 1.5}, "body.evidence_megabytes"),
         ({"dollars_per_day": -0.01}, "body.dollars_per_day"),
+        ({"dollars_per_incident": -0.01}, "body.dollars_per_incident"),
+        ({"seconds_per_run": 0}, "body.seconds_per_run"),
+        ({"seconds_per_run": 121}, "body.seconds_per_run"),
         ({"runs_a_day": 1}, "body.runs_a_day"),
         ({"keep_days": 10, "keep_raw_days": -1}, "body.keep_raw_days"),
     ],

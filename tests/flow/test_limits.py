@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -90,6 +91,21 @@ def test_a_tenants_own_limit_comes_before_the_deployments(tenant: Tenant) -> Non
     )
 
 
+def test_a_tenants_runs_have_budgets_of_their_own_and_wait_no_longer_than_the_deployments(
+    committed_db: str, tenant: Tenant
+) -> None:
+    (usual,) = begin(tenant, 1)
+    assert (usual.plan["calls"], usual.plan["gather_seconds"]) == (config().calls_per_run, config().gather_seconds)
+
+    allow(tenant, calls_per_run=70, seconds_per_run=5, dollars_per_incident=0.05)
+    (lower,) = begin(tenant, 2)
+    assert (lower.plan["calls"], lower.plan["gather_seconds"]) == (70, 5)
+    assert limits.limits_for(tenant.id).dollars_per_incident == 0.05
+
+    allow(tenant, seconds_per_run=100)
+    assert limits.limits_for(tenant.id).seconds_per_run == config().gather_seconds
+
+
 def test_a_window_is_counted_in_one_row_that_begins_anew_by_the_clock(tenant: Tenant) -> None:
     with tenant_scope(tenant.id):
         with time_machine.travel(NOON, tick=False):
@@ -135,6 +151,20 @@ def test_a_tenants_own_dollars_bound_the_model(committed_db: str, tenant: Tenant
     assert audited(tenant) == [("dollars a day", "copilot")]
     assert reserve(other_tenant) > 0
     assert audited(other_tenant) == []
+
+
+def test_an_incidents_dollars_bound_its_runs_and_no_others(committed_db: str, tenant: Tenant) -> None:
+    first, second = begin(tenant, 2)
+    allow(tenant, dollars_per_incident=0.02)
+
+    def ask(run: Run) -> int:
+        return budget.reserve(tenant.id, run.id, model=MODEL, prompt="x" * 1000, max_tokens=800, prompt_version="1")
+
+    assert ask(first) > 0
+    with pytest.raises(budget.BudgetError, match=r"for this incident is used up \(\$0\.01 of \$0\.02\)"):
+        ask(first)
+    assert ask(second) > 0
+    assert audited(tenant) == [("dollars an incident", "copilot")]
 
 
 # --- runs ------------------------------------------------------------------------------------------------------------
@@ -240,6 +270,29 @@ def test_what_the_sources_of_a_run_say_beyond_its_megabytes_is_not_read_and_told
     said = "limited: the sources gave the 1 MB that one run may read, and more was not read"
     assert said in card(tenant, run.incident_id)
     assert audited(tenant) == [("megabytes of evidence a run", "copilot")]
+
+
+def test_a_run_waits_as_long_as_its_tenant_says_and_tells_who_was_late(
+    committed_db: str, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allow(tenant, seconds_per_run=1)
+    over = threading.Event()
+
+    def gather(*_: Any) -> Iterator[Gap]:
+        over.wait(60)
+        yield from ()
+
+    monkeypatch.setattr(type(registry.get("prometheus")), "gather", gather)
+    connections.connect(tenant.id, "prometheus", {"url": "http://prometheus.example.org"}, actor="test")
+    (run,) = begin(tenant, 1)
+    try:
+        assert flow.advance(tenant.id, run.id) == "done"
+    finally:
+        over.set()
+
+    shown = card(tenant, run.incident_id)
+    assert "limited: this tenant's runs wait 1 s for their sources, and Prometheus had not answered by then" in shown
+    assert audited(tenant) == [("seconds a run", "copilot")]
 
 
 # --- webhooks --------------------------------------------------------------------------------------------------------

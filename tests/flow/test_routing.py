@@ -11,7 +11,7 @@ from copilot.conversation import rules
 from copilot.conversation.matching import Topic
 from copilot.guard.tenancy import tenant_scope
 from copilot.knowledge import incident_reader, report
-from copilot.models import AuditEntry, Run, SourceCall, StageResult
+from copilot.models import AuditEntry, LimitReached, Run, SourceCall, StageResult
 from integrations.base import Action
 from integrations.registry import integrations
 from scoring.observations import State
@@ -95,6 +95,9 @@ def test_a_budget_is_spent_in_the_routers_order_and_the_rest_is_told(
         ("Loki", "failed", refusal),
     ]
     assert {f"kubernetes: Kubernetes – {refusal}", f"loki: Loki – {refusal}"} <= set(briefing.gaps)
+    with tenant_scope(tenant.id):
+        reached = LimitReached.objects.get()
+        assert (reached.limit, reached.times, reached.detail) == ("calls_per_run", 2, f"Loki {refusal}")
     assert tool_calls() == {
         ("called", "logs", "run", "answered"): 1,
         ("called", "metrics", "run", "answered"): 1,

@@ -15,7 +15,7 @@ from mcp import MCPError
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from copilot import connections, limits, tokens
+from copilot import connections, limits, tokens, usage
 from copilot.guard.tenancy import tenant_scope
 from copilot.mcp import answers
 from copilot.mcp.http import PATH, Endpoint
@@ -348,6 +348,23 @@ def test_calls_their_seconds_and_refusals_are_counted_by_category_and_caller(
         ("refused", "metrics", "mcp", "scope"): 1,
         ("refused", "none", "mcp", "unknown"): 1,
     }
+
+
+def test_the_time_that_tools_take_is_a_budget_too(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    call(shop.token, "topology")
+    with tenant_scope(shop.tenant.id):
+        took = limits.used(Limit.TOOL_SECONDS)
+        assert took > 0
+        limits.count(Limit.TOOL_SECONDS, amount=3_600_000 - took)
+    shop.tenant.tool_seconds_per_day = 3600
+    shop.tenant.save()
+
+    refused = call(shop.token, "topology")
+
+    assert refused.is_error
+    assert words(refused) == "the tools' time for today is used up (3,600 of 3,600 s); it begins anew at 00:00 UTC"
+    standing = {one.limit: one for one in usage.read(shop.tenant)}[Limit.TOOL_SECONDS]
+    assert (standing.spent, standing.bound, standing.is_reached) == (3600.0, 3600, True)
 
 
 def test_a_dear_tool_is_charged_what_it_costs(shop: Shop) -> None:

@@ -24,7 +24,8 @@ class LimitBody(BaseModel):
     """Be one limit."""
 
     name: str = Field(
-        description="`dollars_per_day`, `runs_per_hour`, `webhooks_per_minute`, `evidence_megabytes` or `tool_calls_per_day`."
+        description="`dollars_per_day`, `runs_per_hour`, `webhooks_per_minute`, `evidence_megabytes`, `tool_calls_per_day`,"
+        " `tool_seconds_per_day`, `calls_per_run`, `seconds_per_run` or `dollars_per_incident`."
     )
     limit: float = Field(description="0 is no limit, but for the dollars, where it is no model.")
     is_own: bool = Field(description="Whether it was set for this tenant; else it is the deployment's.")
@@ -71,6 +72,22 @@ class LimitsIn(BaseModel):
     webhooks_per_minute: int | None = _whole("0 is no limit")
     evidence_megabytes: int | None = _whole("Of one run; 0 is no limit")
     tool_calls_per_day: int | None = _whole("0 is no limit")
+    tool_seconds_per_day: int | None = _whole("0 is no limit")
+    calls_per_run: int | None = _whole("Of all sources of one run; 0 is no limit")
+    seconds_per_run: float | None = Field(
+        default=None,
+        ge=1,
+        le=120,
+        strict=True,
+        description="How long one run waits for its sources, never longer than the deployment is set; null: as that.",
+    )
+    dollars_per_incident: float | None = Field(
+        default=None,
+        ge=0,
+        strict=True,
+        allow_inf_nan=False,
+        description="Of the model, in the runs of one incident; 0: the model is not asked; null: as the deployment is set.",
+    )
     keep_days: int | None = _whole("Older incidents go; 0 is never")
     keep_raw_days: int | None = _whole("Older webhooks as they came go; 0 is never")
 
