@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from copilot.cli.session import find_tenant, print_json
+from copilot.cli.session import WHOSE, find_tenant, print_json
 from copilot.cli.terminal import line, table
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
         help="list a tenant's tools",
         description="List a tenant's tools, and what of installed packages is refused. Exits 1 when something is, else 0.",
     )
-    listing.add_argument("slug", metavar="TENANT")
+    listing.add_argument("slug", metavar="TENANT", help=WHOSE)
     listing.add_argument("--json", action="store_true")
     listing.set_defaults(run=list_tools, needs_installation=True)
 
