@@ -20,6 +20,7 @@ from copilot.stages import problems
 from copilot.stages.correlate import lock_tenant, next_number, split, start_run
 from copilot.stages.problems import Choice, Reading
 from copilot.stages.services import closest_services, match_service, reference_name
+from integrations import registry
 from integrations.base import ServiceReference
 
 if TYPE_CHECKING:
@@ -250,6 +251,12 @@ def _reference(scope: Scope) -> ServiceReference:
     return ServiceReference(name=scope.service, namespace=scope.labels.get("namespace", ""), labels=dict(scope.labels))
 
 
+def _vendor(source: str) -> str:
+    """Return what people call the source of an alert."""
+    known = registry.integrations().get(source)
+    return known.title if known is not None else source
+
+
 def resolve(tenant_id: UUID, incident_id: UUID, *, by: str, anyway: bool = False) -> None:
     """Close an incident that was opened by hand; one that follows an alert is closed where the alert is, or here `anyway`.
 
@@ -267,7 +274,7 @@ def resolve(tenant_id: UUID, incident_id: UUID, *, by: str, anyway: bool = False
             raise Refused(f"{name} is resolved already.")
         if incident.source != BY_HAND and not anyway:
             raise Refused(
-                f"{name} follows its alert in {incident.source}: resolve it there, and it is resolved here, too."
+                f"{name} follows its alert in {_vendor(incident.source)}: resolve it there, and it is resolved here, too."
                 f" If the alert is gone there: `/sre resolve {incident.number} anyway`."
             )
         Incident.objects.filter(id=incident_id).update(

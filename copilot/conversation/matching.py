@@ -30,6 +30,10 @@ class Topic(StrEnum):
 
 # Whole phrases first: "what changed" holds a word of "what is wrong".
 _PHRASES: Mapping[Topic, tuple[str, ...]] = {
+    Topic.GAPS: (
+        "what is missing", "what's missing", "did not answer", "didn't answer", "can't you see", "cannot you see", "can you not see",
+        "could you not see", "couldn't you see", "did you not see", "didn't you see", "could not be seen", "blind to",
+    ),
     Topic.HELP: ("what can you", "who are you", "what do you do", "how do you work"),
     Topic.ROLLBACK: (
         "roll back", "roll it back", "roll this back", "roll that back", "rolled back", "rolling back", "go back to", "undo", "revert",
@@ -42,7 +46,6 @@ _PHRASES: Mapping[Topic, tuple[str, ...]] = {
         "what should i", "what do i do", "what to do", "what now", "what next", "next step", "where do i look", "how do i fix",
         "how to fix", "should we do", "should i do", "check next", "look next",
     ),
-    Topic.GAPS: ("what is missing", "what's missing", "did not answer", "didn't answer", "can't you see", "cannot you see"),
     Topic.CHANGES: ("what changed", "what has changed", "anything new", "what was deployed", "what shipped", "went out"),
     Topic.TIMELINE: ("what happened when", "in what order", "when did"),
     Topic.STATUS: (

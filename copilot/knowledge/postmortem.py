@@ -122,8 +122,8 @@ def _cause(briefing: Briefing) -> str:
     cause, hypothesis = _confirmed(briefing)
     known = {one.id: one for one in briefing.evidence}
     if cause:
-        by = f", confirmed by {said(briefing.confirmed_by, 80)}" if briefing.confirmed_by else ""
-        lines = [f"{said(cause)}{by}."]
+        by = f" Confirmed by {said(briefing.confirmed_by, 80)}." if briefing.confirmed_by else ""
+        lines = [f"{said(cause).rstrip('.')}.{by}"]
         if hypothesis:
             words = briefing.confirmed_words
             lines += [f"In their words: {said(words)}"] if words and words != cause else []

@@ -197,7 +197,7 @@ def test_what_follows_an_alert_is_closed_where_the_alert_is(
     tenant: Tenant, workspace: Workspace, incident: UUID
 ) -> None:
     said, _ = typed(workspace, "resolve 42")
-    assert "INC-42 follows its alert in pagerduty: resolve it there" in said
+    assert "INC-42 follows its alert in PagerDuty: resolve it there" in said
     assert incidents(tenant)[0][2] == "triggered"
     typed(workspace, "resolve 42 anyway")
     assert incidents(tenant)[0][2] == "resolved"

@@ -74,7 +74,7 @@ shrank its connection pool; checkout waits for payments. It was resolved after 2
 
 ## Cause
 
-The rollout of payments v2.14.0 shrank its connection pool; checkout waits for payments, confirmed by ada.
+The rollout of payments v2.14.0 shrank its connection pool; checkout waits for payments. Confirmed by ada.
 
 Evidence for it:
 
@@ -111,7 +111,7 @@ def test_an_unconfirmed_cause_is_told_as_open_with_the_leads() -> None:
 
 
 def test_a_cause_in_words_is_the_cause() -> None:
-    assert "The payment provider throttled us, confirmed by bo." in draft(briefings.RESOLVED_OTHERWISE)
+    assert "The payment provider throttled us. Confirmed by bo." in draft(briefings.RESOLVED_OTHERWISE)
 
 
 def test_only_changes_between_page_and_resolution_may_have_helped_each_once() -> None:
