@@ -114,13 +114,12 @@ def _database() -> Part:
 
 
 def _tables() -> Part:
-    from copilot.provision import unapplied
+    from copilot.provision import unapplied, what_is_missing
 
-    missing = unapplied()
-    said = (
-        f"{len(missing)} migrations are missing, the first is {missing[0]}: copilot database migrate" if missing else ""
+    missing = what_is_missing(unapplied())
+    return Part(
+        "tables", not missing, f"{missing}: copilot database migrate" if missing else "are those of this version"
     )
-    return Part("tables", not missing, said or "are those of this version")
 
 
 def _secrets() -> Part:

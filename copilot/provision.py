@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, LiteralString
 from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     import psycopg
 
@@ -153,6 +153,18 @@ def unapplied() -> list[str]:
     return [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
 
 
+def what_is_missing(migrations: Sequence[str]) -> str:
+    """Return in words which migrations are not applied yet; nothing where all are."""
+    if not migrations:
+        return ""
+    first, *more = migrations
+    return (
+        f"{len(migrations)} migrations are missing, the first is {first}"
+        if more
+        else f"the migration {first} is missing"
+    )
+
+
 def wait_until_migrated(*, seconds: float, pause: float = 1.0) -> None:
     """Wait until the database answers and knows this version's tables.
 
@@ -163,8 +175,7 @@ def wait_until_migrated(*, seconds: float, pause: float = 1.0) -> None:
     end = time.monotonic() + seconds
     while True:
         try:
-            missing = unapplied()
-            state = f"{len(missing)} migrations are missing, the first is {missing[0]}" if missing else ""
+            state = what_is_missing(unapplied())
         except Error as error:
             state = str(error).strip().splitlines()[0]
         finally:

@@ -140,7 +140,8 @@ def _answer(way: Via, request: Request, *, seconds: float, meter: Meter | None =
         state = states.state_of(agent)
     if not state.works:
         # Not waited for: whoever is paged should not lose the deadline to an agent that is not there.
-        raise Unreachable(f"agent {agent.name}: {state.word}: {state.detail}")
+        # In brackets: what stands behind `token:` is taken for one, and would be redacted on the card.
+        raise Unreachable(f"agent {agent.name} cannot be asked ({state.word}): {state.detail}")
     request_id = queue.put(
         way.tenant_id,
         way.agent_id,

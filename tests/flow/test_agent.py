@@ -20,6 +20,7 @@ from copilot import connections
 from copilot.agent import loop, sources
 from copilot.agent.protocol import MAX_POLL_BYTES, Check, Poll
 from copilot.guard.http.deadline import Deadline
+from copilot.guard.redact import Redactor
 from copilot.guard.tenancy import tenant_scope
 from copilot.models import Agent, AgentRequest, AgentToken, AuditEntry, Connection, Incident, Run, Service, SourceCall
 from copilot.relay import asking, queue, states, tokens
@@ -247,7 +248,9 @@ def test_a_conversation_looks_through_the_agent(played: Played) -> None:
     assert (looked.query, [row["n"] for row in looked.rows], looked.origin) == ("count", [0], "Prometheus")
     tokens.revoke(played.tenant.id, played.row(), actor="test")
     played.agent.turn()
-    assert ask({"count": 1}).refused.startswith("agent cluster: no token: every token of it is revoked")
+    refused = ask({"count": 1}).refused
+    assert refused.startswith("agent cluster cannot be asked (no token): every token of it is revoked")
+    assert Redactor(b"k" * 32).text(refused) == refused, "a card shows it as it stands"
 
 
 # --- who may come -------------------------------------------------------------------------------------------------------
@@ -321,7 +324,7 @@ def test_a_revoked_token_is_refused_and_doctor_says_so(played: Played) -> None:
     assert played.made.label in played.state().detail
     # Nobody waits for an agent that is known not to come.
     started = time.monotonic()
-    with pytest.raises(Unreachable, match="agent cluster: stale token"):
+    with pytest.raises(Unreachable, match=r"agent cluster cannot be asked \(stale token\)"):
         asking.gather(played.way, SCOPE, WINDOW, seconds=20)
     assert time.monotonic() - started < 2
 
@@ -391,7 +394,7 @@ def test_an_agent_that_comes_too_often_is_told_so(
 
 def test_an_agent_that_was_never_seen_is_not_waited_for(played: Played) -> None:
     started = time.monotonic()
-    with pytest.raises(Unreachable, match="agent cluster: never seen: it has never come"):
+    with pytest.raises(Unreachable, match=r"agent cluster cannot be asked \(never seen\): it has never come"):
         asking.gather(played.way, SCOPE, WINDOW, seconds=20)
     assert time.monotonic() - started < 2
     assert played.requests() == []
@@ -401,7 +404,7 @@ def test_an_agent_that_went_silent_is_not_waited_for(played: Played) -> None:
     played.agent.turn()
     with tenant_scope(played.tenant.id):
         Agent.objects.update(last_seen_at=Now() - timedelta(minutes=5))
-    with pytest.raises(Unreachable, match="silent: last seen 5 min ago"):
+    with pytest.raises(Unreachable, match=r"\(silent\): last seen 5 min ago"):
         asking.gather(played.way, SCOPE, WINDOW, seconds=20)
 
 

@@ -13,7 +13,7 @@ import pytest
 from psycopg import sql
 
 from copilot.embedded import as_role
-from copilot.provision import Login, NotProvisioned, make_roles, migration_turn
+from copilot.provision import Login, NotProvisioned, make_roles, migration_turn, what_is_missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -143,3 +143,9 @@ def test_who_waits_too_long_for_a_turn_is_told(postgres: str) -> None:
         migration_turn(postgres, seconds=0.2),
     ):
         pytest.fail("two had the turn at once")
+
+
+def test_one_missing_migration_is_told_as_one() -> None:
+    assert what_is_missing([]) == ""
+    assert what_is_missing(["copilot.0018_x"]) == "the migration copilot.0018_x is missing"
+    assert what_is_missing(["a.1", "a.2"]) == "2 migrations are missing, the first is a.1"
