@@ -176,6 +176,9 @@ def _is_in_full(briefing: Briefing, hypothesis: HypothesisLine, *, is_settled: b
 
     The others are a line each, and after an all-clear every one; their buttons are in a menu.
     """
+    if is_settled and briefing.confirmed_earlier and words.confirmed_hypothesis(briefing) is None:
+        # It is an earlier look's; what leads now is mostly the same.
+        return hypothesis is briefing.hypotheses[0]
     if is_settled:
         return hypothesis.is_confirmed
     if briefing.verdict == Verdict.LIKELY:

@@ -99,7 +99,7 @@ def hypothesis_blocks(briefing: Briefing, hypothesis: HypothesisLine) -> list[Bl
         parts.append(line(*details))
     parts.extend(_way_back(briefing, hypothesis))
     # What people settled on needs no check.
-    if hypothesis.next_check and not hypothesis.is_confirmed:
+    if hypothesis.next_check and not words.confirmed_cause(briefing):
         parts.append(check_line(hypothesis.next_check))
     origin = ORIGINS.get(hypothesis.origin)
     bars = words.factor_bars(hypothesis.factors)

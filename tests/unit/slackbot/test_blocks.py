@@ -232,6 +232,16 @@ def test_where_the_second_was_confirmed_that_is_told_in_full_and_the_first_is_a_
     assert "Way back" not in said
 
 
+def test_a_cause_that_an_earlier_look_found_stands_above_what_leads_now() -> None:
+    again = replace(briefings.LIKELY, confirmed_earlier="payments v2.14.0 shrank its pool", confirmed_by="ada")
+    said = message_text({"blocks": blocks.root_card(again)[0]})
+
+    assert "✅ Cause confirmed by ada: payments v2.14.0 shrank its pool\n1. The rollout of payments v2.14.0" in said
+    assert "\nWay back: kubectl -n shop rollout undo deployment/payments\n" in said
+    assert "Next check" not in said
+    assert said.count("[ This was it ]") == 1
+
+
 def test_a_cause_in_words_leaves_each_hypothesis_a_line() -> None:
     said = card("resolved otherwise")
     assert "✅ Cause confirmed by bo: The payment provider throttled us\n1. The rollout" in said
