@@ -70,7 +70,8 @@ def load(options: argparse.Namespace) -> int:
         found = loading.load(tenant.id, told, actor=actor(), dry_run=options.dry_run)
     except document.WrongTopology as wrong:
         lines = str(wrong).replace("\n", "\n  ")
-        raise Problem(f"{options.file} was not loaded:\n  {lines}", code=2) from None
+        name = "standard input" if options.file == "-" else options.file
+        raise Problem(f"{name} was not loaded:\n  {lines}", code=2) from None
     if options.json:
         print_json({name: getattr(found, name) for name in ("added", "changed", "unchanged", "drawn", "removed")})
         return 0

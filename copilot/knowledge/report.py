@@ -59,7 +59,8 @@ def _causes(briefing: Briefing) -> list[str]:
         parts.append(f"Next check: {check(one.next_check)}" if one.next_check else "")
     parts += [f"Weighed and found light: {said(one)}" for one in briefing.weighed_light]
     if briefing.model_note:
-        parts.append(f"Rules alone proposed these causes: {said(briefing.model_note)}.")
+        proposed = "proposed these causes" if briefing.hypotheses else "looked for a cause, and propose none"
+        parts.append(f"Rules alone {proposed}: {said(briefing.model_note)}.")
     return parts
 
 

@@ -83,24 +83,30 @@ def _load(tenant_id: UUID, told: Document, loaded: Loaded) -> None:
         (loaded.added if is_new else loaded.changed).append(entry.name)
     if problems:
         raise documents.WrongTopology(problems)
-    _draw(told, rows, loaded)
+    _draw(tenant_id, told, rows, loaded)
 
 
-def _draw(told: Document, rows: dict[str, Service], loaded: Loaded) -> None:
+def _draw(tenant_id: UUID, told: Document, rows: dict[str, Service], loaded: Loaded) -> None:
     now = timezone.now()
     names = {row.pk: name for name, row in rows.items()}
     wanted = {(entry.name, need.service): need.why for entry in told.entries for need in entry.needs}
     drawn = {(names[one.caller_id], names[one.callee_id]): one for one in ServiceDependency.objects.filter(source=FILE)}
-    for pair in sorted(drawn.keys() - wanted.keys()):
-        drawn[pair].delete()
-        loaded.removed.append(pair)
-    for caller, callee in sorted(wanted.keys() - drawn.keys()):
-        ServiceDependency.objects.create(
-            caller=rows[caller], callee=rows[callee], source=FILE, detail=wanted[caller, callee],
-            first_seen_at=now, last_seen_at=now,
-        )  # fmt: skip
-        loaded.drawn.append((caller, callee))
-    for pair in wanted.keys() & drawn.keys():
-        row = drawn[pair]
-        row.detail, row.last_seen_at = wanted[pair], now
-        row.save(update_fields=["detail", "last_seen_at"])
+    loaded.removed += sorted(drawn.keys() - wanted.keys())
+    ServiceDependency.objects.filter(pk__in=[drawn[pair].pk for pair in loaded.removed]).delete()
+    loaded.drawn += sorted(wanted.keys() - drawn.keys())
+    ServiceDependency.objects.bulk_create(
+        (
+            ServiceDependency(
+                tenant_id=tenant_id, caller=rows[caller], callee=rows[callee], source=FILE, detail=wanted[caller, callee],
+                first_seen_at=now, last_seen_at=now,
+            )
+            for caller, callee in loaded.drawn
+        ),
+        batch_size=1000,
+    )  # fmt: skip
+    kept = wanted.keys() & drawn.keys()
+    ServiceDependency.objects.filter(pk__in=[drawn[pair].pk for pair in kept]).update(last_seen_at=now)
+    reworded = [drawn[pair] for pair in kept if drawn[pair].detail != wanted[pair]]
+    for row in reworded:
+        row.detail = wanted[names[row.caller_id], names[row.callee_id]]
+    ServiceDependency.objects.bulk_update(reworded, ["detail"], batch_size=500)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import io
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from copilot import services
 from copilot.cli import topology as command
@@ -379,6 +382,29 @@ def test_a_wrong_file_is_refused_with_its_lines(tenant: Tenant, tmp_path: Path) 
         call(tenant, file=str(tmp_path / "t.yaml"))
 
     assert problem.value.code == 2
+
+
+def test_standard_input_is_called_that(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("services:\n  a: {needs: b}\n"))
+
+    with pytest.raises(Problem, match=r"^standard input was not loaded:\n  line 2: "):
+        call(tenant, file="-")
+
+
+def test_a_large_file_takes_few_statements_for_its_arrows(tenant: Tenant) -> None:
+    names = [f"s{number}" for number in range(15)]
+    text = "services:\n" + "".join(
+        f"  {one}: {{needs: [{', '.join(x for x in names if x != one)}]}}\n" for one in names
+    )
+
+    with CaptureQueriesContext(connection) as first:
+        assert len(load(tenant, text).drawn) == 15 * 14
+    with CaptureQueriesContext(connection) as again:
+        assert load(tenant, text).drawn == []
+
+    for asked in (first, again):
+        arrows_of = [one for one in asked.captured_queries if "copilot_servicedependency" in one["sql"]]
+        assert len(arrows_of) <= 5
 
 
 def test_a_declared_arrow_stands_beside_what_was_seen(tenant: Tenant) -> None:

@@ -41,6 +41,13 @@ def test_after_an_all_clear_what_else_moved_is_called_that() -> None:
     assert "What else moved at that time, should there have been a fault after all:\n\n### 1. The rollout" in said
 
 
+def test_rules_alone_are_said_to_propose_only_what_they_propose() -> None:
+    nothing = replace(briefings.RULES_ONLY, hypotheses=())
+
+    assert "Rules alone proposed these causes: ANTHROPIC_API_KEY is not set." in report.write(briefings.RULES_ONLY)
+    assert "Rules alone looked for a cause, and propose none: ANTHROPIC_API_KEY is not set." in report.write(nothing)
+
+
 def test_a_next_check_can_be_copied_as_it_stands() -> None:
     command = "kubectl -n shop logs deployment/web --since=30m | grep -iE 'error|timeout'"
     query = "histogram_quantile(0.95, sum(rate(seconds_bucket[120s])) by (le))"
