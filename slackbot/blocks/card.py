@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scoring.evidence import Verdict
+from scoring.evidence import Direction, Verdict
 from slackbot.blocks import words
 from slackbot.blocks.changes import change_words, changes_block, named
 from slackbot.blocks.hypothesis import check_line, confirmation_line, folded, hypothesis_blocks, verdict_buttons
@@ -48,12 +48,9 @@ SINCE_LINES = 8
 
 def root_card(briefing: Briefing) -> tuple[list[Block], str]:
     """Return the blocks and the fallback text of the incident's message."""
-    blocks = [
-        header(
-            f"{words.mark(briefing)} {words.name(briefing)} · {clip(briefing.service, 60)} · {clip(briefing.title, 140)}"
-        ),
-        _standing(briefing),
-    ]
+    # What was described in words for no service in particular is told once.
+    about = dict.fromkeys((clip(briefing.service, 60), clip(briefing.title, 140)))
+    blocks = [header(" · ".join((f"{words.mark(briefing)} {words.name(briefing)}", *about))), _standing(briefing)]
     blocks.extend(_people(briefing))
     if words.has_ranking(briefing):
         if briefing.is_working:
@@ -131,7 +128,8 @@ def _people(briefing: Briefing) -> list[Block]:
 
 def _happening(briefing: Briefing) -> Block:
     shown = words.telling_symptoms(briefing)
-    title = "What was measured" if briefing.verdict == Verdict.NO_FAULT else "What is happening"
+    is_seen = any(one.direction is Direction.FOR for one in shown) and briefing.verdict != Verdict.NO_FAULT
+    title = "What is happening" if is_seen else "What was measured"
     lines = [line(text(clip(one.statement, 240)), text("  "), named(one)) for one in shown]
     return rich(line(text(title, bold=True)), bullets(*lines))
 

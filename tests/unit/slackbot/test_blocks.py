@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from scoring.evidence import CauseKind, Evidence
+from scoring.evidence import CauseKind, Direction, Evidence
 from scoring.observations import Entity, EntityKind
 from slackbot import blocks
 from slackbot.blocks import asking, modals, replies, words
@@ -94,6 +94,22 @@ def test_no_fault_seen_names_no_cause() -> None:
     assert "⚪ No fault seen: p95 latency was within its usual range for the whole hour" in said
     assert "  • Next check: check the alert rule's threshold and window" in said
     assert "This was it" not in said
+
+
+def test_what_is_as_it_was_is_called_measured_whatever_the_verdict() -> None:
+    quiet = replace(
+        briefings.LATENCY, direction=Direction.AGAINST, statement="checkout p95 latency 37 ms, as before the alert"
+    )
+    calm = replace(briefings.POSSIBLE, evidence=(quiet, briefings.ROLLOUT))
+    said = message_text({"blocks": blocks.root_card(calm)[0]})
+
+    assert "What was measured\n  • checkout p95 latency 37 ms, as before the alert" in said
+    assert "What is happening" not in said
+
+
+def test_what_was_described_for_no_service_is_told_once_in_the_header() -> None:
+    described = replace(briefings.LIKELY, service="nothing works in Spain", title="nothing works in Spain")
+    assert blocks.root_card(described)[0][0]["text"]["text"] == "🔴 INC-42 · nothing works in Spain"
 
 
 def test_after_an_all_clear_what_else_moved_is_a_line_each_and_called_no_lead() -> None:
