@@ -11,6 +11,7 @@ from pydantic_settings import PydanticBaseSettingsSource
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
+    from pydantic_settings import BaseSettings
 
 # No setting is longer; a path that names something else by mistake must not be read whole.
 MOST_BYTES = 65_536
@@ -55,6 +56,17 @@ def of_file(name: str) -> str | None:
 def is_given(*names: str) -> bool:
     """Return whether the environment gives one of these variables, itself or by a file."""
     return any(os.environ.get(name) or os.environ.get(f"{name}_FILE") for name in names)
+
+
+def given_to(settings: type[BaseSettings]) -> dict[str, str]:
+    """Return the variables of the environment that these settings are read from, files that hold one by their whole path."""
+    prefix = settings.model_config.get("env_prefix", "")
+    names = [
+        name for field_name, field in settings.model_fields.items() for name in names_of(field, field_name, prefix)
+    ]
+    values = {name: value for name in names if (value := os.environ.get(name))}
+    files = {f"{name}_FILE": str(Path(path).resolve()) for name in names if (path := os.environ.get(f"{name}_FILE"))}
+    return values | files
 
 
 def key_of(field: FieldInfo, field_name: str) -> str:

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING
 from urllib.error import HTTPError, URLError
 
 from copilot import embedded
+from copilot.config import Config
 from copilot.restarts import Restarts
+from copilot.settings_files import given_to
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 START_SECONDS = 60.0
@@ -104,6 +106,17 @@ def answers(url: str) -> Callable[[], bool]:
     return check
 
 
+# Other names of what the embedded servers are reached by, and what two processes cannot share.
+OF_ONE_PROCESS = (
+    "COPILOT_DATABASE_URL",
+    "COPILOT_REDIS_URL",
+    "COPILOT_DATABASE_POOL",
+    "COPILOT_METRICS_PORT",
+    "COPILOT_READY_FILE",
+    "COPILOT_LOG_LEVEL",
+)
+
+
 @dataclass(slots=True)
 class Stack:
     """Hold the running product."""
@@ -171,6 +184,12 @@ def _environment(data: Path, ports: Ports, servers: embedded.Servers) -> dict[st
     # The embedded servers and the folder are this supervisor's; the rest may be chosen by whoever starts it.
     fixed = {"COPILOT_DATA", "DATABASE_URL", "REDIS_URL", "COPILOT_SECRET_KEYS"}
     return {name: value if name in fixed else os.environ.get(name, value) for name, value in defaults.items()}
+
+
+def _settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what else whoever started this has set, for commands beside it; not what belongs to one process alone."""
+    own = {f"{name}{ending}" for name in (*environment, *OF_ONE_PROCESS) for ending in ("", "_FILE")}
+    return {name: value for name, value in given_to(Config).items() if name not in own}
 
 
 def _processes(stack: Stack, servers: embedded.Servers) -> list[Process]:
@@ -270,6 +289,7 @@ def running(data: Path, ports: Ports, say: Callable[[str], None]) -> Iterator[St
                     {
                         "pid": os.getpid(),
                         "environment": stack.environment,
+                        "settings": _settings(stack.environment),
                         "api": stack.api_url,
                         "slack": stack.slack_url,
                         "ops": stack.ops_url,

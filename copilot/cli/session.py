@@ -35,6 +35,10 @@ def find_installation(data: Path) -> None:
     runtime = read_runtime(data)
     if runtime is not None:
         os.environ.update(runtime["environment"])
+        # Settings that it was started with, such as Claude's key: what this command is given itself goes first.
+        for name, value in runtime.get("settings", {}).items():
+            if not is_given(name.removesuffix("_FILE")):
+                os.environ[name] = value
     elif not is_given("DATABASE_URL", "COPILOT_DATABASE_URL"):
         raise Problem(
             f"no copilot is up on {data}: start one with `copilot up --data {data}`,"

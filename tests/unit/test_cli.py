@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 from django.db import OperationalError, ProgrammingError
 from psycopg.errors import UndefinedTable
 
-from copilot.cli import LEFT_OUT, main, parse, terminal
+from copilot.cli import LEFT_OUT, main, parse, session, terminal
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_a_proxy_in_the_environment_does_not_stand_between_our_own_processes(
@@ -124,3 +128,23 @@ def test_trouble_with_the_database_is_told_in_words(
 
     assert main(["doctor"]) == 1
     assert f"copilot: {said}" in capsys.readouterr().err
+
+
+def test_commands_take_the_settings_that_the_product_beside_them_was_started_with(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    given = {"COPILOT_RUNS_PER_HOUR": "9", "ANTHROPIC_API_KEY": "sk-ant-started", "COPILOT_MODEL": "claude-started"}
+    monkeypatch.setattr("os.environ", {**os.environ, "COPILOT_MODEL": "claude-mine"})
+    monkeypatch.delenv("COPILOT_RUNS_PER_HOUR", raising=False)
+    monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
+    monkeypatch.setenv("ANTHROPIC_API_KEY_FILE", "/run/secrets/mine")
+    monkeypatch.setattr(session, "set_up_django", lambda: None)
+    monkeypatch.setattr(
+        session, "read_runtime", lambda _: {"environment": {"REDIS_URL": "redis://it"}, "settings": given}
+    )
+
+    session.find_installation(tmp_path)
+
+    assert (os.environ["REDIS_URL"], os.environ["COPILOT_RUNS_PER_HOUR"]) == ("redis://it", "9")
+    assert os.environ["COPILOT_MODEL"] == "claude-mine"
+    assert "ANTHROPIC_API_KEY" not in os.environ, "it is given by a file of our own"

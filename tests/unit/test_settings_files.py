@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from copilot.config import Config
+from copilot.settings_files import given_to
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,3 +61,13 @@ def test_a_setting_that_is_given_both_ways_stops_the_boot(monkeypatch: pytest.Mo
     monkeypatch.setenv("COPILOT_SECRET_KEYS_FILE", str(tmp_path / "keys"))
     with pytest.raises(Exception, match="COPILOT_SECRET_KEYS and COPILOT_SECRET_KEYS_FILE are both set"):
         Config()
+
+
+def test_what_the_environment_gives_is_listed_by_variable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(
+        "os.environ", {"PATH": "/bin", "COPILOT_NO_SETTING": "x", "COPILOT_MODEL": "claude-x", "REDIS_URL": ""}
+    )
+    monkeypatch.setenv("ANTHROPIC_API_KEY_FILE", "key")
+    monkeypatch.chdir(tmp_path)
+
+    assert given_to(Config) == {"COPILOT_MODEL": "claude-x", "ANTHROPIC_API_KEY_FILE": str(tmp_path / "key")}
