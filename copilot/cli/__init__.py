@@ -191,10 +191,12 @@ def _of_the_settings(error: Exception) -> str:
     if isinstance(error, NotRead):
         return str(error)
     if isinstance(error, ValidationError) and error.title in {"Config", "StoreSettings"}:
-        wrong = "; ".join(
-            f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_input=False)
-        )
-        return f"the settings are wrong: {wrong} (docs/operate.md lists them)"
+        wrong: dict[str, list[str]] = {}
+        for one in error.errors(include_input=False):
+            name = str(one["loc"][0]) if one["loc"] else ""
+            wrong.setdefault(name if name.isupper() else f"COPILOT_{name}".upper(), []).append(one["msg"])
+        said = "; ".join(f"{name}: {', '.join(dict.fromkeys(reasons))}" for name, reasons in wrong.items())
+        return f"the settings are wrong: {said} (docs/operate.md lists them)"
     return ""
 
 
