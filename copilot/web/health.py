@@ -10,12 +10,22 @@ from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import JSONResponse, Response
 
+from copilot import provision
 from copilot.web.db import in_db
 
 router = APIRouter()
 
 # Well within what probes wait.
 DATABASE_SECONDS = 2.5
+
+
+class _Tables:
+    """Remember that this version's tables were seen."""
+
+    are_there = False
+
+
+_tables = _Tables()
 
 
 @router.get("/health/live")
@@ -57,4 +67,19 @@ def _why_not_ready() -> str:
         return "read-only"
     if may_insert is None:
         return "not migrated"
-    return "" if may_insert else "this role may not write"
+    if not may_insert:
+        return "this role may not write"
+    return _what_is_missing()
+
+
+def _what_is_missing() -> str:
+    """Return which of this version's tables are still to come, or nothing; what was once there stays.
+
+    A process that starts before its migrations would take some webhooks and not others: whoever balances should not ask it yet.
+    """
+    if not _tables.are_there:
+        missing = provision.missing()
+        if missing:
+            return f"not migrated: {provision.what_is_missing(missing)}; copilot database migrate"
+        _tables.are_there = True
+    return ""
