@@ -99,7 +99,7 @@ def connect_through(tenant_id: UUID, kind: str, agent_name: str, *, actor: str, 
     :raises WrongValue: where the kind is none that is asked, there is no such agent, or the connection has credentials here.
     """
     integration = registry.get(kind)
-    if not integration.gathers or integration.receives:
+    if not (integration.gathers or integration.has_outside_tools) or integration.receives:
         raise WrongValue(f"{integration.title} is not asked through an agent: it sends to us, or is not asked at all")
     with tenant_scope(tenant_id):
         agent = Agent.objects.filter(name=agent_name).first()

@@ -91,13 +91,19 @@ class Mcp(Integration):
     )
     limits: ClassVar[str] = (
         "streamable HTTP alone: no commands are started, no server-sent events of 2024; 40 tools; no tool without `readOnlyHint`; "
-        "no sampling, no elicitation; investigations do not ask it; not through an agent"
+        "no sampling, no elicitation; investigations do not ask it"
     )
     setup: ClassVar[str] = """
         Name the tools that may be asked; *Test connection* lists which of the server's are offered, and why others are not.
 
         ```sh
         copilot connect acme mcp --name wiki --set url=https://mcp.example.org/mcp --set bearer_token=… --set tools=search,read_page
+        ```
+
+        One inside a cluster that cannot be reached is asked [through the agent](../agent.md), whose own file names its tools:
+
+        ```sh
+        copilot connect acme mcp --name wiki --agent cluster-eu
         ```
         """
     categories: ClassVar[tuple[Category, ...]] = (Category.KNOWLEDGE,)

@@ -33,6 +33,7 @@ MAX_CAPACITY = 8
 MAX_POLL_BYTES = 65_536
 MAX_OBSERVATIONS = 20_000
 MAX_ROWS = 500
+MAX_TOOLS = 40
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=80)]
@@ -125,6 +126,24 @@ class AskSurvey(Strict):
     window: AskedWindow
 
 
+class AskTools(Strict):
+    """Ask an outside server which of its tools the agent's file names, and which of these may be asked."""
+
+    do: Literal["tools"] = "tools"
+    kind: Slug
+    name: Name = "default"
+
+
+class AskTool(Strict):
+    """Ask one tool of an outside server; the server says what its arguments may be, and checks them."""
+
+    do: Literal["tool"] = "tool"
+    kind: Slug
+    name: Name = "default"
+    tool: Name
+    arguments: Annotated[dict[Word, JsonValue], Field(max_length=50)]
+
+
 class Check(Strict):
     """Ask a source whether it answers at all."""
 
@@ -133,7 +152,7 @@ class Check(Strict):
     name: Name = "default"
 
 
-Request = Gather | Look | AskSurvey | Check
+Request = Gather | Look | AskSurvey | AskTools | AskTool | Check
 REQUEST: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="do")])
 
 
@@ -294,6 +313,22 @@ class Surveyed(Strict):
         )
 
 
+class OfferedTool(Strict):
+    """Carry one tool of an outside server, and why it is not offered, if it is not."""
+
+    name: Name
+    description: Text
+    arguments: dict[str, JsonValue]
+    refusal: Word = ""
+
+
+class Offered(Strict):
+    """Answer `AskTools`."""
+
+    result: Literal["offered"] = "offered"
+    tools: Annotated[tuple[OfferedTool, ...], Field(max_length=MAX_TOOLS)]
+
+
 class Checked(Strict):
     """Answer `Check`."""
 
@@ -309,7 +344,7 @@ class Failed(Strict):
     failure: Failure
 
 
-Answer = Observed | Looked | Surveyed | Checked | Failed
+Answer = Observed | Looked | Surveyed | Offered | Checked | Failed
 
 
 class Answered(Strict):

@@ -80,7 +80,7 @@ def _opened(entry: Entry, path: Path) -> Source:
         integration = registry.get(entry.kind)
     except registry.UnknownIntegration as error:
         raise WrongSources(f"{path}: {error}") from None
-    if not integration.gathers:
+    if not (integration.gathers or integration.has_outside_tools):
         raise WrongSources(f"{path}: {entry.kind} is no source that can be asked")
     values = {key: _read(key, value, path) for key, value in entry.credentials.items()}
     try:

@@ -15,6 +15,8 @@ from copilot.agent.protocol import (
     MAX_ROWS,
     Answer,
     AskSurvey,
+    AskTool,
+    AskTools,
     Checked,
     Failed,
     Failure,
@@ -23,6 +25,8 @@ from copilot.agent.protocol import (
     Looked,
     Misspoken,
     Observed,
+    Offered,
+    OfferedTool,
     Surveyed,
     failure_of,
     read_request,
@@ -33,6 +37,7 @@ from copilot.guard.http.errors import recognised
 from copilot.guard.observed import redacted
 from copilot.guard.redact import Redactor
 from integrations.base import SourceError
+from integrations.mcp import Mcp
 
 if TYPE_CHECKING:
     from copilot.agent.protocol import Handed, Request
@@ -74,17 +79,27 @@ def work(handed: Handed, settings: AgentConfig, redactor: Redactor) -> Answer:
     try:
         source = _source(request, settings)
         door = door_of(settings, max(0.5, handed.seconds - MARGIN_SECONDS))
-        if isinstance(request, Gather):
-            return _gathered(request, source, door, redactor, max_bytes=handed.max_bytes)
-        if isinstance(request, Look):
-            return _looked(request, source, door, redactor)
-        if isinstance(request, AskSurvey):
-            return _surveyed(request, source, door, redactor)
-        return _checked(source, door, redactor)
+        return _done(request, source, door, redactor, max_bytes=handed.max_bytes)
     except _Refused as refused:
         return _refused(str(refused))
     except Exception as error:  # noqa: BLE001 - every failure becomes words
         return Failed(failure=_failure(error, request.kind))
+
+
+def _done(request: Request, source: Source, door: Door, redactor: Redactor, *, max_bytes: int) -> Answer:
+    match request:
+        case Gather():
+            return _gathered(request, source, door, redactor, max_bytes=max_bytes)
+        case Look():
+            return _looked(request, source, door, redactor)
+        case AskSurvey():
+            return _surveyed(request, source, door, redactor)
+        case AskTools():
+            return _offered(source, door, redactor)
+        case AskTool():
+            return _told_by(request, source, door, redactor)
+        case _:
+            return _checked(source, door, redactor)
 
 
 class _Refused(Exception):
@@ -144,6 +159,33 @@ def _surveyed(request: AskSurvey, source: Source, door: Door, redactor: Redactor
     calls = tuple(replace(one, detail=redactor.text(one.detail)[:300]) for one in told_of.calls)
     gaps = tuple(replace(one, reason=redactor.text(one.reason)) for one in told_of.gaps)
     return Surveyed.of(replace(told_of, calls=calls, gaps=gaps))
+
+
+def _offered(source: Source, door: Door, redactor: Redactor) -> Offered:
+    return Offered(
+        tools=tuple(
+            OfferedTool(
+                name=one.name,
+                description=redactor.text(one.description),
+                arguments=redactor.data(dict(one.schema)),
+                refusal=one.refusal[:300],
+            )
+            for one in _server(source).listed(door, source.credentials)
+        )
+    )
+
+
+def _told_by(request: AskTool, source: Source, door: Door, redactor: Redactor) -> Looked:
+    # Whether the agent's file names the tool, and the server says that it only reads, is looked up anew there.
+    seen = _server(source).asked(door, source.credentials, request.tool, request.arguments)
+    rows: list[dict[str, Any]] = [redactor.data(dict(row)) for row in seen.rows[:MAX_ROWS]]
+    return Looked(query=redactor.text(seen.query)[:8000], rows=rows, link=seen.link[:2000], note=seen.note[:2000])
+
+
+def _server(source: Source) -> Mcp:
+    if not isinstance(source.integration, Mcp):
+        raise _Refused(f"{source.kind} has no tools of its own")
+    return source.integration
 
 
 def _checked(source: Source, door: Door, redactor: Redactor) -> Checked:

@@ -32,7 +32,7 @@ def list_tools(options: argparse.Namespace) -> int:
     from copilot.tools import registry
 
     found = registry.look(find_tenant(options.slug).id)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "name": tool.name,
             "category": tool.category.value,
@@ -49,8 +49,12 @@ def list_tools(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     console = Console()
-    headings = ("tool", "category", "cost", "a minute", "a token needs", "from")
-    console.print(table(headings, [[str(value) for value in row.values()] for row in rows], whole=("cost", "a minute")))
+    headings = ("tool", "category", "cost, rate", "needs", "from")
+    shown = [
+        [one["name"], one["category"], f"{one['cost']}, {one['per_minute']}/min", one["needs"], one["from"]]
+        for one in rows
+    ]
+    console.print(table(headings, shown, whole=("cost, rate",)))
     for text in found.refused:
         console.print(line(f"✗ refused: {text}", "red"))
     return 1 if found.refused else 0

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection as database
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from copilot.agent import observed
 from copilot.agent.protocol import (
     Answer,
     AskSurvey,
+    AskTool,
+    AskTools,
     Check,
     Checked,
     Failed,
@@ -21,9 +23,12 @@ from copilot.agent.protocol import (
     Look,
     Looked,
     Observed,
+    Offered,
+    OfferedTool,
     Surveyed,
     asked_scope,
     asked_window,
+    told,
 )
 from copilot.config import config
 from copilot.guard import vault
@@ -31,7 +36,7 @@ from copilot.guard.tenancy import tenant_scope
 from copilot.models import Agent, AgentRequestState
 from copilot.relay import queue, states
 from copilot.relay.bell import bell
-from integrations.base import Health, Seen, SourceError, TimedOut, Unreachable
+from integrations.base import Health, Rejected, Seen, SourceError, TimedOut, Unreachable
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -116,6 +121,32 @@ def survey(way: Via, scope: Scope, window: Window, *, seconds: float) -> Survey:
         return answer.survey(kind=way.kind)
     except ValueError as wrong:
         raise SourceError(f"the agent's answer was refused: {wrong}", retryable=False) from None
+
+
+def tools(way: Via, *, seconds: float) -> tuple[OfferedTool, ...]:
+    """Return which tools an outside server offers, of those that the agent's file names.
+
+    :raises SourceError: where it cannot be asked; an agent from before it could be asked refuses.
+    """
+    answer = _answer(way, AskTools(kind=way.kind, name=way.name), seconds=seconds)
+    if not isinstance(answer, Offered):
+        raise _unexpected(way)
+    return answer.tools
+
+
+def tool(way: Via, name: str, arguments: dict[str, Any], *, seconds: float) -> Seen:
+    """Return what a tool of an outside server answers.
+
+    :raises SourceError: where it is not offered, refuses, or cannot be asked.
+    """
+    try:
+        asked = AskTool(kind=way.kind, name=way.name, tool=name, arguments=arguments)
+    except ValidationError as wrong:
+        raise Rejected(f"{name[:64]} cannot be asked so through an agent: {told(wrong)}", retryable=False) from None
+    answer = _answer(way, asked, seconds=seconds)
+    if not isinstance(answer, Looked):
+        raise _unexpected(way)
+    return Seen(query=answer.query, rows=tuple(answer.rows), link=answer.link, note=answer.note)
 
 
 def check(way: Via, *, seconds: float) -> Health:

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from copilot import observe
 from copilot.agent import observed
-from copilot.agent.protocol import Failed, Failure, Handed, Looked, Observed, Surveyed, read_request
+from copilot.agent.protocol import Failed, Failure, Handed, Looked, Observed, Offered, Surveyed, read_request
 from copilot.guard import vault
 from copilot.guard.observed import redacted
 from copilot.guard.redact import Redactor
@@ -194,6 +194,11 @@ def _refused(reason: str) -> Failed:
     return Failed(failure=Failure(code="rejected", reason=reason[:1000], retryable=False))
 
 
+_FITTING = {
+    "gather": "observed", "look": "looked", "survey": "surveyed", "tools": "offered", "tool": "looked", "check": "checked",
+}  # fmt: skip
+
+
 def _plain(answer: Answer, request: Any, redactor: Redactor) -> dict[str, Any]:
     """Return an answer as JSON, after it was read as what was asked for and redacted.
 
@@ -202,7 +207,7 @@ def _plain(answer: Answer, request: Any, redactor: Redactor) -> dict[str, Any]:
     if isinstance(answer, Failed):
         return Failed(failure=_redacted_failure(answer.failure, redactor)).model_dump(mode="json")
     asked = read_request(request)
-    fitting = {"gather": "observed", "look": "looked", "survey": "surveyed", "check": "checked"}[asked.do]
+    fitting = _FITTING[asked.do]
     if answer.result != fitting:
         raise ValueError(f"{asked.do} was asked, and {answer.result} answered")
     if isinstance(answer, Observed):
@@ -211,6 +216,9 @@ def _plain(answer: Answer, request: Any, redactor: Redactor) -> dict[str, Any]:
         return Observed(observations=[plain_observation(one) for one in found], failure=failure).model_dump(mode="json")
     if isinstance(answer, Looked):
         return {**answer.model_dump(mode="json"), "rows": redactor.data(answer.rows)}
+    if isinstance(answer, Offered):
+        shown: dict[str, Any] = redactor.data(answer.model_dump(mode="json"))
+        return shown
     if isinstance(answer, Surveyed):
         # A stranger's words: read as what they are, or refused.
         answer.survey(kind=asked.kind)

@@ -49,33 +49,28 @@ class _Source:
 
 
 def offered(tenant_id: UUID) -> tuple[Tool, ...]:
-    """Return a tenant's tools, each name once, in the order in which they are found; refused ones are logged.
-
-    :raises RuntimeError: where a tool of our own is declared wrongly.
-    """
+    """Return a tenant's tools, each name once, in the order in which they are found; refused ones are logged."""
     return look(tenant_id).tools
 
 
 def look(tenant_id: UUID) -> Found:
-    """Return a tenant's tools, and what of installed packages is refused; a package that is wrong takes no other's tools away.
-
-    :raises RuntimeError: where a tool of our own is declared wrongly.
-    """
+    """Return a tenant's tools, and what is refused of those that others declare: a wrong one takes no other away."""
     found: dict[str, Tool] = {}
     packages: dict[str, str] = {}
     refused: list[str] = []
     with tenant_scope(tenant_id):
         for source in _sources():
-            for tool, wrong in _named(source, tenant_id):
+            for tool, problems in _named(source, tenant_id):
+                wrong = problems
                 if not wrong and tool is not None and tool.name in found:
-                    wrong = f"two tools are called {tool.name!r}: rename or remove one"  # noqa: PLW2901
+                    wrong = f"two tools are called {tool.name!r}: rename or remove one"
                 if not wrong and tool is not None:
                     found[tool.name] = tool
                     packages[tool.name] = source.package
-                elif not source.package:
-                    raise RuntimeError(wrong)
                 else:
-                    refused.append(f"{source.point}: {wrong}")
+                    # An outside server's tools are declared by it, though a module of ours names them.
+                    connection = getattr(tool, "connection", None)
+                    refused.append(f"{source.point or connection or 'the product'}: {wrong}")
     for text in refused:
         _tell_once(text)
     return Found(tuple(found.values()), MappingProxyType(packages), tuple(refused))
@@ -125,14 +120,13 @@ def _installed(points: Iterable[EntryPoint]) -> Iterator[_Source]:
 
 
 def _named(source: _Source, tenant_id: UUID) -> Iterator[tuple[Tool | None, str]]:
-    """Yield what a source names, each with what is wrong with it."""
+    """Yield what a source names, each with what is wrong with it; what goes wrong in a module of ours goes through."""
     if source.provider is None:
         yield None, source.refusal
         return
     try:
         for tool in source.provider(tenant_id):
-            wrong = problem(tool, tenant_id)
-            yield (None if wrong else tool), wrong
+            yield tool, problem(tool, tenant_id)
     except Exception as error:
         if not source.package:
             raise
@@ -141,4 +135,4 @@ def _named(source: _Source, tenant_id: UUID) -> Iterator[tuple[Tool | None, str]
 
 @cache
 def _tell_once(text: str) -> None:
-    log.error("a tool of an installed package is refused", why=text)
+    log.error("a tool is refused", why=text)

@@ -7,10 +7,12 @@ from collections.abc import Iterable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import pytest
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from copilot.agent.link import Link
 from copilot.config import AgentConfig
+from copilot.web import agents as web
 from integrations import base
 from integrations.base import Health, Integration, Look, Rejected, Scope, Seen
 from scoring.observations import Entity, EntityKind, Gap, Observation, State, Window
@@ -102,3 +104,14 @@ def settings_of(
     return AgentConfig(
         url="http://127.0.0.1:8000", token=SecretStr(token), sources=path, **{"wait_seconds": 0.0, **values}
     )
+
+
+@pytest.fixture
+def line(committed_db: str) -> Iterator[TestClient]:
+    from fastapi import FastAPI
+    from starlette.testclient import TestClient
+
+    application = FastAPI()
+    application.include_router(web.router)
+    with TestClient(application, base_url="http://127.0.0.1:8000") as client:
+        yield client

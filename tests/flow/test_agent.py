@@ -34,7 +34,7 @@ from copilot.web import agents as web
 from integrations import registry
 from integrations.base import Rejected, Scope, ServiceScope, SourceError, TimedOut, Unauthorised, Unreachable
 from scoring.observations import Change, ChangeKind, Entity, EntityKind, Gap, Window
-from tests.flow.agent_world import InProcess, Inside, settings_of, state
+from tests.flow.agent_world import InProcess, Inside, line, settings_of, state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from copilot.models import Tenant
 
+__all__ = ["line"]
 SCOPE = Scope(
     service=ServiceScope(name="web", namespace="shop", selector="app=web"),
     neighbours=(ServiceScope(name="db"),),
@@ -122,17 +123,6 @@ def inside(monkeypatch: pytest.MonkeyPatch) -> Inside:
 @pytest.fixture(autouse=True)
 def fresh_pace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web, "pace", web.Pace())
-
-
-@pytest.fixture
-def line(committed_db: str) -> Iterator[TestClient]:
-    from fastapi import FastAPI
-    from starlette.testclient import TestClient
-
-    application = FastAPI()
-    application.include_router(web.router)
-    with TestClient(application, base_url="http://127.0.0.1:8000") as client:
-        yield client
 
 
 @pytest.fixture

@@ -14,26 +14,36 @@ from mcp.server import MCPServer
 from mcp_types import ToolAnnotations
 
 from copilot import connections
+from copilot.agent import loop
 from copilot.config import config
 from copilot.guard.http.deadline import Deadline
 from copilot.guard.tenancy import tenant_scope
-from copilot.models import AuditEntry
+from copilot.models import AuditEntry, Connection
+from copilot.relay import asking
+from copilot.relay import tokens as agent_tokens
 from copilot.tools import calling, reach, registry
 from copilot.tools.kinds import outside
 from integrations.base import Rejected
-from integrations.mcp import Mcp, McpCredentials
+from integrations.mcp import Mcp, McpCredentials, OutsideTool
+from tests.flow.agent_world import InProcess, line, settings_of
 from tests.integrations.door import FakeDoor  # noqa: F401 - so that a changed door is seen here, too
 from tests.mcp.conftest import HUSH
+from tests.servers.control_plane import until
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from starlette.testclient import TestClient
+
     from copilot.models import Tenant
     from copilot.tools.tool import Looked
 
+__all__ = ["line"]
 CALLS: list[tuple[str, str]] = []
 
 
 def wiki() -> MCPServer:
-    """A server of the official SDK with four tools, of which two only read."""
+    """A server of the official SDK with six tools, of which four only read."""
     server = MCPServer("wiki")
     reads = ToolAnnotations(read_only_hint=True)
 
@@ -45,6 +55,14 @@ def wiki() -> MCPServer:
     @server.tool(annotations=reads)
     def fails() -> str:
         raise ValueError("the index is being built")
+
+    @server.tool(annotations=reads, name="read.page")
+    def read_page() -> str:
+        return "a page"
+
+    @server.tool(annotations=reads, name="read_page")
+    def read_page_too() -> str:
+        return "the same page"
 
     @server.tool(annotations=ToolAnnotations(read_only_hint=True, destructive_hint=True))
     def purge() -> str:
@@ -132,6 +150,106 @@ def test_an_answer_is_data_bounded_and_cited_by_its_server(connected: Tenant) ->
 
 def test_what_the_server_refuses_is_told(connected: Tenant) -> None:
     assert ask(connected, "mcp_wiki_fails", {}).refused == "the server refused fails: Error executing tool fails"
+
+
+def test_two_tools_of_one_name_and_one_of_a_bad_schema_take_no_other_away(
+    committed_db: str, tenant: Tenant, address: str, reachable: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connections.connect(
+        tenant.id, "mcp", {"url": address, "tools": "search, read.page, read_page"}, name="wiki", actor="test"
+    )
+    outside_tools = Mcp.listed
+
+    def listed(self: Mcp, *given: Any) -> Any:
+        bad = OutsideTool("bad", "Bad.", {"type": "object", "properties": {"a": {"type": "text"}}})
+        return (*outside_tools(self, *given), bad)
+
+    monkeypatch.setattr(Mcp, "listed", listed)
+
+    found = registry.look(tenant.id)
+
+    names = {tool.name for tool in found.tools}
+    assert {"mcp_wiki_search", "mcp_wiki_read_page", "topology"} <= names
+    assert "mcp_wiki_bad" not in names
+    assert found.refused == (
+        "mcp (wiki): two tools are called 'mcp_wiki_read_page': rename or remove one",
+        "mcp (wiki): tool mcp_wiki_bad: its JSON schema is none, at properties/a/type: 'text' is not valid under any of the given schemas",
+    )
+
+
+@pytest.fixture
+def through_agent(
+    committed_db: str,
+    tenant: Tenant,
+    address: str,
+    reachable: None,
+    line: TestClient,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Tenant]:
+    """A tenant whose wiki is asked through an agent that runs beside it; the service has neither address nor names of tools."""
+    # Nobody waits in vain on a slow machine.
+    monkeypatch.setattr(outside, "LIST_SECONDS", 60.0)
+    monkeypatch.setattr(connections, "CHECK_SECONDS", 60.0)
+    token = agent_tokens.make(tenant.id, "cluster", actor="test").token
+    connections.connect_through(tenant.id, "mcp", "cluster", name="wiki", actor="test")
+    sources = f"sources: [{{kind: mcp, name: wiki, credentials: {{url: '{address}', tools: 'search, fails, purge'}}}}]"
+    settings = settings_of(tmp_path, token, sources=sources, wait_seconds=1.0, allowed_private_networks="127.0.0.0/8")
+    agent, over = loop.Agent(settings, link=InProcess(settings, line)), threading.Event()
+
+    def run() -> None:
+        while not over.is_set():
+            agent.turn()
+
+    thread = threading.Thread(target=run, name="agent")
+    thread.start()
+    # It is told of as there once it has come.
+    until(lambda: agent.standing.state == "connected", seconds=60, what="the agent to come")
+    yield tenant
+    over.set()
+    thread.join(60)
+    assert agent.finish(60)
+
+
+def test_a_server_behind_an_agent_is_offered_asked_and_tested_through_it(through_agent: Tenant) -> None:
+    offered = {tool.name: tool for tool in registry.offered(through_agent.id) if tool.name.startswith("mcp_")}
+    assert sorted(offered) == ["mcp_wiki_fails", "mcp_wiki_search"]
+    assert offered["mcp_wiki_search"].input_schema["required"] == ["words"]
+
+    looked = ask(through_agent, "mcp_wiki_search", {"words": "payments"})
+    assert (looked.origin, len(looked.rows), looked.note) == ("outside MCP server wiki", 60, "20 more were left out")
+    assert HUSH not in json.dumps(looked.rows)
+    assert CALLS == [("search", "payments")]
+    refused = ask(through_agent, "mcp_wiki_fails", {}).refused
+    assert refused == "the server refused fails: Error executing tool fails"
+    connection = offered["mcp_wiki_search"].connection
+    assert connection is not None
+    health = connections.check(through_agent.id, connection.pk)
+    assert health.works
+    assert health.detail.startswith("through the agent: offers search, fails; not purge: the server says")
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "why"),
+    [
+        ("purge", {}, "purge may not be asked: the server says that it destroys (`destructiveHint`)"),
+        ("write_page", {"text": "x"}, "write_page may not be asked: no admin has named it"),
+        ("search", {f"a{n}": n for n in range(51)}, "search cannot be asked so through an agent: "),
+    ],
+)
+def test_an_agent_asks_nothing_that_its_own_file_and_server_do_not_allow(
+    through_agent: Tenant, name: str, arguments: dict[str, Any], why: str
+) -> None:
+    with tenant_scope(through_agent.id):
+        connection = Connection.objects.select_related("agent").get(kind="mcp")
+    way = asking.via(connection)
+    assert way is not None
+
+    with pytest.raises(Rejected) as refused:
+        asking.tool(way, name, arguments, seconds=20)
+
+    assert refused.value.reason.startswith(why)
+    assert CALLS == []
 
 
 @pytest.mark.parametrize("name", ["purge", "write_page", "other"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -14,18 +15,19 @@ from copilot import connections, observe
 from copilot.config import config
 from copilot.guard.http import HttpDoor
 from copilot.models import Connection
+from copilot.relay import asking
 from copilot.tools.tool import Looked, Tool
 from integrations import registry
 from integrations.base import Category
-from integrations.mcp import Mcp
+from integrations.mcp import DESCRIPTION, Mcp, OutsideTool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
     from uuid import UUID
 
+    from copilot.agent.protocol import OfferedTool
     from copilot.tools.tool import Reach
-    from integrations.mcp import OutsideTool
 
 log = observe.logger(__name__)
 LIST_SECONDS = 6.0
@@ -96,7 +98,7 @@ def _offered(known: Any, connection: Connection) -> tuple[OutsideTool, ...]:
     if found is not None:
         return found
     try:
-        listed = known.listed(_door(LIST_SECONDS), connections.credentials_of(connection))
+        listed = _listed(known, connection)
         found, seconds = tuple(one for one in listed if not one.refusal), KEPT_SECONDS
     except Exception as error:  # noqa: BLE001 - another's server must not take our own tools away
         log.warning(
@@ -107,9 +109,30 @@ def _offered(known: Any, connection: Connection) -> tuple[OutsideTool, ...]:
     return found
 
 
+def _listed(known: Any, connection: Connection) -> tuple[OutsideTool, ...]:
+    way = asking.via(connection)
+    if way is None:
+        return tuple(known.listed(_door(LIST_SECONDS), connections.credentials_of(connection)))
+    # A question to an agent is a row that it sees once it is committed, and whoever lists tools has a transaction open.
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="outside") as pool:
+        told = pool.submit(_through, way).result()
+    return tuple(OutsideTool(one.name, one.description[:DESCRIPTION], one.arguments, one.refusal) for one in told)
+
+
+def _through(way: asking.Via) -> tuple[OfferedTool, ...]:
+    try:
+        return asking.tools(way, seconds=LIST_SECONDS)
+    finally:
+        asking.give_back_connection()
+
+
 def _asked(known: Any, connection: Connection, name: str, reach: Reach, asked: Given) -> Looked:
-    door = _door(min(CALL_SECONDS, reach.deadline.remaining()))
-    seen = known.asked(door, connections.credentials_of(connection), name, asked.model_dump(mode="json"))
+    seconds, given = min(CALL_SECONDS, reach.deadline.remaining()), asked.model_dump(mode="json")
+    way = asking.via(connection)
+    if way is None:
+        seen = known.asked(_door(seconds), connections.credentials_of(connection), name, given)
+    else:
+        seen = asking.tool(way, name, given, seconds=seconds)
     return Looked(
         query=seen.query, rows=seen.rows, origin=f"outside MCP server {connection.name}", link=seen.link, note=seen.note
     )
