@@ -34,7 +34,7 @@ def free_port() -> int:
 def http() -> httpx.Client:
     """Return one client for all: making one reads the certificates of all authorities, 20 ms for each act otherwise."""
     # No connection is kept: the workspace may just be hanging up.
-    return httpx.Client(trust_env=False, timeout=30, limits=httpx.Limits(max_keepalive_connections=0))
+    return httpx.Client(trust_env=False, timeout=120, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 def _expect(answer: httpx.Response, status: int) -> None:
@@ -53,7 +53,7 @@ class Team:
     @property
     def client(self) -> WebClient:
         """Return Slack's own client with this team's bot token."""
-        return WebClient(token=self.installed["bot_token"], base_url=f"{self.server}/api/", timeout=10)
+        return WebClient(token=self.installed["bot_token"], base_url=f"{self.server}/api/", timeout=120)
 
     def install(self, **body: object) -> Json:
         """Install the app, or change it."""
@@ -64,7 +64,7 @@ class Team:
 
     def act(self, *, by: str = "alice", status: int = 200, **body: object) -> Json:
         """Do what a person does; `type` and its fields as in POST /local/act."""
-        answer = http().post(f"{self.server}/local/act", json={"team": self.name, "as": by, **body}, timeout=90)
+        answer = http().post(f"{self.server}/local/act", json={"team": self.name, "as": by, **body})
         _expect(answer, status)
         shown: Json = answer.json()
         return shown
@@ -117,19 +117,19 @@ def running(*options: str, data: Path | None = None, port: int | None = None) ->
         yield address
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=120)
 
 
 def _wait_until_healthy(process: "subprocess.Popen[bytes]", address: str) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while time.monotonic() < end:
         if process.poll() is not None:
             raise RuntimeError(f"the local workspace ended with code {process.returncode}")
         with contextlib.suppress(httpx.HTTPError):
-            if http().get(f"{address}/health", timeout=1).status_code == 200:
+            if http().get(f"{address}/health", timeout=10).status_code == 200:
                 return
         time.sleep(0.05)
-    raise RuntimeError(f"the local workspace did not answer at {address} within 30 s")
+    raise RuntimeError(f"the local workspace did not answer at {address} within 120 s")
 
 
 @dataclass
@@ -197,7 +197,7 @@ class ReceivingApp:
         """Return what came of a kind."""
         return [received for received in self.received if received.kind == kind]
 
-    def wait_for(self, kind: str, *, count: int = 1, seconds: float = 10.0) -> list[Received]:
+    def wait_for(self, kind: str, *, count: int = 1, seconds: float = 120.0) -> list[Received]:
         """Wait until so many of a kind came."""
         end = time.monotonic() + seconds
         while len(self.of(kind)) < count and time.monotonic() < end:

@@ -18,6 +18,7 @@ import uvicorn
 from copilot.guard.tenancy import tenant_scope
 from copilot.models import Role, Service
 from tests.api.conftest import Client, application, runbook_of
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from tests.flow.admin_world import World
@@ -46,7 +47,7 @@ def address(committed_db: str) -> Iterator[str]:
     port = server.servers[0].sockets[0].getsockname()[1]
     yield f"http://127.0.0.1:{port}/api/v1"
     server.should_exit = True
-    thread.join(10)
+    thread.join(PATIENCE)
 
 
 def test_every_example_works_as_it_is_written(acme: World, program: Callable[..., Client], address: str) -> None:

@@ -15,6 +15,7 @@ from django.utils import timezone
 from copilot.guard.tenancy import tenant_scope
 from copilot.models import ChangeRecord, Confirmation, Feedback, Incident, KeptAnswer, Role, Service, ServiceDependency
 from copilot.stages import changes
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from tests.api.conftest import Client
@@ -107,7 +108,7 @@ def test_of_two_at_once_one_works_and_the_other_is_told_to_wait(
 
     def slow(event: Any) -> Any:
         entered.set()
-        assert may_go_on.wait(20)
+        assert may_go_on.wait(PATIENCE)
         return recorded(event)
 
     monkeypatch.setattr("copilot.web.api.changes.record_change", slow)
@@ -120,10 +121,10 @@ def test_of_two_at_once_one_works_and_the_other_is_told_to_wait(
 
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(send)
-        assert entered.wait(20)
+        assert entered.wait(PATIENCE)
         second = send()
         may_go_on.set()
-        done = first.result(20)
+        done = first.result(PATIENCE)
     third = send()
 
     assert (second.status_code, second.headers["Retry-After"]) == (409, "1")

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from slackbot.local.testing import ReceivingApp, Team, running
+from tests.waiting import PATIENCE
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 _NUMBERS = itertools.count(1)
@@ -21,6 +22,10 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+# Five seconds by default, which a busy machine may take to draw a page.
+expect.set_options(timeout=1000 * PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +62,7 @@ def team(server: str, app: ReceivingApp) -> Team:
 def page(browser: Browser, server: str) -> Iterator[Page]:
     """A page at the size of a laptop, closed before the server is; anything it complains of fails the test."""
     page = browser.new_page(viewport={"width": 1280, "height": 800}, locale="en-GB")
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(1000 * PATIENCE)
     complaints: list[str] = []
     page.on(
         "console", lambda message: complaints.append(message.text) if message.type in {"error", "warning"} else None

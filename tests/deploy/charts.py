@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+from tests.waiting import PATIENCE
+
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "k8s" / "helm" / "sre-copilot"
 EXAMPLES = sorted((CHART / "examples").glob("*.yaml"))
@@ -26,7 +28,7 @@ def helm(*words: str | Path, kubeconfig: Path | None = None) -> subprocess.Compl
     if kubeconfig:
         environment |= {"KUBECONFIG": str(kubeconfig), "HOME": str(kubeconfig.parent), "NO_PROXY": "127.0.0.1"}
     return subprocess.run(
-        [binary, *map(str, words)], capture_output=True, text=True, check=False, timeout=180, env=environment
+        [binary, *map(str, words)], capture_output=True, text=True, check=False, timeout=2 * PATIENCE, env=environment
     )
 
 

@@ -14,7 +14,8 @@ import yaml
 from copilot.guard.http import HttpDoor
 from integrations.kubernetes import PERMISSIONS, Kubernetes, KubernetesCredentials
 from tests.deploy.charts import CHART, helm
-from tests.servers.control_plane import ADMIN, Refused, until
+from tests.servers.control_plane import ADMIN, Refused
+from tests.waiting import PATIENCE, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,7 +135,7 @@ def test_the_integration_finds_all_that_it_needs(control_plane: ControlPlane, to
     credentials = KubernetesCredentials.model_validate(
         {"url": control_plane.url, "token": token, "ca_certificate": control_plane.ca_certificate}
     )
-    door = HttpDoor(deadline_seconds=20, allowed_private=[ip_network("127.0.0.0/8")])
+    door = HttpDoor(deadline_seconds=PATIENCE, allowed_private=[ip_network("127.0.0.0/8")])
 
     health = Kubernetes().check(door, credentials)
 
@@ -215,7 +216,7 @@ def test_migrations_are_done_before_anything_else_is_there_and_again_at_an_upgra
                 return None
             return next((one for one in found if one["metadata"]["uid"] not in known), None)
 
-        pod = until(fresh, seconds=60, what="the migration's pod")
+        pod = until(fresh, what="the migration's pod")
         seen.append((pod["metadata"]["uid"], names(control_plane, f"apis/apps/v1/namespaces/{where}/deployments")))
         control_plane.set_status("Pod", where, pod["metadata"]["name"], {"phase": "Succeeded"})
 
@@ -224,7 +225,7 @@ def test_migrations_are_done_before_anything_else_is_there_and_again_at_an_upgra
         helper = threading.Thread(target=let_the_job_succeed)
         helper.start()
         done = helm(
-            words[0], "sre-copilot", CHART, "-n", where, *words[1:], *values, "--timeout", "90s", kubeconfig=kubeconfig
+            words[0], "sre-copilot", CHART, "-n", where, *words[1:], *values, "--timeout", "170s", kubeconfig=kubeconfig
         )
         helper.join()
         assert done.returncode == 0, done.stderr
@@ -249,6 +250,7 @@ def test_an_agent_alone_gives_a_token_that_works(control_plane: ControlPlane, ku
         path = "api/v1/namespaces/agents/secrets/looked-at-sre-copilot-reader-token"
         return str((control_plane.call("GET", path).get("data") or {}).get("token", ""))
 
-    encoded = until(written, seconds=20, what="the token that the controller writes")
-    assert control_plane.call("GET", "api/v1/pods", token=base64.b64decode(encoded).decode())["kind"] == "PodList"
+    token = base64.b64decode(until(written, what="the token that the controller writes")).decode()
+    until(lambda: control_plane.may(token, "list", "pods"), what="the account's rights")
+    assert control_plane.call("GET", "api/v1/pods", token=token)["kind"] == "PodList"
     helm("uninstall", "looked-at", "-n", "agents", kubeconfig=kubeconfig)

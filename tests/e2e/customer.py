@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from tests.e2e.stack import Stack, until
+from tests.e2e.stack import Stack
+from tests.waiting import PATIENCE, until
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,8 +25,6 @@ Message = dict[str, Any]
 SECRET = "pagerduty-webhook-secret"
 CHANNEL = "incidents"
 TITLE = "High p95 latency on checkout"
-# Where every process is up and sources answer at once, a run takes about a second; a killed one is found by the sweeper.
-RUN_SECONDS = 40.0
 
 
 @dataclass
@@ -92,7 +91,7 @@ class Customer:
         }
 
     def send(
-        self, event: dict[str, Any], *, delivery: str = "", secret: str = "", path: str = "", timeout: float = 10
+        self, event: dict[str, Any], *, delivery: str = "", secret: str = "", path: str = "", timeout: float = PATIENCE
     ) -> httpx.Response:
         """Deliver an event."""
         body = json.dumps(event).encode()
@@ -124,7 +123,7 @@ class Customer:
             "url": deploy.url,
             "description": deploy.description,
         }
-        return httpx.post(f"{self.stack.api}{self.hooks['deploys']}", json=body, timeout=10)
+        return httpx.post(f"{self.stack.api}{self.hooks['deploys']}", json=body, timeout=PATIENCE)
 
     # What became of it -------------------------------------------------------------------------------------------
 
@@ -140,19 +139,19 @@ class Customer:
         )
         return found[0] if found else None
 
-    def wait_for(self, pagerduty_id: str, *stages: str, seconds: float = RUN_SECONDS) -> dict[str, Any]:
+    def wait_for(self, pagerduty_id: str, *stages: str) -> dict[str, Any]:
         """Wait until the incident's newest run is in one of these stages (`done` where none is given); return its row."""
 
         def there() -> dict[str, Any] | None:
             row = self.incident(pagerduty_id)
             return row if row and row["stage"] in (stages or ("done",)) else None
 
-        row: dict[str, Any] = until(there, seconds=seconds, what=f"a run in {stages or 'done'}")
+        row: dict[str, Any] = until(there, what=f"a run in {stages or 'done'}")
         return row
 
-    def wait_until_shown(self, pagerduty_id: str, *, seconds: float = RUN_SECONDS) -> dict[str, Any]:
+    def wait_until_shown(self, pagerduty_id: str) -> dict[str, Any]:
         """Wait until the run is done and Slack shows all there is to show; return the incident's row."""
-        row = self.wait_for(pagerduty_id, seconds=seconds)
+        row = self.wait_for(pagerduty_id)
 
         def shown() -> bool:
             (left,) = self.stack.rows(
@@ -163,7 +162,7 @@ class Customer:
             )
             return not left["n"]
 
-        until(shown, seconds=seconds, what=f"INC-{row['number']} to be shown")
+        until(shown, what=f"INC-{row['number']} to be shown")
         return row
 
     # Slack -------------------------------------------------------------------------------------------------------
@@ -194,7 +193,7 @@ class Customer:
     def act(self, kind: str, *, person: str, **more: object) -> dict[str, Any]:
         """Do in Slack what a person does."""
         body = {"team": self.slug, "as": person, "type": kind, **more}
-        answer = httpx.post(f"{self.stack.slack_url}/local/act", json=body, timeout=60)
+        answer = httpx.post(f"{self.stack.slack_url}/local/act", json=body, timeout=PATIENCE)
         shown: dict[str, Any] = answer.json()
         assert shown.get("ok"), shown
         return shown
@@ -221,7 +220,9 @@ def join(
         if made.get("webhook_url")
     }
     customer = Customer(stack, slug, said[1].json["webhook_url"].removeprefix(stack.api), hooks=hooks)
-    httpx.post(f"{stack.slack_url}/local/channels", json={"team": slug, "name": CHANNEL}).raise_for_status()
+    httpx.post(
+        f"{stack.slack_url}/local/channels", json={"team": slug, "name": CHANNEL}, timeout=PATIENCE
+    ).raise_for_status()
     return customer
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from scoring.evidence import CauseKind
 from tests.e2e.shop_cluster import DAY, _rewrite
-from tests.servers.control_plane import ControlPlane, Object, running_status, stamp, until
+from tests.servers.control_plane import ControlPlane, Object, running_status, stamp
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from tests.servers.kubelet import Kubelet
@@ -95,7 +96,8 @@ def build(plane: ControlPlane, kubelet: Kubelet, cases: tuple[Case, ...]) -> Non
         )  # fmt: skip
     for case in cases:
         if not case.spec.get("nodeSelector"):
-            plane.run_pods(case.namespace, wanted=case.replicas, seconds=60)
+            plane.run_pods(case.namespace, wanted=case.replicas)
+            _settle(plane, case)
     for case in cases:
         _date_back(plane, case)
     for case in cases:
@@ -132,14 +134,34 @@ def _log(kubelet: Kubelet, case: Case, pod: Object) -> None:
         kubelet.write(case.namespace, name, case.at_fault, *told, previous=True)
 
 
-def rolled_out(plane: ControlPlane, case: Case, *, seconds: float = 30) -> Object:
-    """The pod that a rollout has just made; both are dated back, as trouble that is told of has been there for some minutes."""
+def _settle(plane: ControlPlane, case: Case) -> None:
+    """Wait until the controllers have seen the pods: what they write later would be dated now, in a world of three days ago."""
+
+    def told() -> bool:
+        (one,) = plane.objects("Deployment", case.namespace)
+        return [one["status"].get("availableReplicas", 0), *reached(plane, case)] == [case.replicas] * 3
+
+    until(told, what=f"{case.at_fault} to be available")
+
+
+def reached(plane: ControlPlane, case: Case) -> list[int]:
+    """How many pods the case's service leads to, by each of the two APIs that tell of it."""
+    parts = [part for one in plane.objects("Endpoints", case.namespace) for part in one.get("subsets") or ()]
+    slices = plane.call("GET", f"apis/discovery.k8s.io/v1beta1/namespaces/{case.namespace}/endpointslices")["items"]
+    return [
+        sum(len(part.get("addresses") or ()) for part in parts),
+        sum(bool((end.get("conditions") or {}).get("ready")) for one in slices for end in one["endpoints"] or ()),
+    ]
+
+
+def rolled_out(plane: ControlPlane, case: Case) -> Object:
+    """The pod that a rollout has just made and the scheduler has placed; dated back, as trouble that is told of has lasted minutes."""
 
     def made() -> Object | None:
-        found = [one for one in pods(plane, case) if _age(one) < DAY]
+        found = [one for one in pods(plane, case) if _age(one) < DAY and one["spec"].get("nodeName")]
         return found[0] if found else None
 
-    found: Object = until(made, seconds=seconds, what=f"a new pod of {case.name}")
+    found: Object = until(made, what=f"a new pod of {case.name}")
     at, space, owner = time.time() - ROLLED_OUT, case.namespace, found["metadata"]["ownerReferences"][0]["name"]
     for kind, root, name in (("replicasets", "apis/apps/v1", owner), ("pods", "api/v1", found["metadata"]["name"])):
         _rewrite(plane, f"{root}/namespaces/{space}/{kind}", f"{kind}/{space}", {"metadata": {"name": name}}, at)
@@ -244,6 +266,7 @@ def _selector(plane: ControlPlane, case: Case) -> None:
     path = f"api/v1/namespaces/{case.namespace}/services/{case.at_fault}"
     body = {"spec": {"selector": {"app": f"{case.at_fault}-v2"}}}
     plane.call("PATCH", path, body, content_type="application/merge-patch+json")
+    until(lambda: reached(plane, case) == [0, 0], what=f"the endpoints of {case.at_fault} to go")
 
 
 CASES = (

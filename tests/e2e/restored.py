@@ -71,7 +71,7 @@ def told(customer: Customer, ids: list[str]) -> list[str]:
     """Return the posts in Slack that are about these incidents, each root checked to be there once."""
     found = []
     for one in ids:
-        (root,) = customer.roots(customer.wait_until_shown(one, seconds=120)["number"])
+        (root,) = customer.roots(customer.wait_until_shown(one)["number"])
         found += post_ids([root, *customer.thread(root)])
     return found
 

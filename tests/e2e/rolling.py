@@ -37,8 +37,9 @@ from tests.e2e import sources
 from tests.e2e import stack as stacks
 from tests.e2e.customer import Customer, join, post_ids
 from tests.e2e.shop import WORLD
-from tests.e2e.stack import Stack, until
+from tests.e2e.stack import Stack
 from tests.servers.processes import free_port
+from tests.waiting import PATIENCE, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,7 +70,7 @@ class Balancer:
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
         asyncio.run_coroutine_threadsafe(
             asyncio.start_server(self._carry, "127.0.0.1", self.port, backlog=512), self._loop
-        ).result(10)
+        ).result(PATIENCE)
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         backends = self.backends

@@ -11,7 +11,8 @@ import httpx
 
 from tests.e2e.shop import ALERT, CATALOG_ROLLOUT, NAMESPACE, NODES, PAYMENTS_ROLLOUT, POOL, SERVICES, SWITCHED
 from tests.e2e.shop_metrics import noise
-from tests.servers.control_plane import ControlPlane, Object, stamp, until
+from tests.servers.control_plane import ControlPlane, Object, stamp
+from tests.waiting import PATIENCE, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,7 +54,7 @@ def build(plane: ControlPlane, kubelet: Kubelet) -> dict[str, tuple[str, ...]]:
         _wait_for_revision(plane, name, cause)
         plane.apply(_deployment(name, SERVICES[name].version, environment, cause, replicas=SERVICES[name].replicas))
     wanted = sum(traffic.replicas for traffic in SERVICES.values())
-    plane.run_pods(NAMESPACE, wanted=wanted, seconds=60)
+    plane.run_pods(NAMESPACE, wanted=wanted)
 
     def available() -> bool:
         return all(
@@ -61,7 +62,7 @@ def build(plane: ControlPlane, kubelet: Kubelet) -> dict[str, tuple[str, ...]]:
             for one in plane.objects("Deployment", NAMESPACE)
         )
 
-    until(available, seconds=60, what="available deployments")
+    until(available, what="available deployments")
 
     def reachable() -> bool:
         found = {
@@ -70,7 +71,7 @@ def build(plane: ControlPlane, kubelet: Kubelet) -> dict[str, tuple[str, ...]]:
         }
         return all(found.get(name) == traffic.replicas for name, traffic in SERVICES.items())
 
-    until(reachable, seconds=60, what="endpoints of every service")
+    until(reachable, what="endpoints of every service")
     plane.call("DELETE", f"api/v1/namespaces/{NAMESPACE}/events")
     pods: dict[str, list[str]] = {}
     for pod in plane.objects("Pod", NAMESPACE):
@@ -123,7 +124,7 @@ def _wait_for_revision(plane: ControlPlane, name: str, cause: str) -> None:
             for one in _replica_sets(plane, name)
         )
 
-    until(made, seconds=30, what=f"the replica set of {cause!r}")
+    until(made, what=f"the replica set of {cause!r}")
 
 
 def _replica_sets(plane: ControlPlane, name: str = "") -> list[Object]:
@@ -169,7 +170,9 @@ def _rewrite(
     found["metadata"].pop("managedFields", None)
     words = (f"/registry/{key}/{name}".encode(), json.dumps(found).encode())
     encoded, value = (base64.b64encode(word).decode() for word in words)
-    httpx.post(f"{plane.store}/v3/kv/put", json={"key": encoded, "value": value}, trust_env=False).raise_for_status()
+    httpx.post(
+        f"{plane.store}/v3/kv/put", json={"key": encoded, "value": value}, trust_env=False, timeout=PATIENCE
+    ).raise_for_status()
 
 
 def _complain(plane: ControlPlane, pods: tuple[str, ...]) -> None:

@@ -22,6 +22,7 @@ from copilot.replay.serving import ReplayServer
 from tests.e2e import shop_cluster, shop_metrics
 from tests.e2e.shop import ALERT, NAMESPACE, WORLD
 from tests.servers import prometheus
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -110,7 +111,7 @@ def replaying() -> Iterator[Replay]:
         server._speaks.set()
         server.shutdown()
         server.server_close()
-        thread.join(timeout=5)
+        thread.join(PATIENCE)
 
 
 def real(plane: ControlPlane, kubelet: Kubelet, start_prometheus: Callable[..., str], folder: Path) -> Sources:

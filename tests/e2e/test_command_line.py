@@ -20,8 +20,9 @@ import redis
 from copilot.embedded import read_runtime
 from tests.e2e import sources
 from tests.e2e.customer import CHANNEL, SECRET, Customer, words
-from tests.e2e.stack import COMMANDS, Said, is_free, until
+from tests.e2e.stack import COMMANDS, Said, is_free
 from tests.servers.processes import free_port
+from tests.waiting import PATIENCE, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -61,7 +62,7 @@ class Up:
         words = [[*map(str, command), "--data", str(self.data)] for command in commands]
         done = subprocess.run(
             [sys.executable, "-c", COMMANDS], input=json.dumps(words), env=self.environment, capture_output=True,
-            text=True, check=False, timeout=120,
+            text=True, check=False, timeout=PATIENCE,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return [Said(*json.loads(line)) for line in done.stdout.splitlines()]
@@ -75,6 +76,14 @@ class Up:
             if str(self.data) in " ".join(one.info["cmdline"] or ()) and one.pid != self.process.pid
         )
         return list({one.pid: one for one in found}.values())
+
+
+def command_of(process: psutil.Process) -> str:
+    """Return a process's command line, nothing where it has just ended."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
 
 
 @pytest.fixture(scope="module")
@@ -120,9 +129,9 @@ def test_it_says_where_everything_is_and_then_ready(up: Up) -> None:
         f"admin  http://127.0.0.1:{ports['--ops-port']}/admin/",
         "ready",
     ]
-    assert httpx.get(f"http://127.0.0.1:{ports['--port']}/health/ready", timeout=10).json() == {"status": "ready"}
-    assert httpx.get(f"http://127.0.0.1:{ports['--slack-port']}/", timeout=10).status_code == 200
-    assert httpx.get(f"http://127.0.0.1:{ports['--ops-port']}/admin/login/", timeout=10).status_code == 200
+    assert httpx.get(f"http://127.0.0.1:{ports['--port']}/health/ready", timeout=PATIENCE).json() == {"status": "ready"}
+    assert httpx.get(f"http://127.0.0.1:{ports['--slack-port']}/", timeout=PATIENCE).status_code == 200
+    assert httpx.get(f"http://127.0.0.1:{ports['--ops-port']}/admin/login/", timeout=PATIENCE).status_code == 200
 
 
 def test_every_command_of_the_set_up_works(customer: dict[str, Said]) -> None:
@@ -136,7 +145,7 @@ def test_connecting_what_sends_webhooks_prints_their_address(kind: str, up: Up, 
 
     assert address is not None
     # It leads somewhere: an unsigned request is refused, not unknown; deploys need nothing but the address.
-    status = httpx.post(address[0], content=b"{}", timeout=10).status_code
+    status = httpx.post(address[0], content=b"{}", timeout=PATIENCE).status_code
     assert status == (422 if kind == "deploys" else 401)
 
 
@@ -154,14 +163,14 @@ def test_a_page_can_be_sent_and_shown(up: Up, customer: dict[str, Said], replay:
     made = Customer(None, "acme", "")  # type: ignore[arg-type]
     event = made.event(incident="QBYHAND0000001", created_at=replay.alert_at)
     body = json.dumps(event).encode()
-    answer = httpx.post(address[0], content=body, headers=made.signed(body), timeout=10)
+    answer = httpx.post(address[0], content=body, headers=made.signed(body), timeout=PATIENCE)
     assert (answer.status_code, answer.json()) == (202, {"status": "accepted"})
 
     def done() -> dict[str, Any] | None:
         (said,) = up.run(["incident", "show", "acme", 1, "--json"])
         return said.json if said.code == 0 and said.json["stage"] == "done" else None
 
-    shown: dict[str, Any] = until(done, seconds=120, what="the incident")
+    shown: dict[str, Any] = until(done, what="the incident")
     assert {"evidence", "hypotheses", "verdict", "stages", "sources", "sources_without_answer"} <= set(shown)
     assert shown["hypotheses"][0]["service"] == "payments"
     for factor in shown["hypotheses"][0]["factors"]:
@@ -177,7 +186,7 @@ def test_a_page_can_be_sent_and_shown(up: Up, customer: dict[str, Said], replay:
     slack = httpx.get(
         f"http://127.0.0.1:{up.ports['--slack-port']}/local/messages",
         params={"team": "acme", "channel": CHANNEL},
-        timeout=10,
+        timeout=PATIENCE,
     ).json()
     assert "INC-1" in words(slack["messages"][0])
 
@@ -261,7 +270,7 @@ def test_a_second_one_on_the_same_folder_refuses(up: Up) -> None:
     ports = [str(word) for name in up.ports for word in (name, free_port())]
     second = subprocess.run(
         [sys.executable, "-m", "copilot", "up", "--data", str(up.data), *ports],
-        env=up.environment, capture_output=True, text=True, check=False, timeout=60,
+        env=up.environment, capture_output=True, text=True, check=False, timeout=PATIENCE,
     )  # fmt: skip
 
     assert second.returncode == 1
@@ -273,7 +282,7 @@ def test_a_second_one_on_the_same_folder_refuses(up: Up) -> None:
 def test_a_command_without_an_installation_says_how_to_start_one(up: Up, tmp_path: Path) -> None:
     alone = subprocess.run(
         [sys.executable, "-m", "copilot", "tenant", "list", "--data", str(tmp_path / "none")],
-        env=up.environment, capture_output=True, text=True, check=False, timeout=60,
+        env=up.environment, capture_output=True, text=True, check=False, timeout=PATIENCE,
     )  # fmt: skip
 
     assert alone.returncode == 1
@@ -295,7 +304,7 @@ def test_a_process_that_dies_is_started_again(up: Up) -> None:
         except psutil.NoSuchProcess:  # a zombie counts as none
             return False
 
-    until(another, seconds=20, what="another worker")
+    until(another, what="another worker")
 
 
 def test_servers_that_die_are_started_again_with_their_data_and_the_workers_go_on(
@@ -345,15 +354,15 @@ def test_servers_that_die_are_started_again_with_their_data_and_the_workers_go_o
 def test_ctrl_c_ends_everything_and_the_data_stays(up: Up, customer: dict[str, Said]) -> None:
     """Last of all: the installation is gone then."""
     family = up.family()
-    names = " ".join(" ".join(one.cmdline()) for one in family)
+    names = " ".join(map(command_of, family))
     for part in ("postgres", "valkey", "uvicorn", "celery", "slackbot.local"):
         assert part in names
 
     up.process.send_signal(signal.SIGINT)
 
-    assert up.process.wait(timeout=40) == 0
-    _, alive = psutil.wait_procs(family, timeout=10)
-    assert [one.cmdline() for one in alive] == []
+    assert up.process.wait(timeout=PATIENCE) == 0
+    _, alive = psutil.wait_procs(family, timeout=PATIENCE)
+    assert [command_of(one) for one in alive] == []
     assert all(is_free(port) for port in up.ports.values())
     assert read_runtime(up.data) is None
     assert (up.data / "secret-key").stat().st_mode & 0o777 == 0o600

@@ -14,8 +14,8 @@ import pytest
 
 from tests.e2e import sources
 from tests.e2e.customer import TITLE, Customer, Message, join, post_ids, words
-from tests.e2e.stack import until
 from tests.servers.aimock import AiMock, answers
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -190,7 +190,7 @@ def moved(customer: Customer, pagerduty_id: str, event_type: str, word: str, *, 
         root = the_root(customer, 1)
         return root if f"*{word}*" in words(root) else None
 
-    root: Message = until(there, seconds=15, what=f"the message to say {word}")
+    root: Message = until(there, what=f"the message to say {word}")
     return root
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e import sources
 from tests.e2e.customer import Customer, join, post_ids, words
-from tests.e2e.stack import until
+from tests.waiting import PATIENCE, until
 
 if TYPE_CHECKING:
     from tests.e2e.stack import Stack
@@ -136,11 +136,11 @@ def test_an_api_killed_before_it_answered_takes_the_same_delivery_again(
     event = customer.event(incident="QAPIKILLED0001", title="killed api on checkout", created_at=replay.alert_at)
     with ThreadPoolExecutor(max_workers=1) as pool:
         with stack.locked("copilot_delivery") as wait_until_reached:
-            sent = pool.submit(customer.send, event, delivery="D-API-KILLED", timeout=60)
+            sent = pool.submit(customer.send, event, delivery="D-API-KILLED")
             wait_until_reached()
             stack.kill("api")
         with pytest.raises(httpx.TransportError):
-            sent.result(timeout=10)
+            sent.result(timeout=PATIENCE)
     assert stack.rows("SELECT 1 FROM copilot_delivery WHERE external_id = 'D-API-KILLED'") == []
     stack.start("api")
 

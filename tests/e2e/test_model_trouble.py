@@ -8,8 +8,8 @@ import pytest
 
 from tests.e2e import sources
 from tests.e2e.customer import Customer, join, words
-from tests.e2e.stack import until
 from tests.servers.aimock import AiMock, answers, cuts_off, fails, refuses
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable

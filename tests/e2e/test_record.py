@@ -16,6 +16,7 @@ from tests.e2e import record_shop, shop
 from tests.servers import control_plane, prometheus
 from tests.servers.processes import answers, free_port, running
 from tests.unit.replay.gathering import gathered
+from tests.waiting import PATIENCE
 
 SHIPPED = Path(str(resources.files("copilot.replay") / "shop.json.gz"))
 needs_servers = pytest.mark.skipif(
@@ -126,10 +127,10 @@ def test_replay_serves_and_prints_what_to_connect(tmp_path: Path) -> None:
     ]
 
     with running(command, log=log, ready=lambda: answers(f"http://127.0.0.1:{port}/health")) as process:
-        version = httpx.get(f"http://127.0.0.1:{port}/kubernetes/version", trust_env=False).json()
+        version = httpx.get(f"http://127.0.0.1:{port}/kubernetes/version", trust_env=False, timeout=PATIENCE).json()
         assert version["gitVersion"] == "v1.20.2"
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE) == 0
 
     said = log.read_text().splitlines()
     assert f"prometheus  http://127.0.0.1:{port}/prometheus" in said

@@ -14,6 +14,7 @@ import pytest
 
 from tests.e2e import sources
 from tests.e2e.customer import SECRET, Customer, join, words
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from tests.e2e.stack import Stack
@@ -120,7 +121,7 @@ def test_a_click_from_another_workspace_reaches_nobodys_hypothesis(
     (root,) = first.messages()
     block = next(one for one in root["blocks"] if str(one.get("block_id", "")).startswith("hypothesis:"))
     value = block["elements"][0]["value"]
-    app = httpx.post(f"{stack.slack_url}/local/app", json={"team": "hooli"}, timeout=10).json()
+    app = httpx.post(f"{stack.slack_url}/local/app", json={"team": "hooli"}, timeout=PATIENCE).json()
     (row,) = stack.rows("SELECT count(*) AS n FROM copilot_feedback")
     # Its own Request URL, as `copilot connect` prints it.
     (said,) = stack.copilot(["connect", "hooli", "slack", "--local", "--json"])
@@ -146,9 +147,9 @@ def test_a_click_from_another_workspace_reaches_nobodys_hypothesis(
         "X-Slack-Signature": f"v0={signature.hexdigest()}",
     }
 
-    answer = httpx.post(address, content=body, headers=headers, timeout=10)
+    answer = httpx.post(address, content=body, headers=headers, timeout=PATIENCE)
 
     assert answer.status_code == 200  # Slack's way: the request was genuine, what it names is not there
     assert stack.rows("SELECT count(*) AS n FROM copilot_feedback") == [row]
     headers["X-Slack-Signature"] = "v0=" + "0" * 64
-    assert httpx.post(address, content=body, headers=headers, timeout=10).status_code == 401
+    assert httpx.post(address, content=body, headers=headers, timeout=PATIENCE).status_code == 401

@@ -35,6 +35,7 @@ from scoring.frozen import plain
 from slackbot import charts
 from slackbot.local.testing import http
 from tests.servers.processes import answers, free_port, running
+from tests.waiting import PATIENCE, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,8 +63,13 @@ class Workspace:
         return answer
 
     def act(self, kind: str, person: str = "ada", **more: Any) -> dict[str, Any]:
-        """Do what a person does."""
-        return self._local("POST", "act", json={"team": self.team, "as": person, "type": kind, **more})
+        """Do what a person does; unless `wait=0`, all that the product does about it is done afterwards."""
+        from slackbot.afterwards import settle
+
+        seen = self._local("POST", "act", json={"team": self.team, "as": person, "type": kind, **more})
+        if more.get("wait") != 0:
+            settle(PATIENCE)
+        return seen
 
     def channel(self, name: str, **more: Any) -> dict[str, Any]:
         """Make or change a channel."""
@@ -109,7 +115,20 @@ def local_slack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a running local Slack, one for all modules: each test has a team of its own there."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "slackbot.local", "--port", str(port), "--event-retries", "0.1,0.2,0.3"]
+    command = [
+        sys.executable,
+        "-m",
+        "slackbot.local",
+        "--port",
+        str(port),
+        "--event-retries",
+        "0.1,0.2,0.3",
+        # Slack itself waits for three seconds, which is judged where it is meant: a busy machine is no defect here.
+        "--deadline",
+        "30",
+        "--trigger-seconds",
+        "30",
+    ]
     log = tmp_path_factory.mktemp("slack") / "slack.log"
     with running(command, log=log, ready=lambda: answers(f"{url}/local/workspace")):
         yield url
@@ -121,13 +140,10 @@ def served(app: FastAPI, port: int) -> Iterator[None]:
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    until = time.monotonic() + 15
-    while not server.started and time.monotonic() < until:
-        time.sleep(0.02)
-    assert server.started
+    until(lambda: server.started, what="the application to be served")
     yield
     server.should_exit = True
-    thread.join(timeout=15)
+    thread.join(PATIENCE)
 
 
 @pytest.fixture(scope="session")
@@ -267,13 +283,3 @@ def store_run(incident: Incident, briefing: Briefing) -> Run:
 def files_of(messages: list[dict[str, Any]]) -> list[str]:
     """The titles of the files in some messages."""
     return [file["title"] for message in messages for file in message.get("files") or []]
-
-
-def until(condition: Any, seconds: float = 40.0) -> Any:
-    """Wait until a condition holds, and return what it gave."""
-    end = time.monotonic() + seconds
-    while True:
-        found = condition()
-        if found or time.monotonic() > end:
-            return found
-        time.sleep(0.05)

@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
@@ -34,9 +33,10 @@ from scoring.frozen import plain_observation
 from tests.integrations.prometheus_world import SERVICES, WINDOW, scope, shop
 from tests.servers.fixtures import start_prometheus
 from tests.servers.processes import free_port, running
+from tests.waiting import PATIENCE, until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
     from uuid import UUID
 
@@ -59,11 +59,10 @@ def service(committed_db: str) -> Iterator[str]:
     server = uvicorn.Server(uvicorn.Config(application, port=port, log_level="warning", timeout_graceful_shutdown=2))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    while not server.started:
-        time.sleep(0.02)
+    until(lambda: server.started, what="the service")
     yield f"http://127.0.0.1:{port}"
     server.should_exit = True
-    thread.join(10)
+    thread.join(PATIENCE)
 
 
 @pytest.fixture
@@ -91,25 +90,16 @@ def agent(folder: Path, url: str, token_file: Path, health: int) -> Iterator[sub
         "COPILOT_LOG_LEVEL": "INFO",
     }
     command = [sys.executable, "-m", "copilot", "agent"]
-    with running(command, log=folder / "agent.log", ready=ready, seconds=90, environment=environment) as process:
+    with running(command, log=folder / "agent.log", ready=ready, environment=environment) as process:
         yield process
 
 
 def standing(port: int) -> dict[str, Any]:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/ready", timeout=2) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/ready", timeout=PATIENCE) as answer:
             return dict(json.load(answer))
     except urllib.error.HTTPError as error:
         return dict(json.load(error))
-
-
-def eventually(what: Callable[[], bool], seconds: float = 15.0) -> bool:
-    until = time.monotonic() + seconds
-    while not what():
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def test_it_asks_a_real_prometheus_dies_in_the_middle_and_comes_again(
@@ -132,31 +122,29 @@ def test_it_asks_a_real_prometheus_dies_in_the_middle_and_comes_again(
         name: asking.Via(tenant.id, made.agent_id, through(tenant, name), "prometheus", name)
         for name in ("default", "slow")
     }
-    direct = HttpDoor(deadline_seconds=20, allowed_private=[ip_network("127.0.0.0/8")])
+    direct = HttpDoor(deadline_seconds=PATIENCE, allowed_private=[ip_network("127.0.0.0/8")])
     expected = list(Prometheus().gather(direct, PrometheusCredentials(url=url), scope(*SERVICES), WINDOW))
 
     health = free_port()
     with agent(tmp_path, service, tmp_path / "token", health) as process:
-        found, failure = asking.gather(ways["default"], scope(*SERVICES), WINDOW, seconds=20)
+        found, failure = asking.gather(ways["default"], scope(*SERVICES), WINDOW, seconds=PATIENCE)
         assert failure is None
         assert sorted(map(str, map(plain_observation, found))) == sorted(map(str, map(plain_observation, expected)))
         assert len(found) > 50
         assert psutil.Process(process.pid).memory_info().rss / 2**20 < MEMORY_MIB
 
-        # Killed in the middle of a request: whoever asked hears so at the deadline, and no later.
-        began = time.monotonic()
+        # Killed in the middle of a request: whoever asked hears so at the deadline.
         outcome: list[Exception] = []
         asker = threading.Thread(target=ask, args=(ways["slow"], outcome))
         asker.start()
-        assert eventually(lambda: state_of_newest(tenant) == "taken")
+        until(lambda: state_of_newest(tenant) == "taken", what="the agent to take the request")
         process.send_signal(signal.SIGKILL)
-        asker.join(15)
-        assert time.monotonic() - began < 10
+        asker.join(PATIENCE)
         assert [type(one) for one in outcome] == [TimedOut]
-        assert "took the request and did not answer within 4 s" in str(outcome[0])
+        assert "took the request and did not answer within 8 s" in str(outcome[0])
 
     with agent(tmp_path, service, tmp_path / "token", health) as process:
-        again, _ = asking.gather(ways["default"], scope(*SERVICES), WINDOW, seconds=20)
+        again, _ = asking.gather(ways["default"], scope(*SERVICES), WINDOW, seconds=PATIENCE)
         assert len(again) == len(expected)
         assert [row["detail"].startswith("connected: version 0.1.0") for row in doctor.agents_of(tenant)] == [True]
 
@@ -165,13 +153,13 @@ def test_it_asks_a_real_prometheus_dies_in_the_middle_and_comes_again(
             row = AgentRequest.objects.order_by("-created_at").select_related("agent")[0].agent
         second = tokens.make(tenant.id, "cluster", actor="test")
         tokens.revoke(tenant.id, row, actor="test", label=made.label)
-        assert eventually(lambda: standing(health)["state"] == "refused", 20)
+        until(lambda: standing(health)["state"] == "refused", what="the agent to be refused")
         assert [row["detail"].split(":")[0] for row in doctor.agents_of(tenant)] == ["stale token"]
         (tmp_path / "token").write_text(second.token)
-        assert eventually(lambda: standing(health)["state"] == "connected", 20)
+        until(lambda: standing(health)["state"] == "connected", what="the agent to be let in again")
 
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE) == 0
 
     log = (tmp_path / "agent.log").read_text()
     assert made.token not in log
@@ -184,7 +172,7 @@ def through(tenant: Tenant, name: str) -> UUID:
 
 def ask(way: asking.Via, outcome: list[Exception]) -> None:
     try:
-        asking.gather(way, scope(*SERVICES), WINDOW, seconds=4)
+        asking.gather(way, scope(*SERVICES), WINDOW, seconds=8)
     except Exception as error:
         outcome.append(error)
     finally:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-import uvicorn
 from fastapi import FastAPI
 
 from copilot import connections
@@ -17,11 +14,12 @@ from copilot.models import Delivery, Incident, Service
 from copilot.stages.ingest import ingest
 from copilot.web import webhooks
 from copilot.web.inbox import Inbox
+from tests.flow.slack_world import served
 from tests.servers import alertmanager as alertmanagers
 from tests.servers.processes import free_port
+from tests.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from copilot.models import Tenant
@@ -33,32 +31,14 @@ pytestmark = [
 LABELS = {"alertname": "CheckoutLatencyHigh", "service": "checkout", "namespace": "shop", "severity": "page"}
 
 
-@contextmanager
-def listening() -> Iterator[int]:
-    """Serve the hooks on a port of this machine."""
-    application = FastAPI()
-    application.include_router(webhooks.router)
-    port = free_port()
-    server = uvicorn.Server(uvicorn.Config(application, host="127.0.0.1", port=port, log_level="error", lifespan="off"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    try:
-        yield port
-    finally:
-        server.should_exit = True
-        thread.join(timeout=10)
-
-
 def wait_for(tenant: Tenant, status: str) -> Incident:
-    until = time.monotonic() + 20
-    while time.monotonic() < until:
+    def there() -> Incident | None:
         ingest(tenant.id)
         with tenant_scope(tenant.id):
-            found = Incident.objects.select_related("service").filter(status=status).first()
-            if found:
-                return found
-        time.sleep(0.1)
-    raise AssertionError(f"no incident was {status} within 20 seconds")
+            return Incident.objects.select_related("service").filter(status=status).first()
+
+    found: Incident = until(there, what=f"an incident that is {status}")
+    return found
 
 
 def test_what_alertmanager_fires_becomes_an_incident_and_ends_with_it(
@@ -67,9 +47,11 @@ def test_what_alertmanager_fires_becomes_an_incident_and_ends_with_it(
     monkeypatch.setattr(webhooks, "inbox", Inbox())
     opened = connections.connect(tenant.id, "alertmanager", {}, actor="test")
     path = opened.webhook_url.removeprefix("http://127.0.0.1:8000")
-    began = time.time() - 90
+    began, port = time.time() - 90, free_port()
+    application = FastAPI()
+    application.include_router(webhooks.router)
     with (
-        listening() as port,
+        served(application, port),
         alertmanagers.serving(
             tmp_path, webhook=f"http://127.0.0.1:{port}{path}", token=opened.generated["bearer_token"]
         ) as alertmanager,

@@ -20,6 +20,7 @@ from copilot.knowledge import incident_reader
 from copilot.models import Connection, Run, SourceCall
 from slackbot.blocks import evidence_message, root_card
 from tests.flow.test_correlate import event, happen
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -179,7 +180,7 @@ def test_a_run_is_complete_in_time_names_who_failed_and_stays_small(
         done = subprocess.run(
             [sys.executable, "-c", WORKER, str(tenant.id), str(run.id)],
             env={**os.environ, "DATABASE_URL": committed_db},
-            capture_output=True, text=True, timeout=90, check=False,
+            capture_output=True, text=True, timeout=2 * PATIENCE, check=False,
         )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     stage, seconds, peak = done.stdout.split()[-3:]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -24,6 +24,7 @@ from copilot.stages.claim import Outcome
 from copilot.stages.rank import rescore
 from scoring.observations import Change, ChangeKind, Entity, EntityKind
 from tests.flow.test_correlate import event, happen
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from copilot.models import Service, Tenant
@@ -235,19 +236,22 @@ def test_a_stage_that_kills_its_worker_every_time_is_given_up(tenant: Tenant, ru
 
 
 def test_a_heartbeat_keeps_a_long_stages_lease(tenant: Tenant, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flow, "config", lambda: config().model_copy(update={"lease_seconds": 0.6}))
+    monkeypatch.setattr(flow, "config", lambda: config().model_copy(update={"lease_seconds": 3.0}))
     taken_by_others: list[bool] = []
 
+    def is_longer(lease: datetime) -> bool:
+        return bool(reload(tenant, run.id).lease_until > lease)
+
     def slow(*_: Any) -> Outcome:
-        for _round in range(6):
-            time.sleep(0.25)
+        for _round in range(2):
+            until(partial(is_longer, reload(tenant, run.id).lease_until), what="a longer lease")
             taken_by_others.append(flow.claim(tenant.id, run.id) is not None)
         return Outcome({"slow": True})
 
     monkeypatch.setitem(flow.WORK, Stage.OPEN, slow)
     flow.advance(tenant.id, run.id)
 
-    assert taken_by_others == [False] * 6
+    assert taken_by_others == [False] * 2
     with tenant_scope(tenant.id):
         assert StageResult.objects.get(stage="open").output == {"slow": True}
 
@@ -345,9 +349,8 @@ def test_a_late_run_is_counted(tenant: Tenant, run: Run) -> None:
 
 def test_no_threads_are_left_behind(tenant: Tenant, run: Run) -> None:
     flow.advance(tenant.id, run.id)
-    time.sleep(0.05)
 
-    assert [thread.name for thread in threading.enumerate() if thread.name == "heartbeat"] == []
+    until(lambda: "heartbeat" not in {thread.name for thread in threading.enumerate()}, what="the heartbeat to end")
 
 
 def test_hypotheses_of_another_tenant_are_not_read(tenant: Tenant, other_tenant: Tenant, run: Run) -> None:

@@ -19,6 +19,7 @@ from copilot.runbooks import library, starter
 from copilot.runbooks.origins import Found, Origin
 from tests.servers import embeddings
 from tests.servers import pinecone as pinecones
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -176,7 +177,7 @@ def test_prism_refuses_what_breaks_the_spec(index: Index) -> None:
     import httpx
 
     headers = {"Api-Key": "pc-of-nobody", "X-Pinecone-Api-Version": "2026-04"}
-    answer = httpx.post(f"{index.url}/query", json={"topK": "many"}, headers=headers, trust_env=False)
+    answer = httpx.post(f"{index.url}/query", json={"topK": "many"}, headers=headers, trust_env=False, timeout=PATIENCE)
 
     assert answer.status_code == 422
     assert "topK" in answer.text

@@ -21,8 +21,8 @@ from copilot.exposition import Backlog
 from copilot.guard.tenancy import tenant_scope
 from copilot.models import Connection, Delivery
 from tests.servers import prometheus
-from tests.servers.control_plane import until
 from tests.servers.processes import answers, free_port, running
+from tests.waiting import PATIENCE, until
 
 if TYPE_CHECKING:
     from copilot.models import Tenant
@@ -67,7 +67,10 @@ def test_the_processes_of_a_pool_are_added_up(tmp_path: Path) -> None:
     port = free_port()
     url = f"http://127.0.0.1:{port}/metrics"
     command = [sys.executable, "-c", textwrap.dedent(POOL.format(port=port))]
-    with running(command, log=tmp_path / "log", ready=lambda: answers(url)), urllib.request.urlopen(url) as answer:
+    with (
+        running(command, log=tmp_path / "log", ready=lambda: answers(url)),
+        urllib.request.urlopen(url, timeout=PATIENCE) as answer,
+    ):
         text = answer.read().decode()
 
     assert 'copilot_webhooks_total{kind="pagerduty",status="202"} 3.0' in text
@@ -85,7 +88,7 @@ def scraped_by_prometheus(folder: Path, ports: dict[str, int]) -> dict[str, dict
     with prometheus.scraping(folder / "prometheus", ports, rules=[RULES]) as url:
 
         def asked(path: str) -> Any:
-            return httpx.get(f"{url}/api/v1/{path}", timeout=10).json()["data"]
+            return httpx.get(f"{url}/api/v1/{path}", timeout=PATIENCE).json()["data"]
 
         def all_up() -> bool:
             targets = asked("targets")["activeTargets"]
@@ -95,8 +98,8 @@ def scraped_by_prometheus(folder: Path, ports: dict[str, int]) -> dict[str, dict
             rules = [one for group in asked("rules")["groups"] for one in group["rules"]]
             return bool(rules) and all(one["health"] == "ok" for one in rules)
 
-        until(all_up, seconds=30, what="Prometheus to reach the processes")
-        until(all_judged, seconds=30, what="Prometheus to evaluate every alert rule")
+        until(all_up, what="Prometheus to reach the processes")
+        until(all_judged, what="Prometheus to evaluate every alert rule")
         for name in ("up", "copilot_queue_age_seconds", "copilot_runs_late"):
             rows = asked(f"query?query={name}")["result"]
             found[name] = {one["metric"]["job"]: float(one["value"][1]) for one in rows}
@@ -136,7 +139,7 @@ def test_worker_and_beat_show_their_metrics(committed_db: str, tmp_path: Path) -
             scraped = scraped_by_prometheus(tmp_path, ports)
             texts = {}
             for name, port in ports.items():
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE) as answer:
                     texts[name] = answer.read().decode()
     finally:
         broker.stop()

@@ -14,6 +14,7 @@ from psycopg import sql
 
 from copilot.embedded import as_role
 from copilot.provision import Login, NotProvisioned, make_roles, migration_turn, what_is_missing
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +52,7 @@ def copilot(*words: str, **urls: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.endswith("DATABASE_URL")}
     environment |= {"COPILOT_APP_ROLE": ROLES[1], "COPILOT_STAFF_ROLE": ROLES[2], **urls}
     command = [sys.executable, "-m", "copilot", "database", *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environment)
+    return subprocess.run(command, capture_output=True, text=True, timeout=2 * PATIENCE, check=False, env=environment)
 
 
 def urls(admin: str) -> dict[str, str]:

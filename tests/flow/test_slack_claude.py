@@ -13,10 +13,11 @@ from copilot.llm import client
 from copilot.models import Membership, ModelCall, Question, Role, Tenant
 from slackbot import publish
 from slackbot.plain_text import message_text
-from tests.flow.slack_world import Workspace, store, until
+from tests.flow.slack_world import Workspace, store
 from tests.flow.test_slack_conversation import ask, elements_of, root_ts
 from tests.servers.aimock import AiMock, aimock, aimock_server, answers, fails  # noqa: F401 - fixtures
 from tests.unit.slackbot import briefings
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -27,8 +27,9 @@ from copilot.runbooks import starter
 from slackbot import publish
 from slackbot.afterwards import settle
 from slackbot.plain_text import message_text
-from tests.flow.slack_world import Workspace, store, until
+from tests.flow.slack_world import Workspace, store
 from tests.unit.slackbot import briefings
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -61,7 +62,7 @@ def admin(tenant: Tenant, workspace: Workspace) -> None:
 
 def typed(workspace: Workspace, words: str, person: str = "ada") -> tuple[str, list[dict[str, Any]]]:
     """Type /sre and return what the person is answered, as text, and the windows that open."""
-    seen = workspace.act("slash", person, channel="checkout", command="/sre", text=words, wait=8)
+    seen = workspace.act("slash", person, channel="checkout", command="/sre", text=words, wait=60)
     return "\n".join(message_text(message) for message in seen["messages"]), workspace.modals(person)
 
 
@@ -84,7 +85,7 @@ def test_a_mistyped_service_is_asked_about_and_opens_nothing(tenant: Tenant, wor
     assert said == "No service is called “chekout”, so nothing was opened yet. Did you mean /sre investigate checkout?"
     assert choices(window, "service") == ["checkout", "As I wrote it: “chekout”"]
     assert incidents(tenant) == []
-    seen = workspace.act("submit", wait=8)
+    seen = workspace.act("submit", wait=60)
     assert until(lambda: incidents(tenant) == [("Is checkout well?", "checkout", "acknowledged")])
     assert seen["views"][0]["title"]["text"] == "INC-1"
 
@@ -93,7 +94,7 @@ def test_words_that_were_meant_as_written_open_an_incident_without_a_service(
     tenant: Tenant, workspace: Workspace, shop: None
 ) -> None:
     typed(workspace, "investigate chekout")
-    workspace.act("submit", values={"service": "as written"}, wait=8)
+    workspace.act("submit", values={"service": "as written"}, wait=60)
     assert until(lambda: incidents(tenant) == [("chekout", "", "acknowledged")])
 
 
@@ -118,7 +119,7 @@ def test_what_slack_escapes_is_read_as_it_was_typed_and_told_as_it_was_typed(
     typed(workspace, "investigate p95 > 2 s & <all> logins fail")
     assert until(lambda: [one[0] for one in incidents(tenant)] == ["p95 > 2 s & <all> logins fail"])
 
-    (answer,) = workspace.act("slash", channel="checkout", command="/sre", text="r&d", wait=8)["messages"]
+    (answer,) = workspace.act("slash", channel="checkout", command="/sre", text="r&d", wait=60)["messages"]
     assert answer["text"].startswith("I know no “r&amp;d”"), "what a notification and a screen reader say"
     assert message_text(answer).startswith("I know no “r&d”")
 
@@ -126,7 +127,7 @@ def test_what_slack_escapes_is_read_as_it_was_typed_and_told_as_it_was_typed(
 def test_investigate_alone_asks_in_a_window(tenant: Tenant, workspace: Workspace, shop: None) -> None:
     _, (window,) = typed(workspace, "investigate")
     assert choices(window, "service") == ["cart", "checkout", "payments"]
-    workspace.act("submit", values={"words": "checkout is slow in Spain"}, wait=8)
+    workspace.act("submit", values={"words": "checkout is slow in Spain"}, wait=60)
     assert until(lambda: incidents(tenant) == [("checkout is slow in Spain", "checkout", "acknowledged")])
 
 
@@ -135,7 +136,9 @@ def test_an_open_incident_of_the_service_is_joined_and_another_is_opened_on_dema
 ) -> None:
     typed(workspace, "investigate checkout")
     assert until(lambda: incidents(tenant)) == [("Is checkout well?", "checkout", "acknowledged")]
-    seen = workspace.act("slash", channel="checkout", command="/sre", text="investigate checkout slow in Spain", wait=8)
+    seen = workspace.act(
+        "slash", channel="checkout", command="/sre", text="investigate checkout slow in Spain", wait=60
+    )
     (answer,) = [one for one in seen["messages"] if one.get("is_ephemeral")]
 
     assert message_text(answer) == (
@@ -154,9 +157,9 @@ def test_the_window_joins_the_open_incident_too_unless_it_is_told_otherwise(
 ) -> None:
     typed(workspace, "investigate checkout")
     typed(workspace, "investigate")
-    joined = workspace.act("submit", values={"words": "checkout is slow"}, wait=8)["views"][0]
+    joined = workspace.act("submit", values={"words": "checkout is slow"}, wait=60)["views"][0]
     typed(workspace, "investigate")
-    workspace.act("submit", values={"words": "checkout is slow", "anew": ["anew"]}, wait=8)
+    workspace.act("submit", values={"words": "checkout is slow", "anew": ["anew"]}, wait=60)
 
     assert message_text({"blocks": joined["blocks"]}) == (
         "INC-1 of this service is open already in #checkout: its look of the last minutes answers this."
@@ -188,7 +191,7 @@ def test_what_was_opened_by_hand_is_closed_by_hand(tenant: Tenant, workspace: Wo
 def test_the_button_closes_it_too(tenant: Tenant, workspace: Workspace, shop: None) -> None:
     typed(workspace, "investigate checkout")
     (root,) = until(lambda: [one for one in workspace.messages("checkout") if one["text"].startswith("INC-1")])
-    workspace.act("click", channel="checkout", ts=root["ts"], action_id="resolve", wait=8)
+    workspace.act("click", channel="checkout", ts=root["ts"], action_id="resolve", wait=60)
     assert incidents(tenant) == [("Is checkout well?", "checkout", "resolved")]
     assert workspace.messages("checkout")[0]["blocks"][0]["text"]["text"].startswith("✅ INC-1")
 
@@ -276,7 +279,7 @@ def test_feedback_without_words_asks_in_a_window(tenant: Tenant, workspace: Work
     workspace.act(
         "submit",
         values={"hypothesis": which[1]["value"], "verdict": "down", "reason": "wrong service", "words": "the cache"},
-        wait=8,
+        wait=60,
     )
     with tenant_scope(tenant.id):
         (given,) = Feedback.objects.select_related("hypothesis")
@@ -287,7 +290,7 @@ def test_feedback_without_words_asks_in_a_window(tenant: Tenant, workspace: Work
             "the cache",
         )
     typed(workspace, "feedback 42")
-    workspace.act("submit", values={"verdict": "confirm"}, wait=8)
+    workspace.act("submit", values={"verdict": "confirm"}, wait=60)
     with tenant_scope(tenant.id):
         assert list(Confirmation.objects.values_list("hypothesis__rank", flat=True)) == [1]
 
@@ -312,7 +315,7 @@ def test_admins_link_a_service_to_a_channel_in_words_or_in_a_window(
     assert menu["initial_option"]["text"]["text"] == "payments"
     where = workspace._local("GET", "workspace", params={"team": workspace.team})["channels"]
     wanted = next(one["id"] for one in where if one["name"] == "incidents")
-    workspace.act("submit", values={"channel": wanted}, wait=8)
+    workspace.act("submit", values={"channel": wanted}, wait=60)
     assert channel_of(tenant, "payments") == "#incidents"
 
 
@@ -335,10 +338,10 @@ def test_admins_connect_a_vendor_in_windows_and_see_whether_it_works(
     offered = [one["text"]["text"] for one in menu["options"]]
     assert {"Alertmanager", "Grafana Alerting", "Prometheus"} <= set(offered)
     assert offered == sorted(offered, key=str.casefold)
-    workspace.act("select", action_id="connect_kind", value="prometheus", wait=8)
+    workspace.act("select", action_id="connect_kind", value="prometheus", wait=60)
     (form,) = workspace.modals()
     assert form["title"]["text"] == "Connect Prometheus"
-    workspace.act("submit", values={"url": "http://127.0.0.1:9/", "bearer_token": "hush-hush"}, wait=8)
+    workspace.act("submit", values={"url": "http://127.0.0.1:9/", "bearer_token": "hush-hush"}, wait=60)
 
     def shown() -> str:
         return "\n".join(message_text({"blocks": one["blocks"]}) for one in workspace.modals())
@@ -351,7 +354,7 @@ def test_admins_connect_a_vendor_in_windows_and_see_whether_it_works(
         assert vault.unseal(row.tenant_id, row.sealed)["bearer_token"] == "hush-hush"
         entry = AuditEntry.objects.get(action="connect", target="prometheus")
         assert "hush-hush" not in str(entry.detail)
-    workspace.act("click", action_id="connect_test", wait=8)
+    workspace.act("click", action_id="connect_test", wait=60)
     assert until(lambda: "It does not work yet" in shown())
 
 
@@ -361,10 +364,10 @@ def test_a_secret_that_was_typed_reaches_no_log_and_nothing_that_a_window_carrie
 ) -> None:
     caplog.set_level(logging.DEBUG)
     typed(workspace, "connect")
-    workspace.act("select", action_id="connect_kind", value="prometheus", wait=8)
+    workspace.act("select", action_id="connect_kind", value="prometheus", wait=60)
     (form,) = workspace.modals()
     with contextlib.suppress(AssertionError):
-        workspace.act("submit", values={"url": url, "bearer_token": "hush-hush"}, wait=8)
+        workspace.act("submit", values={"url": url, "bearer_token": "hush-hush"}, wait=60)
     settle()
 
     assert "Slack does not hide secrets while you type" in message_text({"blocks": form["blocks"]})
@@ -380,15 +383,15 @@ def test_a_wrong_value_is_said_beside_its_field_and_stored_nowhere(
     tenant: Tenant, workspace: Workspace, admin: None
 ) -> None:
     typed(workspace, "connect")
-    workspace.act("select", action_id="connect_kind", value="prometheus", wait=8)
+    workspace.act("select", action_id="connect_kind", value="prometheus", wait=60)
     with pytest.raises(AssertionError, match="'url'"):
-        workspace.act("submit", values={"url": "not an address"}, wait=8)
+        workspace.act("submit", values={"url": "not an address"}, wait=60)
     with tenant_scope(tenant.id):
         assert not Connection.objects.filter(kind="prometheus").exists()
 
 
 def test_what_receives_webhooks_tells_its_address(tenant: Tenant, workspace: Workspace, admin: None) -> None:
     typed(workspace, "connect")
-    workspace.act("select", action_id="connect_kind", value="pagerduty", wait=8)
-    workspace.act("submit", values={"webhook_secret": "of-the-subscription"}, wait=8)
+    workspace.act("select", action_id="connect_kind", value="pagerduty", wait=60)
+    workspace.act("submit", values={"webhook_secret": "of-the-subscription"}, wait=60)
     assert until(lambda: "/hooks/pagerduty/" in str(workspace.modals()))

@@ -21,6 +21,7 @@ from slackbot.models import SlackGrant
 from slackbot.plain_text import message_text
 from tests.flow.slack_world import Workspace
 from tests.flow.test_slack_commands import admin, typed  # noqa: F401 - fixture
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +39,7 @@ def link_of(window: dict[str, Any]) -> str:
 def link(workspace: Workspace, admin: None) -> str:
     """The link that ada is offered for Prometheus."""
     typed(workspace, "connect")
-    workspace.act("select", action_id="connect_kind", value="prometheus", wait=8)
+    workspace.act("select", action_id="connect_kind", value="prometheus", wait=60)
     (window,) = workspace.modals()
     return link_of(window)
 
@@ -46,7 +47,7 @@ def link(workspace: Workspace, admin: None) -> str:
 @pytest.fixture
 def browser() -> Iterator[httpx.Client]:
     """A browser with a jar of its own."""
-    with httpx.Client(trust_env=False, timeout=20) as client:
+    with httpx.Client(trust_env=False, timeout=PATIENCE) as client:
         yield client
 
 
@@ -169,7 +170,7 @@ def test_a_form_without_its_browsers_cookie_is_refused(tenant: Tenant, browser: 
     page = browser.get(link)
     mark = re.search(r'name="mark" value="([0-9a-f]{64})"', page.text)
     assert mark is not None
-    stolen = httpx.post(link, data={"mark": mark[1], "url": URL}, trust_env=False)
+    stolen = httpx.post(link, data={"mark": mark[1], "url": URL}, trust_env=False, timeout=PATIENCE)
     assert (stolen.status_code, connected(tenant)) == (410, None)
 
 

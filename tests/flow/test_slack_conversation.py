@@ -15,8 +15,9 @@ from copilot.guard.tenancy import tenant_scope
 from copilot.models import AnswerFeedback, Question, Tenant
 from slackbot import publish
 from slackbot.plain_text import message_text
-from tests.flow.slack_world import Workspace, store, until
+from tests.flow.slack_world import Workspace, store
 from tests.unit.slackbot import briefings
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -159,7 +160,7 @@ def test_feedback_on_an_answer_is_noted_and_taken_back(tenant: Tenant, workspace
     def press(which: str) -> str:
         seen = workspace.act(
             "click", channel="checkout", ts=message["ts"], action_id="answer_feedback", block_id=block["block_id"],
-            value=buttons[which]["value"], wait=8,
+            value=buttons[which]["value"], wait=60,
         )  # fmt: skip
         return "\n".join(message_text(one) for one in seen["messages"])
 

@@ -162,9 +162,9 @@ def test_a_digest_on_demand(tenant: Tenant, workspace: Workspace) -> None:
     with tenant_scope(tenant.id):
         Incident.objects.all().delete()
     store(tenant, replace(briefings.LIKELY, started_at=datetime.now(UTC) - timedelta(days=2)))
-    seen = workspace.act("slash", channel="checkout", command="/sre", text="digest", wait=8)
+    seen = workspace.act("slash", channel="checkout", command="/sre", text="digest", wait=60)
     assert "1 incident in 7 days" in message_text(seen["messages"][0])
-    seen = workspace.act("slash", channel="checkout", command="/sre", text="digest yesterday", wait=8)
+    seen = workspace.act("slash", channel="checkout", command="/sre", text="digest yesterday", wait=60)
     assert "Say over how long" in message_text(seen["messages"][0])
 
 
@@ -175,12 +175,12 @@ def test_an_admin_says_when_it_comes_or_that_it_does_not(tenant: Tenant, workspa
 
     (window,) = workspace.act("slash", **asked)["views"]
     wrong = {"day": "4", "hour": "17", "zone": "Europe/Berlni"}
-    refused = workspace.refused("submit", view_id=window["id"], values=wrong, wait=8)
-    (told,) = workspace.act("submit", view_id=window["id"], values={**wrong, "zone": "Europe/Berlin"}, wait=8)["views"]
+    refused = workspace.refused("submit", view_id=window["id"], values=wrong, wait=60)
+    (told,) = workspace.act("submit", view_id=window["id"], values={**wrong, "zone": "Europe/Berlin"}, wait=60)["views"]
     now = Tenant.objects.get(id=tenant.id)
     workspace.act("close")
     (window,) = workspace.act("slash", **asked)["views"]
-    workspace.act("submit", view_id=window["id"], values={"day": "none", "hour": "17", "zone": "UTC"}, wait=8)
+    workspace.act("submit", view_id=window["id"], values={"day": "none", "hour": "17", "zone": "UTC"}, wait=60)
 
     assert refused["errors"] == {
         "zone": "There is no time zone 'Europe/Berlni'; say e.g. Europe/Berlin or UTC. Did you mean Europe/Berlin?"

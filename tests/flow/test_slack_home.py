@@ -14,8 +14,9 @@ from slackbot.blocks.home import ConnectionLine, SetUpStep, Week, home_view
 from slackbot.blocks.replies import OpenIncident
 from slackbot.local.blocks import check_view
 from slackbot.plain_text import block_text
-from tests.flow.slack_world import Workspace, store, until
+from tests.flow.slack_world import Workspace, store
 from tests.unit.slackbot import briefings
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -89,7 +90,7 @@ def test_admins_see_what_is_left_and_can_test(tenant: Tenant, workspace: Workspa
     with tenant_scope(tenant.id):
         Connection.objects.update(health="unknown", health_detail="", checked_at=None)
     block = next(one for one in view["blocks"] if one["block_id"].startswith("home_test:"))
-    workspace.act("click", view_id=view["id"], action_id="home_test", block_id=block["block_id"], wait=8)
+    workspace.act("click", view_id=view["id"], action_id="home_test", block_id=block["block_id"], wait=60)
 
     with tenant_scope(tenant.id):
         assert Connection.objects.get(kind="slack").health == "works"
@@ -100,7 +101,7 @@ def test_connecting_opens_the_window(tenant: Tenant, workspace: Workspace, incid
     be(tenant, workspace, Role.ADMIN)
     view = home(workspace)
 
-    seen = workspace.act("click", view_id=view["id"], action_id="home_connect", block_id="home_connect", wait=8)
+    seen = workspace.act("click", view_id=view["id"], action_id="home_connect", block_id="home_connect", wait=60)
 
     assert [one["title"]["text"] for one in seen["views"] if one["type"] == "modal"]
 

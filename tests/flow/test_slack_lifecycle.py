@@ -21,8 +21,9 @@ from slackbot import publish
 from slackbot.models import SlackPost
 from slackbot.plain_text import message_text
 from slackbot.publish import drafts as due
-from tests.flow.slack_world import Workspace, store, store_run, until
+from tests.flow.slack_world import Workspace, store, store_run
 from tests.unit.slackbot import briefings
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -156,7 +157,7 @@ def test_a_draft_whose_upload_slack_refuses_for_good_is_noted_and_holds_up_nothi
 
 
 def test_a_draft_can_be_asked_for_at_any_time(tenant: Tenant, workspace: Workspace, incident: UUID) -> None:
-    seen = workspace.act("slash", channel="checkout", command="/sre", text="postmortem 42", wait=8)
+    seen = workspace.act("slash", channel="checkout", command="/sre", text="postmortem 42", wait=60)
     assert "The post-mortem draft is in the thread of INC-42." in str([message_text(m) for m in seen["messages"]])
     assert until(lambda: drafts(workspace) == ["INC-42 post-mortem draft"])
 
@@ -175,7 +176,7 @@ def test_the_card_tells_the_way_to_the_cause_and_who_is_hurt_and_the_picture_com
     publish.publish(tenant.id, incident)
     assert "checkout → payments · 2 services depend on payments; users meet web" in card(workspace)
 
-    seen_at_once = workspace.act("slash", channel="checkout", command="/sre", text="topology 42", wait=8)
+    seen_at_once = workspace.act("slash", channel="checkout", command="/sre", text="topology 42", wait=60)
     said = str([message_text(m) for m in seen_at_once["messages"]])
     assert "The picture of who needs whom is in the thread of INC-42." in said
 
@@ -201,7 +202,7 @@ def test_the_card_tells_the_way_to_the_cause_and_who_is_hurt_and_the_picture_com
     ],
 )
 def test_who_needs_whom_is_answered_in_words(asked: str, said: str, workspace: Workspace, incident: UUID) -> None:
-    seen = workspace.act("slash", channel="checkout", command="/sre", text=asked, wait=8)
+    seen = workspace.act("slash", channel="checkout", command="/sre", text=asked, wait=60)
 
     assert said.replace("`", "") in str([message_text(m) for m in seen["messages"]])
 

@@ -18,9 +18,10 @@ from copilot.models import Incident, Question, Run, Tenant
 from slackbot import incident_links, installs
 from slackbot.models import SlackPost
 from slackbot.plain_text import message_text
-from tests.flow.slack_world import Workspace, client_of, store, until
+from tests.flow.slack_world import Workspace, client_of, store
 from tests.flow.test_slack_payloads import send, signed
 from tests.unit.slackbot import briefings
+from tests.waiting import PATIENCE, until
 
 if TYPE_CHECKING:
     from slackbot.installs import Installation
@@ -192,13 +193,13 @@ def test_why_opens_from_the_card_and_another_look_starts_from_the_pane(
     tenant: Tenant, workspace: Workspace, incident: UUID, address: str
 ) -> None:
     message = shared(workspace, address)
-    workspace.act("use_entity", channel="incidents", ts=message["ts"], url=address, action_id="why", wait=8)
+    workspace.act("use_entity", channel="incidents", ts=message["ts"], url=address, action_id="why", wait=60)
     (window,) = workspace.modals()
     assert window["title"]["text"] == "INC-42: why #1"
     workspace.act("open_entity", channel="incidents", ts=message["ts"], url=address, wait=0)
     details(workspace)
 
-    workspace.act("use_entity", action_id="investigate_again", wait=8)
+    workspace.act("use_entity", action_id="investigate_again", wait=60)
 
     def looks() -> int:
         with tenant_scope(tenant.id):
@@ -210,7 +211,7 @@ def test_why_opens_from_the_card_and_another_look_starts_from_the_pane(
 def test_the_address_leads_to_the_thread_and_tells_strangers_nothing(
     tenant: Tenant, workspace: Workspace, incident: UUID, address: str
 ) -> None:
-    with httpx.Client(trust_env=False) as client:
+    with httpx.Client(trust_env=False, timeout=PATIENCE) as client:
         found = client.get(address)
         gone = client.get(address[:-1] + ("0" if address[-1] != "0" else "1"))
         foreign = client.get(address.replace(workspace.team, "other"))
@@ -225,7 +226,7 @@ def test_the_address_leads_to_the_thread_and_tells_strangers_nothing(
 
 
 def test_sre_incident_gives_the_address_to_share(workspace: Workspace, address: str) -> None:
-    seen = workspace.act("slash", channel="checkout", command="/sre", text="incident 42", wait=8)
+    seen = workspace.act("slash", channel="checkout", command="/sre", text="incident 42", wait=60)
     assert f"A link to share: {address}" in message_text(seen["messages"][0])
 
 

@@ -91,7 +91,7 @@ def test_no_connection_of_the_pool_is_held_while_slack_is_called(
         return call(self, method, **arguments)
 
     monkeypatch.setattr(WebClient, "api_call", looked_at)
-    workspace.act("open_home", wait=8)
+    workspace.act("open_home", wait=60)
     afterwards.settle()
 
     assert held

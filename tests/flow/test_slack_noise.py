@@ -13,8 +13,9 @@ from copilot.models import Incident, RelatedAlert, Service, Tenant
 from slackbot import publish
 from slackbot.models import SlackPost
 from slackbot.plain_text import message_text
-from tests.flow.slack_world import Workspace, until
+from tests.flow.slack_world import Workspace
 from tests.flow.test_relate import alert, happen
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -73,7 +74,7 @@ def test_not_related_splits_it_off_and_both_places_say_so(tenant: Tenant, worksp
         ts=said["ts"],
         action_id="not_related",
         block_id=f"related:{row.id}",
-        wait=8,
+        wait=60,
     )
     assert until(lambda: len(workspace.messages("checkout")) == 2)
 
@@ -91,7 +92,7 @@ def test_viewers_may_not_split(tenant: Tenant, workspace: Workspace) -> None:
     come(tenant, alert("latency", "checkout"), alert("errors", "checkout", minute=4))
     Tenant.objects.filter(id=tenant.id).update(default_role="viewer")
     (said,) = thread(workspace)
-    seen = workspace.act("click", channel="checkout", ts=said["ts"], action_id="not_related", wait=8)
+    seen = workspace.act("click", channel="checkout", ts=said["ts"], action_id="not_related", wait=60)
     assert "this needs the role responder" in str(seen["messages"])
     assert len(workspace.messages("checkout")) == 1
 

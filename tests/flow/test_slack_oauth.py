@@ -22,6 +22,7 @@ from slackbot.models import SlackGrant, SlackInstallation, SlackWorkspace
 from tests.flow.slack_world import served
 from tests.flow.test_slack_connect import MANIFEST
 from tests.servers.processes import free_port
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +57,7 @@ def link_of(tenant: Tenant) -> str:
 
 
 def team(local_slack: str, name: str, **more: Any) -> dict[str, Any]:
-    with httpx.Client(trust_env=False) as client:
+    with httpx.Client(trust_env=False, timeout=PATIENCE) as client:
         body = {"team": name, "signing_secret": "shared-signing-secret", **more}
         made: dict[str, Any] = client.post(f"{local_slack}/local/app", json=body).json()
     assert made["ok"]
@@ -70,7 +71,7 @@ class Browser:
         self.cookies = httpx.Cookies()
 
     def get(self, address: str) -> httpx.Response:
-        with httpx.Client(trust_env=False, timeout=20, cookies=self.cookies) as client:
+        with httpx.Client(trust_env=False, timeout=PATIENCE, cookies=self.cookies) as client:
             answer = client.get(address)
             self.cookies = client.cookies
         return answer

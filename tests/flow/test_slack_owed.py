@@ -20,6 +20,7 @@ from slackbot.models import SlackReply
 from slackbot.plain_text import message_text
 from tests.flow.slack_world import Workspace, store
 from tests.unit.slackbot import briefings
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -149,7 +150,7 @@ def test_an_address_that_took_five_answers_gives_way_to_the_channel(
 ) -> None:
     ask(workspace)
     address = workspace.deliveries("slash")[-1]["request"]["response_url"]
-    with httpx.Client(trust_env=False) as client:
+    with httpx.Client(trust_env=False, timeout=PATIENCE) as client:
         for _ in range(5):
             assert client.post(address, json={"text": "busy"}).status_code == 200
     let_pass(tenant, seconds=31)

@@ -13,6 +13,7 @@ from slack_sdk.signature import SignatureVerifier
 
 from slackbot import installs
 from tests.flow.slack_world import Workspace
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +33,7 @@ def signed(secret: str, body: str, *, kind: str, age: float = 0.0, **more: str) 
 
 def send(installation: Installation, body: str, headers: dict[str, str], key: str | None = None) -> httpx.Response:
     url = installs.request_url(installation.secrets.endpoint_key if key is None else key)
-    return httpx.post(url, content=body, headers=headers, trust_env=False, timeout=20)
+    return httpx.post(url, content=body, headers=headers, trust_env=False, timeout=PATIENCE)
 
 
 @pytest.fixture
@@ -153,7 +154,7 @@ def test_a_body_over_the_cap_is_413(installation: Installation) -> None:
 def test_a_body_that_is_not_utf8_is_401(installation: Installation) -> None:
     headers = signed(installation.secrets.signing_secret, "x", kind=FORM)
     url = installs.request_url(installation.secrets.endpoint_key)
-    answer = httpx.post(url, content=b"\xff\xfe", headers=headers, trust_env=False)
+    answer = httpx.post(url, content=b"\xff\xfe", headers=headers, trust_env=False, timeout=PATIENCE)
     assert answer.status_code == 401
 
 

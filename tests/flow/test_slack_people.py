@@ -13,8 +13,9 @@ from copilot.models import Confirmation, Feedback, Incident, Membership, Run, Se
 from slackbot import installs, publish
 from slackbot.models import SlackInstallation
 from slackbot.plain_text import message_text
-from tests.flow.slack_world import Workspace, store, until
+from tests.flow.slack_world import Workspace, store
 from tests.unit.slackbot import briefings
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -38,7 +39,7 @@ def hypothesis_block(workspace: Workspace, rank: int) -> str:
 
 
 def press(
-    workspace: Workspace, action_id: str, *, rank: int = 1, person: str = "ada", wait: float = 8.0
+    workspace: Workspace, action_id: str, *, rank: int = 1, person: str = "ada", wait: float = 60.0
 ) -> dict[str, Any]:
     about = {"channel": "checkout", "ts": root(workspace)["ts"], "wait": wait}
     if action_id not in {"verdict_up", "verdict_down", "confirm", "why"}:
@@ -59,7 +60,7 @@ def labels(workspace: Workspace, rank: int = 1) -> list[str]:
 
 def sre(workspace: Workspace, words: str, person: str = "ada", **more: Any) -> str:
     """Type /sre and return what the person alone is answered, as text."""
-    seen = workspace.act("slash", person, channel="checkout", command="/sre", text=words, wait=8, **more)
+    seen = workspace.act("slash", person, channel="checkout", command="/sre", text=words, wait=60, **more)
     return "\n".join(message_text(message) for message in seen["messages"])
 
 
@@ -92,7 +93,7 @@ def test_a_thumbs_down_is_recorded_at_once_and_then_asks_why(
     assert [view["title"]["text"] for view in seen["views"]] == ["What is wrong with it?"]
     assert verdicts(tenant) == [(1, "ada", "down", "", "")]
     assert until(lambda: labels(workspace)[:2] == ["👍", "👎 1"])
-    workspace.act("submit", values={"reason": "wrong service", "words": "it was <!channel> the cache"}, wait=8)
+    workspace.act("submit", values={"reason": "wrong service", "words": "it was <!channel> the cache"}, wait=60)
     assert workspace.modals() == []
     assert verdicts(tenant) == [(1, "ada", "down", "wrong service", "it was <!channel> the cache")]
 
@@ -166,9 +167,9 @@ def test_on_resolve_something_else_is_taken_in_words(tenant: Tenant, workspace: 
     publish.publish(tenant.id, incident)
     thread = workspace.messages("checkout", thread_ts=root(workspace)["ts"])
     (question,) = [one for one in thread if one["text"] == "INC-42 resolved after 29 min. What was the cause?"]
-    workspace.act("click", channel="checkout", ts=question["ts"], action_id="confirm_other", wait=8)
+    workspace.act("click", channel="checkout", ts=question["ts"], action_id="confirm_other", wait=60)
     assert [view["title"]["text"] for view in workspace.modals()] == ["What was the cause?"]
-    workspace.act("submit", values={"words": "The payment provider throttled us"}, wait=8)
+    workspace.act("submit", values={"words": "The payment provider throttled us"}, wait=60)
 
     def said() -> str:
         thread = workspace.messages("checkout", thread_ts=root(workspace)["ts"])
@@ -176,7 +177,7 @@ def test_on_resolve_something_else_is_taken_in_words(tenant: Tenant, workspace: 
 
     assert until(lambda: said().endswith("Cause: The payment provider throttled us"))
     assert said().startswith("INC-42 resolved after 29 min.")
-    workspace.act("click", channel="checkout", ts=question["ts"], action_id="confirm_1", wait=8)
+    workspace.act("click", channel="checkout", ts=question["ts"], action_id="confirm_1", wait=60)
     with tenant_scope(tenant.id):
         assert list(Confirmation.objects.values_list("hypothesis__rank", "words")) == [(1, "")]
 
@@ -233,7 +234,8 @@ def test_sre_answers_the_asker_alone_unless_shared(tenant: Tenant, workspace: Wo
     count = len(workspace.messages("checkout", person="bo"))
     sre(workspace, "why 42")
     assert len(workspace.messages("checkout", person="bo")) == count
-    sre(workspace, "why 42 --share")
+    # Nothing is for the asker alone, so that there is nothing to wait for.
+    workspace.act("slash", channel="checkout", command="/sre", text="why 42 --share", wait=0.1)
     assert len(workspace.messages("checkout", person="bo")) > count
 
 

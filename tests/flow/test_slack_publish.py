@@ -18,8 +18,9 @@ from copilot.models import Connection, Feedback, Incident, Run
 from slackbot import installs, publish, transcript
 from slackbot.models import SlackInstallation, SlackPost
 from slackbot.publish import Trouble, behind, lease
-from tests.flow.slack_world import Workspace, client_of, files_of, store, store_run, until
+from tests.flow.slack_world import Workspace, client_of, files_of, store, store_run
 from tests.unit.slackbot import briefings
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from uuid import UUID

@@ -12,8 +12,9 @@ from copilot.models import Connection, Tenant
 from slackbot import installs
 from slackbot import socket as receiver
 from slackbot.models import InstallationStatus, SlackInstallation
-from tests.flow.slack_world import Workspace, until
+from tests.flow.slack_world import Workspace
 from tests.servers.slack_socket import SlackSocket
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,6 +19,7 @@ from integrations.base import Integration, Rejected, SourceError, Unreachable
 from integrations.survey import Call, Survey, Thing
 from scoring.observations import EntityKind, Gap
 from tests.flow.test_agent import SCOPE, WINDOW, Played, fresh_pace, inside, line, played  # noqa: F401 (fixtures)
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from integrations.base import Door, Scope
@@ -142,9 +143,9 @@ def test_beat_hands_every_tenant_to_a_worker_each_hour(connected: Tenant, monkey
 
 def ask(played: Played) -> Survey:
     played.agent.turn()
-    with played.asked(what=lambda: asking.survey(played.way, SCOPE, WINDOW, seconds=10)) as answer:
+    with played.asked(what=lambda: asking.survey(played.way, SCOPE, WINDOW, seconds=PATIENCE)) as answer:
         played.agent.turn()
-        found: Survey = answer.result(10)
+        found: Survey = answer.result(PATIENCE)
     return found
 
 

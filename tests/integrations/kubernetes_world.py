@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scoring.observations import Window
-from tests.servers.control_plane import ControlPlane, running_status, stamp, until
+from tests.servers.control_plane import ControlPlane, running_status, stamp
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from tests.servers.kubelet import Kubelet
@@ -93,25 +94,31 @@ def build(plane: ControlPlane, kubelet: Kubelet) -> World:
         {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "small", "namespace": SHOP}, "spec": {"hard": {"services": "3"}}},
     )  # fmt: skip
     plane.run_pods(SHOP, wanted=4)
-    until(lambda: _available(plane, "payments", 2), seconds=20, what="payments 2.13.4")
-    # Creation times are whole seconds: a second later the rollout's is another.
-    time.sleep(1.1)
-    rolled_at = float(int(time.time()))
+    until(lambda: _available(plane, "payments", 2), what="payments 2.13.4")
+    rolled_at = next_second()
     plane.apply(
         deployment("payments", "2.14.0", {"DB_POOL_SIZE": "5", "DB_PASSWORD": "hush-two"}, replicas=2, marks=MARKS),
     )
-    until(lambda: _rolled(plane, "payments", 2), seconds=20, what="payments 2.14.0")
+    until(lambda: _rolled(plane, "payments", 2), what="payments 2.14.0")
     # The quota's controller counts at its own pace, seconds after the rollout on a busy machine.
-    until(lambda: _counted(plane, "small", {"services": "3"}), seconds=60, what="quota small to be counted")
+    until(lambda: _counted(plane, "small", {"services": "3"}), what="quota small to be counted")
     pods = [pod for pod in plane.objects("Pod", SHOP) if pod["spec"]["containers"][0]["name"] == "payments"]
     failing = pods[0]
     _fail(plane, failing, rolled_at)
+    until(lambda: _unavailable(plane, "payments") == 1, what="the deployment to count the failing pod")
     _event(plane, failing, rolled_at)
     _logs(kubelet, plane, failing["metadata"]["name"], rolled_at)
     now = time.time()
     names = tuple(sorted(pod["metadata"]["name"] for pod in plane.objects("Pod", SHOP)))
     window = Window(start=now - 3600, end=now + 60, alert_at=rolled_at + 300)
     return World(plane.token("sre-copilot", "sre-copilot-reader"), failing["metadata"]["name"], names, window)
+
+
+def next_second() -> float:
+    """Wait for the next whole second, and return it: creation times are whole seconds, and what is made now has another."""
+    now = time.time()
+    time.sleep(int(now) + 1 - now)
+    return float(int(now) + 1)
 
 
 def _old(pod: Object) -> bool:
@@ -124,13 +131,18 @@ def _available(plane: ControlPlane, name: str, replicas: int) -> bool:
     return bool(status.get("availableReplicas") == replicas == status.get("updatedReplicas"))
 
 
+def _unavailable(plane: ControlPlane, name: str) -> int:
+    status = plane.call("GET", f"apis/apps/v1/namespaces/{SHOP}/deployments/{name}")["status"]
+    return int(status.get("unavailableReplicas", 0))
+
+
 def _rolled(plane: ControlPlane, name: str, replicas: int) -> bool:
     done = _available(plane, name, replicas)
     # There is no kubelet to take deleted pods away.
     for pod in plane.objects("Pod", SHOP):
         if pod["metadata"].get("deletionTimestamp"):
             body = {"gracePeriodSeconds": 0, "kind": "DeleteOptions", "apiVersion": "v1"}
-            plane.call("DELETE", f"api/v1/namespaces/{SHOP}/pods/{pod['metadata']['name']}", body)
+            plane.delete(f"api/v1/namespaces/{SHOP}/pods/{pod['metadata']['name']}", body)
     return done and not [pod for pod in plane.objects("Pod", SHOP) if _old(pod)]
 
 

@@ -15,7 +15,8 @@ from integrations.kubernetes.api import Api
 from scoring.observations import Change, Gap, Observation, State, Window
 from tests.integrations.kubernetes_world import RBAC
 from tests.integrations.test_kubernetes_server import entered, open_door
-from tests.servers.control_plane import Refused, stamp, until
+from tests.servers.control_plane import Refused, stamp
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,16 +70,24 @@ def plane(control_plane: ControlPlane) -> Iterator[ControlPlane]:
             except Refused:
                 return False
 
-        until(served, seconds=20, what=f"{plural}.{group}")
+        until(served, what=f"{plural}.{group}")
     # The reader of the manifests, in its own namespace as another module may use them as they stand.
     control_plane.apply_file(RBAC)
     control_plane.apply_file(RBAC.with_name("rbac-versions.yaml"))
     control_plane.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": PLACE}})
     build(control_plane)
+    token = control_plane.token("sre-copilot", "sre-copilot-reader")
+    until(lambda: control_plane.may(token, "list", "secrets"), what="the right to list secrets")
     yield control_plane
     for group, _, plural, _ in CUSTOM:
         control_plane.call("DELETE", f"{definitions}/{plural}.{group}")
     control_plane.call("DELETE", "apis/rbac.authorization.k8s.io/v1/clusterrolebindings/sre-copilot-reader-versions")
+    # They go at their controller's pace: who comes next is to find neither the kinds nor the right.
+    ours = {group for group, *_ in CUSTOM}
+    until(
+        lambda: not ours & {one["name"] for one in control_plane.call("GET", "apis")["groups"]}, what="the kinds to go"
+    )
+    until(lambda: not control_plane.may(token, "list", "secrets"), what="the right to list secrets to go")
 
 
 def build(plane: ControlPlane) -> None:
@@ -145,7 +154,7 @@ def build(plane: ControlPlane) -> None:
         }
         plane.call("POST", f"apis/{group}/{version}/namespaces/{PLACE}/{plural}", body)
     path = f"apis/apps/v1/namespaces/{PLACE}/replicasets"
-    until(lambda: plane.call("GET", path)["items"], seconds=20, what="the first rollout of oven")
+    until(lambda: plane.call("GET", path)["items"], what="the first rollout of oven")
 
 
 def gather(plane: ControlPlane, **more: object) -> list[Observation]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import time
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
@@ -14,8 +13,9 @@ from copilot.guard.http import HttpDoor
 from integrations.base import Scope, ServiceScope, Unauthorised, Unreachable
 from integrations.kubernetes import PERMISSIONS, Kubernetes, KubernetesCredentials
 from scoring.observations import Change, ChangeKind, Dependency, Entity, EntityKind, Gap, LogPattern, Observation, State
-from tests.integrations.kubernetes_world import RBAC, SHOP, World, build, deployment
-from tests.servers.control_plane import ADMIN, Refused, until
+from tests.integrations.kubernetes_world import RBAC, SHOP, World, build, deployment, next_second
+from tests.servers.control_plane import ADMIN, Refused
+from tests.waiting import PATIENCE, until
 
 if TYPE_CHECKING:
     from tests.servers.control_plane import ControlPlane
@@ -31,7 +31,7 @@ SCOPE = Scope(
 
 def open_door() -> HttpDoor:
     """Return the product's own door, open to this machine."""
-    return HttpDoor(deadline_seconds=20, allowed_private=[ip_network("127.0.0.0/8")])
+    return HttpDoor(deadline_seconds=PATIENCE, allowed_private=[ip_network("127.0.0.0/8")])
 
 
 @pytest.fixture(scope="module")
@@ -295,7 +295,8 @@ def test_paging_reads_everything(control_plane: ControlPlane, world: World, monk
 def test_a_roll_back_is_told_as_one(control_plane: ControlPlane, world: World) -> None:
     """Runs last: it changes the world."""
     control_plane.apply(deployment("checkout", "1.1.0", {"PAYMENTS_URL": "http://pay:8080/v1"}))
-    time.sleep(1.1)
+    until(lambda: "checkout:1.1.0" in revisions(control_plane), what="the rollout of checkout 1.1.0")
+    next_second()
     control_plane.apply(deployment("checkout", "1.0.0", {"PAYMENTS_URL": "http://pay:8080/v1", "LOG_TOPIC": "catalog"}))
 
     def rolled_back() -> list[str]:
@@ -303,7 +304,12 @@ def test_a_roll_back_is_told_as_one(control_plane: ControlPlane, world: World) -
             one.title for one in gather(control_plane, world) if isinstance(one, Change) and "rolled back" in one.title
         ]
 
-    assert until(rolled_back, seconds=15, what="the roll back") == ["checkout 1.1.0 → 1.0.0 rolled back"]
+    assert until(rolled_back, what="the roll back") == ["checkout 1.1.0 → 1.0.0 rolled back"]
+
+
+def revisions(plane: ControlPlane) -> str:
+    """Return all there is of the shop's rollouts as text."""
+    return str(plane.call("GET", f"apis/apps/v1/namespaces/{SHOP}/replicasets")["items"])
 
 
 def test_the_permissions_that_are_asked_for_are_those_of_the_manifest() -> None:

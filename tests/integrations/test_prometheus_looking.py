@@ -16,6 +16,7 @@ from integrations.base import Rejected, Seen
 from integrations.prometheus import Prometheus, PrometheusCredentials
 from integrations.prometheus.looking import POINTS, SERIES, Metric, Names, expression
 from tests.integrations.prometheus_world import WINDOW, scope, shop
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from tests.servers.fixtures import StartPrometheus
@@ -95,7 +96,7 @@ def url(start_prometheus: StartPrometheus) -> str:
 
 
 def look(url: str, asked: Metric | Names) -> Seen:
-    door = HttpDoor(deadline_seconds=20, allowed_private=[ip_network("127.0.0.0/8")])
+    door = HttpDoor(deadline_seconds=PATIENCE, allowed_private=[ip_network("127.0.0.0/8")])
     credentials = PrometheusCredentials(url=url)
     return Prometheus().look(door, credentials, scope("payments", "checkout"), WINDOW, asked)
 

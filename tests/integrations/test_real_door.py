@@ -15,6 +15,7 @@ from copilot.guard.http import HttpDoor
 from integrations.base import Scope, ServiceScope, SourceError, TimedOut, TooLarge, Unauthorised, Unreachable
 from integrations.registry import get
 from scoring.observations import Change, Note, Window
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,23 +79,23 @@ def gather(slug: str, address: str, door: HttpDoor, tells: str = "right") -> lis
 
 @SLUGS
 def test_it_gathers_and_checks(slug: str, address: str) -> None:
-    found = gather(slug, address, HttpDoor(deadline_seconds=10, allowed_private=LOOPBACK))
+    found = gather(slug, address, HttpDoor(deadline_seconds=PATIENCE, allowed_private=LOOPBACK))
     assert any(isinstance(item, Change | Note) for item in found)
 
     held = get(slug).Credentials.model_validate({TOKENS[slug]: "right", "base_url": address})
-    assert get(slug).check(HttpDoor(deadline_seconds=10, allowed_private=LOOPBACK), held).works
+    assert get(slug).check(HttpDoor(deadline_seconds=PATIENCE, allowed_private=LOOPBACK), held).works
 
 
 @SLUGS
 def test_a_wrong_token_is_told(slug: str, address: str) -> None:
     with pytest.raises(Unauthorised):
-        gather(slug, address, HttpDoor(deadline_seconds=10, allowed_private=LOOPBACK), tells="wrong")
+        gather(slug, address, HttpDoor(deadline_seconds=PATIENCE, allowed_private=LOOPBACK), tells="wrong")
 
 
 @SLUGS
 def test_a_private_address_is_refused_where_it_is_not_allowed(slug: str, address: str) -> None:
     with pytest.raises(Unreachable):
-        gather(slug, address, HttpDoor(deadline_seconds=10))
+        gather(slug, address, HttpDoor(deadline_seconds=PATIENCE))
 
 
 @SLUGS
@@ -107,4 +108,4 @@ def test_a_source_that_is_down_is_told_within_the_deadline(slug: str) -> None:
 @SLUGS
 def test_the_size_cap_holds(slug: str, address: str) -> None:
     with pytest.raises(TooLarge):
-        gather(slug, address, HttpDoor(deadline_seconds=10, max_bytes=10, allowed_private=LOOPBACK))
+        gather(slug, address, HttpDoor(deadline_seconds=PATIENCE, max_bytes=10, allowed_private=LOOPBACK))

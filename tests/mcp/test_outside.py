@@ -28,7 +28,7 @@ from integrations.mcp import Mcp, McpCredentials, OutsideTool
 from tests.flow.agent_world import InProcess, line, settings_of
 from tests.integrations.door import FakeDoor  # noqa: F401 - so that a changed door is seen here, too
 from tests.mcp.conftest import HUSH
-from tests.servers.control_plane import until
+from tests.waiting import PATIENCE, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,7 +91,7 @@ def address() -> Iterator[str]:
         assert thread.is_alive()
     yield f"http://127.0.0.1:{port}/mcp"
     server.should_exit = True
-    thread.join(10)
+    thread.join(PATIENCE)
 
 
 @pytest.fixture
@@ -204,7 +204,7 @@ def through_agent(
     thread = threading.Thread(target=run, name="agent")
     thread.start()
     # It is told of as there once it has come.
-    until(lambda: agent.standing.state == "connected", seconds=60, what="the agent to come")
+    until(lambda: agent.standing.state == "connected", what="the agent to come")
     yield tenant
     over.set()
     thread.join(60)

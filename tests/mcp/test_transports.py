@@ -18,6 +18,7 @@ from mcp import Client, MCPError, StdioServerParameters
 
 from copilot import tokens
 from tests.servers.processes import free_port, running
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,7 +79,7 @@ def test_a_wrong_token_ends_the_command_with_the_reason(committed_db: str, tmp_p
     (tmp_path / "token").write_text("sre_nothing")
     said = subprocess.run(
         [sys.executable, "-m", "copilot", "mcp", "--token-file", str(tmp_path / "token")],
-        env=environment(committed_db), cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+        env=environment(committed_db), cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
 
     assert (said.returncode, said.stdout) == (1, "")
@@ -103,7 +104,7 @@ def inspect(*arguments: str, env: dict[str, str]) -> Any:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=PATIENCE,
         check=False,
     )
     assert said.returncode == 0, said.stderr[-2000:]
@@ -116,7 +117,7 @@ def test_the_inspector_lists_and_calls_over_http(committed_db: str, shop: Shop, 
     url = f"http://127.0.0.1:{port}/mcp"
     serve = [sys.executable, "-m", "copilot", "mcp", "--http", f"127.0.0.1:{port}"]
     sign_in = ("--transport", "http", "--header", f"Authorization: Bearer {shop.token}")
-    with running(serve, log=tmp_path / "mcp.log", environment=env, seconds=60, ready=lambda: listens(port)):
+    with running(serve, log=tmp_path / "mcp.log", environment=env, ready=lambda: listens(port)):
         tools = inspect(url, *sign_in, "--method", "tools/list", env=env)
         called = inspect(
             url, *sign_in, "--method", "tools/call", "--tool-name", "incidents", "--tool-arg", "status=all", env=env

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from tests.waiting import PATIENCE
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -37,13 +39,13 @@ class AiMock:
     def journal(self) -> list[dict[str, Any]]:
         """Return every request for a message, with its body as the stand-in understood it and the status it got."""
         answer = httpx.get(
-            f"{self.base_url}/__aimock/journal", params={"path": "/v1/messages"}, timeout=5, trust_env=False
+            f"{self.base_url}/__aimock/journal", params={"path": "/v1/messages"}, timeout=PATIENCE, trust_env=False
         )
         entries: list[dict[str, Any]] = answer.raise_for_status().json()
         return entries
 
     def _post(self, path: str, body: dict[str, Any] | None) -> None:
-        answer = httpx.post(f"{self.base_url}{path}", json=body, timeout=5, trust_env=False)
+        answer = httpx.post(f"{self.base_url}{path}", json=body, timeout=PATIENCE, trust_env=False)
         if answer.is_error:
             raise ValueError(f"aimock refuses {path}: {answer.text}")
 
@@ -123,7 +125,7 @@ def aimock(aimock_server: AiMock) -> Callable[..., AiMock]:
 
 def _address(process: subprocess.Popen[bytes], said: Path) -> str:
     """Return the address that the process prints when it listens."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         for line in said.read_text().splitlines():
             if "listening on http://" in line:

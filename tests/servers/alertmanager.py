@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.servers.processes import answers, free_port, running
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,7 +43,7 @@ class Alertmanager:
             data=json.dumps([alert]).encode(),
             headers={"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=5):  # noqa: S310 - our own server
+        with urllib.request.urlopen(request, timeout=PATIENCE):  # noqa: S310 - our own server
             pass
 
 

@@ -20,9 +20,10 @@ import yaml
 
 from tests.servers.certificates import key_pair, self_signed
 from tests.servers.processes import answers, free_port, running
+from tests.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
 Object = dict[str, Any]
 ADMIN = "admin-token-of-a-test"
@@ -103,11 +104,19 @@ class ControlPlane:
         address = f"{self.url}/{path}"
         request = urllib.request.Request(address, data=data, method=method, headers=headers)  # noqa: S310 (our own server)
         try:
-            with urllib.request.urlopen(request, timeout=20, context=self.context()) as answer:  # noqa: S310 (our own server)
+            with urllib.request.urlopen(request, timeout=60, context=self.context()) as answer:  # noqa: S310 (our own server)
                 return dict(json.load(answer))
         except urllib.error.HTTPError as error:
             with error:
                 raise Refused(error.code, error.read().decode(errors="replace")[:500]) from error
+
+    def delete(self, path: str, body: Object | None = None) -> None:
+        """Delete an object, unless a controller did so before."""
+        try:
+            self.call("DELETE", path, body)
+        except Refused as error:
+            if error.status != 404:
+                raise
 
     def context(self) -> ssl.SSLContext:
         """Return a TLS context that trusts this server alone."""
@@ -140,10 +149,24 @@ class ControlPlane:
         return list(self.call("GET", self._path({"kind": kind, "metadata": {"namespace": namespace}}))["items"])
 
     def token(self, namespace: str, account: str) -> str:
-        """Return a token of a ServiceAccount, by the TokenRequest API."""
+        """Return a token of a ServiceAccount, by the TokenRequest API, once the server knows what the account may do."""
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 3600}}
         path = f"api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
-        return str(self.call("POST", path, body)["status"]["token"])
+        token = str(self.call("POST", path, body)["status"]["token"])
+        # Roles and their bindings reach the server's authoriser a moment after they were written.
+        until(lambda: self.may(token, "list", "pods", namespace=namespace), what=f"the rights of {account}")
+        return token
+
+    def may(self, token: str, verb: str, resource: str, *, namespace: str = "") -> bool:
+        """Return whether a token's account may do something, in all namespaces where none is named."""
+        attributes = {"verb": verb, "resource": resource, "namespace": namespace}
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": attributes},
+        }
+        path = "apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+        return bool(self.call("POST", path, review, token=token)["status"]["allowed"])
 
     def add_node(self, name: str, *, kubelet_port: int = 1, conditions: Mapping[str, str] | None = None) -> None:
         """Add a Node that is ready, whose logs are served by a kubelet on this machine."""
@@ -166,7 +189,7 @@ class ControlPlane:
             "PATCH", f"api/v1/nodes/{name}", {"spec": {"taints": []}}, content_type="application/merge-patch+json"
         )
 
-    def run_pods(self, namespace: str, *, seconds: float = 20.0, wanted: int = 1, selector: str = "") -> list[Object]:
+    def run_pods(self, namespace: str, *, wanted: int = 1, selector: str = "") -> list[Object]:
         """Wait until the scheduler has placed pods, and report them as running and ready, as kubelets would."""
         where = f"api/v1/namespaces/{namespace}/pods" + (f"?labelSelector={selector}" if selector else "")
 
@@ -174,7 +197,7 @@ class ControlPlane:
             found = [pod for pod in self.call("GET", where)["items"] if pod["spec"].get("nodeName")]
             return found if len(found) >= wanted else []
 
-        pods: list[Object] = until(placed, seconds=seconds, what=f"{wanted} scheduled pods in {namespace}")
+        pods: list[Object] = until(placed, what=f"{wanted} scheduled pods in {namespace}")
         for pod in pods:
             self.set_status("Pod", namespace, pod["metadata"]["name"], running_status(pod))
         return pods
@@ -215,16 +238,6 @@ def stamp(at: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
 
 
-def until(ask: Callable[[], Any], *, seconds: float, what: str) -> Any:
-    """Return the first true answer, asked again and again."""
-    end = time.monotonic() + seconds
-    while not (answer := ask()):
-        if time.monotonic() > end:
-            raise TimeoutError(f"waited {seconds:g} s for {what}")
-        time.sleep(0.1)
-    return answer
-
-
 @contextmanager
 def serving(folder: Path) -> Iterator[ControlPlane]:
     """Start a control plane and yield it; everything stops at the end."""
@@ -252,14 +265,14 @@ def serving(folder: Path) -> Iterator[ControlPlane]:
              "--disable-admission-plugins=ServiceAccount", "--endpoint-reconciler-type=none"],
             log=folder / "apiserver.log",
             ready=lambda: answers(f"{url}/readyz", headers={"Authorization": f"Bearer {ADMIN}"}, context=plane.context()),
-            seconds=60,
         ))  # fmt: skip
         config = _kubeconfig(folder, plane)
         for name, arguments in (
             (
                 "kube-controller-manager",
                 [
-                    "--controllers=*,-nodelifecycle",
+                    # What kubelets and a metrics server would tell, tests write: nobody else is to write over it.
+                    "--controllers=*,-nodelifecycle,-horizontalpodautoscaling",
                     f"--service-account-private-key-file={private}",
                     # A count made before an object was seen is made again soon, not after five minutes.
                     "--resource-quota-sync-period=5s",
@@ -273,8 +286,7 @@ def serving(folder: Path) -> Iterator[ControlPlane]:
                  "--leader-elect=false", f"--cert-dir={folder / name}", *arguments],
                 log=folder / f"{name}.log",
                 ready=lambda port=secure: _healthy(port),  # type: ignore[misc]
-                seconds=60,
-            ))  # fmt: skip
+                ))  # fmt: skip
         yield plane
 
 

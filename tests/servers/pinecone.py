@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.servers.embeddings import vector
 from tests.servers.processes import free_port, running
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +77,7 @@ def serving(shared: Path, folder: Path) -> Iterator[Index]:
             one.shutdown()
             one.server_close()
         for thread in threads:
-            thread.join(5)
+            thread.join(PATIENCE)
 
 
 def _near(index: Index, namespace: str, asked: list[float], most: int) -> list[tuple[str, float]]:
@@ -147,7 +148,7 @@ def _handler(index: Index, prism: int) -> type[BaseHTTPRequestHandler]:
             kept = {
                 name: value for name, value in self.headers.items() if name.lower() not in {"host", "accept-encoding"}
             }
-            connection = http.client.HTTPConnection("127.0.0.1", prism, timeout=20)
+            connection = http.client.HTTPConnection("127.0.0.1", prism, timeout=PATIENCE)
             connection.request(self.command, self.path, body=data or None, headers=kept)
             answer = connection.getresponse()
             found = answer.status, answer.read()

@@ -11,6 +11,8 @@ import urllib.request
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from tests.waiting import PATIENCE
+
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,7 +32,7 @@ def running(
     *,
     log: Path,
     ready: Callable[[], bool],
-    seconds: float = 30.0,
+    seconds: float = PATIENCE,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server in a process group of its own; what it says goes to `log`."""
@@ -61,9 +63,9 @@ def answers(url: str, *, headers: Mapping[str, str] | None = None, context: ssl.
 
 
 def _wait(process: subprocess.Popen[bytes], log: Path, ready: Callable[[], bool], seconds: float) -> None:
-    until = time.monotonic() + seconds
+    end = time.monotonic() + seconds
     while not ready():
-        if process.poll() is not None or time.monotonic() > until:
+        if process.poll() is not None or time.monotonic() > end:
             tail = log.read_text(errors="replace")[-2000:]
             what = "ended" if process.poll() is not None else f"was not ready after {seconds:g} s"
             raise RuntimeError(f"{process.args!r} {what}:\n{tail}")

@@ -9,6 +9,8 @@ from typing import Any, Self
 
 from aiohttp import WSMsgType, web
 
+from tests.waiting import PATIENCE
+
 
 class SlackSocket:
     """Serve in a thread; `send` delivers one envelope and returns what the app answers."""
@@ -27,20 +29,22 @@ class SlackSocket:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        assert self._started.wait(10)
+        assert self._started.wait(PATIENCE)
         return self
 
     def __exit__(self, *_: object) -> None:
-        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(PATIENCE)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(PATIENCE)
         self._loop.close()
 
-    def send(self, kind: str, payload: dict[str, Any], *, envelope: str = "e1", seconds: float = 10) -> dict[str, Any]:
+    def send(
+        self, kind: str, payload: dict[str, Any], *, envelope: str = "e1", seconds: float = PATIENCE
+    ) -> dict[str, Any]:
         """Deliver one request; return the app's acknowledgement."""
         return asyncio.run_coroutine_threadsafe(self._send(kind, payload, envelope), self._loop).result(seconds)
 
-    def wait_for_app(self, seconds: float = 10) -> None:
+    def wait_for_app(self, seconds: float = PATIENCE) -> None:
         """Wait until an app is connected."""
 
         asyncio.run_coroutine_threadsafe(asyncio.wait_for(self._connected.wait(), seconds), self._loop).result(seconds)

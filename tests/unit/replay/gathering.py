@@ -14,6 +14,7 @@ from copilot.replay.serving import ReplayServer
 from integrations import registry
 from integrations.base import Health
 from scoring.observations import Change, ChangeKind, Dependency, Entity, EntityKind, Note, Observation, Window
+from tests.waiting import PATIENCE
 
 
 @dataclass(frozen=True)
@@ -72,4 +73,4 @@ def gathered(recording: Recording, *, page_age: float = 6.0) -> Gathered:
 
 
 def _door() -> HttpDoor:
-    return HttpDoor(deadline_seconds=30, max_bytes=16 << 20, allowed_private=(ip_network("127.0.0.0/8"),))
+    return HttpDoor(deadline_seconds=PATIENCE, max_bytes=16 << 20, allowed_private=(ip_network("127.0.0.0/8"),))

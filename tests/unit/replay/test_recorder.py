@@ -15,6 +15,7 @@ import pytest
 
 from copilot.replay.recorder import Proxy, Source
 from copilot.replay.recording import Recording
+from tests.waiting import PATIENCE
 
 ALERT = 1_793_714_520.0
 Answer = tuple[int, str, Any]
@@ -65,7 +66,7 @@ def recording(
         source = Source(kind, {"url": f"http://127.0.0.1:{upstream.server_address[1]}"})
         proxy = Proxy(source, kept)
         stack.enter_context(listening(proxy))
-        client = stack.enter_context(httpx.Client(base_url=proxy.url, trust_env=False))
+        client = stack.enter_context(httpx.Client(base_url=proxy.url, trust_env=False, timeout=PATIENCE))
         yield client, kept
 
 
@@ -179,7 +180,7 @@ def test_a_vendor_that_is_gone_is_a_bad_gateway_and_nothing_is_kept() -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as gone:
         address = f"http://127.0.0.1:{gone.server_address[1]}"
     with listening(Proxy(Source("kubernetes", {"url": address}), kept)) as proxy:
-        answer = httpx.get(f"http://127.0.0.1:{proxy.server_address[1]}/version", trust_env=False)
+        answer = httpx.get(f"http://127.0.0.1:{proxy.server_address[1]}/version", trust_env=False, timeout=PATIENCE)
 
     assert answer.status_code == 502
     assert address in answer.json()["message"]

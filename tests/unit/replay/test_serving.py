@@ -16,6 +16,7 @@ from copilot.replay import matrix
 from copilot.replay.recording import Exchange, Recording
 from copilot.replay.serving import ReplayServer
 from integrations.prometheus.answers import graph_link
+from tests.waiting import PATIENCE
 
 ALERT = 1_793_714_520.0
 STEP = 30.0
@@ -61,7 +62,7 @@ def serving(anchor: float) -> Iterator[httpx.Client]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        with httpx.Client(base_url=server.url, trust_env=False) as client:
+        with httpx.Client(base_url=server.url, trust_env=False, timeout=PATIENCE) as client:
             yield client
     finally:
         server.shutdown()

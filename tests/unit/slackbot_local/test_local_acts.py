@@ -3,11 +3,10 @@
 import time
 from typing import Any
 
-import httpx
 import pytest
 from slack_sdk import WebClient
 
-from slackbot.local.testing import Received, ReceivingApp, Team
+from slackbot.local.testing import Received, ReceivingApp, Team, http
 
 BUTTONS: list[dict[str, Any]] = [
     {"type": "section", "block_id": "cause", "text": {"type": "mrkdwn", "text": "*payments* shrank its pool"}},
@@ -182,8 +181,8 @@ def test_a_response_url_answers_five_times_and_then_no_more(team: Team, app: Rec
     team.act(type="slash", command="/sre", text="status", channel="incidents", wait=0)
     address = app.of("slash")[0].body["response_url"]
     for number in range(5):
-        assert httpx.post(address, json={"text": f"part {number}"}).text == "ok"
-    refused = httpx.post(address, json={"text": "part 5"})
+        assert http().post(address, json={"text": f"part {number}"}).text == "ok"
+    refused = http().post(address, json={"text": "part 5"})
     assert (refused.status_code, refused.text) == (404, "used_url")
     assert [message["text"] for message in team.messages()] == [f"part {number}" for number in range(5)]
 
@@ -194,21 +193,21 @@ def test_a_response_url_replaces_and_deletes_the_message_with_the_button(
     ts = client.chat_postMessage(channel=incidents, text="INC-1", blocks=BUTTONS)["ts"]
     team.act(type="click", channel="incidents", ts=ts, action_id="confirm", wait=0)
     address = app.of("block_actions")[0].body["response_url"]
-    httpx.post(address, json={"text": "thanks", "replace_original": True})
+    http().post(address, json={"text": "thanks", "replace_original": True})
     assert [(message["ts"], message["text"]) for message in team.messages()] == [(ts, "thanks")]
-    httpx.post(address, json={"text": "only you", "response_type": "ephemeral", "replace_original": False})
+    http().post(address, json={"text": "only you", "response_type": "ephemeral", "replace_original": False})
     assert [message["text"] for message in team.messages(by="bob")] == ["thanks"]
-    httpx.post(address, json={"delete_original": True})
+    http().post(address, json={"delete_original": True})
     assert [message["text"] for message in team.messages()] == ["only you"]
 
 
 def test_a_response_url_refuses_what_slack_refuses(team: Team, app: ReceivingApp) -> None:
     team.act(type="slash", command="/sre", channel="incidents", wait=0)
     address = app.of("slash")[0].body["response_url"]
-    assert httpx.post(address, content="nonsense").text == "invalid_payload"
-    assert httpx.post(address, json={}).text == "no_text"
+    assert http().post(address, content="nonsense").text == "invalid_payload"
+    assert http().post(address, json={}).text == "no_text"
     long = [{"type": "section", "text": {"type": "mrkdwn", "text": "x" * 3001}}]
-    assert httpx.post(address, json={"text": "x", "blocks": long}).text.startswith("invalid_blocks\n")
+    assert http().post(address, json={"text": "x", "blocks": long}).text.startswith("invalid_blocks\n")
 
 
 def test_a_mention_reaches_the_app_as_app_mention_and_as_message(

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
@@ -14,7 +13,7 @@ import slackbot.local.methods  # noqa: F401 (importing registers them)
 from slackbot.local.calls import METHODS, Call
 from slackbot.local.errors import SlackError
 from slackbot.local.server import build_service
-from slackbot.local.testing import Team, running
+from slackbot.local.testing import Team, http, running
 
 
 def refusal(call: Callable[..., Any], **arguments: Any) -> Any:
@@ -95,7 +94,7 @@ def test_an_argument_of_any_kind_is_taken_or_refused_in_slacks_words(method: str
     ],
 )
 def test_a_missing_or_malformed_token_is_refused(server: str, headers: dict[str, str], error: str) -> None:
-    answer = httpx.post(f"{server}/api/auth.test", headers=headers)
+    answer = http().post(f"{server}/api/auth.test", headers=headers)
     assert (answer.status_code, answer.json()) == (200, {"ok": False, "error": error})
 
 
@@ -150,13 +149,13 @@ def test_a_message_is_posted_by_channel_id_or_name_and_kept_with_ids_and_metadat
 def test_json_and_form_bodies_mean_the_same(team: Team, server: str) -> None:
     headers = {"Authorization": f"Bearer {team.installed['bot_token']}"}
     blocks = '[{"type": "divider"}]'
-    form = httpx.post(
+    form = http().post(
         f"{server}/api/chat.postMessage", headers=headers, data={"channel": "incidents", "text": "a", "blocks": blocks}
     )
     body = {"channel": "incidents", "text": "a", "blocks": [{"type": "divider"}]}
-    sent = httpx.post(f"{server}/api/chat.postMessage", headers=headers, json=body)
+    sent = http().post(f"{server}/api/chat.postMessage", headers=headers, json=body)
     assert form.json()["message"]["blocks"][0]["type"] == sent.json()["message"]["blocks"][0]["type"] == "divider"
-    query = httpx.get(f"{server}/api/auth.test", params={"token": team.installed["bot_token"]})
+    query = http().get(f"{server}/api/auth.test", params={"token": team.installed["bot_token"]})
     assert query.json()["ok"] is True
 
 
@@ -198,7 +197,7 @@ def test_a_private_channel_does_not_exist_for_strangers(team: Team, client: WebC
 def test_a_deleted_channel_is_not_found(team: Team, client: WebClient) -> None:
     channel = client.conversations_create(name="short-lived")["channel"]["id"]
     client.chat_postMessage(channel=channel, text="hello")
-    httpx.delete(f"{team.server}/local/channels/short-lived", params={"team": team.name}).raise_for_status()
+    http().delete(f"{team.server}/local/channels/short-lived", params={"team": team.name}).raise_for_status()
     assert refusal(client.chat_postMessage, channel=channel, text="still there?")["error"] == "channel_not_found"
 
 
@@ -288,7 +287,7 @@ def test_a_permalink_opens_the_page_at_the_message(team: Team, client: WebClient
     ts = client.chat_postMessage(channel=incidents, text="parent")["ts"]
     link = client.chat_getPermalink(channel=incidents, message_ts=ts)["permalink"]
     assert link == f"{team.server}/archives/{incidents}/p{ts.replace('.', '')}"
-    assert httpx.get(link).headers["location"] == f"/?team={team.name}&channel={incidents}&thread={ts}&at={ts}"
+    assert http().get(link).headers["location"] == f"/?team={team.name}&channel={incidents}&thread={ts}&at={ts}"
 
 
 def test_reactions_are_added_once_and_removed(client: WebClient, incidents: str) -> None:
@@ -326,7 +325,7 @@ def test_a_file_is_uploaded_shared_in_a_thread_and_served_unchanged(client: WebC
         answer["file"]["id"],
         "rises",
     )
-    served = httpx.get(message["files"][0]["url_private"])
+    served = http().get(message["files"][0]["url_private"])
     assert (served.content, served.headers["content-type"]) == (picture, "image/png")
     assert client.files_info(file=answer["file"]["id"])["file"]["title"] == "p95"
     block = {"type": "image", "alt_text": "p95 rises", "slack_file": {"id": answer["file"]["id"]}}
@@ -338,15 +337,15 @@ def test_a_file_is_uploaded_shared_in_a_thread_and_served_unchanged(client: WebC
 
 def test_a_page_of_markup_is_served_as_a_download(client: WebClient, incidents: str) -> None:
     answer = client.files_upload_v2(channel=incidents, content="<script>alert(1)</script>", filename="x.html")
-    served = httpx.get(answer["file"]["url_private"])
+    served = http().get(answer["file"]["url_private"])
     assert served.headers["content-type"] == "application/octet-stream"
     assert served.headers["content-disposition"].startswith("attachment")
 
 
 def test_an_upload_of_another_length_than_announced_is_refused(client: WebClient) -> None:
     address = client.files_getUploadURLExternal(filename="a.txt", length=5)["upload_url"]
-    assert httpx.post(address, content=b"123").status_code == 400
-    assert httpx.post(address, content=b"12345").status_code == 200
+    assert http().post(address, content=b"123").status_code == 400
+    assert http().post(address, content=b"12345").status_code == 200
 
 
 def test_a_planned_fault_answers_as_slack_does_under_load_or_after_revocation(
@@ -392,13 +391,13 @@ def test_what_was_said_outlives_a_restart(folder: Path) -> None:
 
 
 def test_the_server_answers_only_for_this_machine_and_its_own_page(server: str) -> None:
-    elsewhere = httpx.get(f"{server}/local/workspace", headers={"Host": "evil.example"})
+    elsewhere = http().get(f"{server}/local/workspace", headers={"Host": "evil.example"})
     assert elsewhere.status_code == 403
-    foreign = httpx.post(f"{server}/local/act", headers={"Origin": "https://evil.example"}, json={"type": "open_home"})
+    foreign = http().post(f"{server}/local/act", headers={"Origin": "https://evil.example"}, json={"type": "open_home"})
     assert foreign.status_code == 403
-    form = httpx.post(f"{server}/local/act", data={"type": "open_home"})
+    form = http().post(f"{server}/local/act", data={"type": "open_home"})
     assert (form.status_code, form.json()["field"]) == (415, "Content-Type")
-    page = httpx.get(f"{server}/")
+    page = http().get(f"{server}/")
     assert "script-src 'self'" in page.headers["content-security-policy"]
     assert "unsafe" not in page.headers["content-security-policy"]
 
@@ -411,7 +410,7 @@ def test_an_install_verifies_the_address_and_refuses_what_is_none(team: Team) ->
         ({"signing_secret": ""}, "signing_secret"),
         ({"team": "Not A Team"}, "team"),
     ):
-        refused = httpx.post(f"{team.server}/local/app", json={"team": team.name, **body})
+        refused = http().post(f"{team.server}/local/app", json={"team": team.name, **body})
         assert (refused.status_code, refused.json()["field"]) == (400, field)
 
 
@@ -424,5 +423,5 @@ def test_people_and_channels_are_added_and_changed_from_this_machine(team: Team,
     assert dave["id"] in client.conversations_members(channel=team.channel_id("general"))["members"]
     made = team.post("/local/channels", name="#checkout", topic="carts")["channel"]
     assert (made["name"], made["topic"]["value"], made["is_member"]) == ("checkout", "carts", True)
-    refused = httpx.post(f"{team.server}/local/users", json={"team": team.name, "name": "eve", "tz": "Mars/Olympus"})
+    refused = http().post(f"{team.server}/local/users", json={"team": team.name, "name": "eve", "tz": "Mars/Olympus"})
     assert (refused.status_code, refused.json()["field"]) == (400, "tz")
