@@ -82,6 +82,13 @@ def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
     )
     retrieval.add_argument("--sections", type=int, default=10_000, help="how many to search among (default 10000)")
     retrieval.add_argument("--rounds", type=int, default=5, help="times each question is asked (default 5)")
+    retrieval.add_argument(
+        "--dimensions",
+        type=int,
+        default=0,
+        metavar="N",
+        help="let vectors of N numbers join in, by a stand-in for an embedder (default 0: words alone)",
+    )
 
     sweep = command(
         "sweep",
@@ -98,7 +105,7 @@ def run_retrieval(options: argparse.Namespace) -> int:
     """Measure retrieval; exits 1 where fewer than 85 % of the questions found their runbook among the first three."""
     from copilot.benchmarks.retrieval import ENOUGH, measure
 
-    figures = measure(sections=options.sections, rounds=options.rounds)
+    figures = measure(sections=options.sections, rounds=options.rounds, dimensions=options.dimensions)
     is_enough = figures["recall"]["all"]["at_3"] >= ENOUGH
     if options.json:
         print_json(figures)

@@ -34,6 +34,7 @@ READ: dict[tuple[str, str], str] = {
         "copilot",
         "0014_topology",
     ): "a unique index on the arrows between services: some hundred rows, which nobody waits for",
+    ("copilot", "0020_vectors_in_line"): "how new rows are stored: no row is rewritten, and old code reads them alike",
     ("slackbot", "0002_grants"): "rights alone",
 }
 # Foreign keys that were added to tables in use with their index: before the first release, where nobody had rows.

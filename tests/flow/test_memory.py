@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 
 from copilot import celery, tasks
 from copilot.benchmarks import retrieval
@@ -347,6 +348,15 @@ def test_the_database_of_the_tests_has_pgvector_and_no_memory_is_the_default() -
     assert memory.has_pgvector()
     memory.configured.cache_clear()
     assert memory.configured() is None
+
+
+@pytest.mark.django_db
+def test_vectors_are_kept_beside_their_row() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT attstorage FROM pg_attribute WHERE attrelid = 'copilot_runbookvector'::regclass AND attname = 'values'"
+        )
+        assert cursor.fetchone() == ("m",)
 
 
 # The search over both -----------------------------------------------------------------------------------------------
