@@ -153,13 +153,16 @@ def _validated(integration: Integration, values: Mapping[str, Any]) -> Any:
     try:
         return integration.Credentials.model_validate(values)
     except ValidationError as error:
-        fields = ", ".join(integration.Credentials.model_fields)
+        wrong = error.errors(include_input=False, include_url=False)
         problems = [
-            (".".join(str(part) for part in problem["loc"]), problem["msg"])
-            for problem in error.errors(include_input=False, include_url=False)
+            (".".join(str(part) for part in problem["loc"]), problem["msg"].removeprefix("Value error, "))
+            for problem in wrong
         ]
         text = "; ".join(f"`{field or 'values'}`: {message}" for field, message in problems)
-        raise WrongValue(f"{integration.title}: {text} (known values: {fields})", problems) from None
+        # Which values there are helps whoever named one that there is not, or left one out.
+        is_a_name = any(problem["type"] in {"missing", "extra_forbidden"} for problem in wrong)
+        known = f" (known values: {', '.join(integration.Credentials.model_fields)})" if is_a_name else ""
+        raise WrongValue(f"{integration.title}: {text}{known}", problems) from None
 
 
 def webhook_url(kind: str, key: str) -> str:

@@ -211,8 +211,10 @@ def parse(written: str, defaults: str = "") -> Mapping:
     try:
         return Mapping.model_validate({**(parse(defaults) if defaults else Mapping()).model_dump(), **given})
     except ValidationError as error:
+        unknown = f"is no field of a mapping; there are {', '.join(Mapping.model_fields)}"
         problems = (
-            f"`{'.'.join(str(part) for part in one['loc'])}` {one['msg'].removeprefix('Value error, ')}"
+            f"`{'.'.join(str(part) for part in one['loc'])}` "
+            + (unknown if one["type"] == "extra_forbidden" else one["msg"].removeprefix("Value error, "))
             for one in error.errors(include_input=False, include_url=False)
         )
         raise ValueError("; ".join(problems)) from None

@@ -129,9 +129,7 @@ class ConnectionForm(TenantForm):
         except connections.WrongValue as error:
             for field, message in error.problems:
                 place = PREFIX + field.partition(".")[0]
-                self.add_error(
-                    place if place in self.fields else None, message.removeprefix("Value error, ").capitalize()
-                )
+                self.add_error(place if place in self.fields else None, message.capitalize())
         return cleaned
 
 

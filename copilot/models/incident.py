@@ -93,11 +93,15 @@ class Incident(TenantModel):
 
     @classmethod
     def forgettable(cls, before: datetime) -> models.QuerySet[Self]:
-        """Return old incidents that no run works on, and that nobody touched since."""
+        """Return old incidents that no run works on, that nobody touched since, and that did not come in only lately.
+
+        A vendor's sample, or an alert that was sent again, may tell of years ago.
+        """
         from copilot.models.run import Run
 
         unfinished = Run.objects.filter(incident=models.OuterRef("pk"), finished_at__isnull=True)
-        return super().forgettable(before).filter(~models.Exists(unfinished), last_event_at__lt=before)
+        old = super().forgettable(before).filter(last_event_at__lt=before, created_at__lt=before)
+        return old.filter(~models.Exists(unfinished))
 
     def __str__(self) -> str:
         return f"INC-{self.number} {self.title}"

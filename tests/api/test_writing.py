@@ -246,6 +246,7 @@ def test_the_cause_is_a_hypothesis_or_words_and_can_be_taken_back(acme: World, p
     one_of_ours = portal.put(path, json={"hypothesis_id": str(acme.hypothesis.id)})
 
     assert [one.status_code for one in (nothing, words, one_of_ours)] == [422, 200, 200]
+    assert nothing.json()["detail"].startswith("body: say which hypothesis it was"), "in our words, not the framework's"
     assert portal.get(f"/incidents/{acme.incident.id}/report").json()["hypotheses"][0]["is_confirmed"] is True
     assert portal.delete(path).status_code == 204
     with tenant_scope(acme.tenant.id):

@@ -51,6 +51,7 @@ def incident(tenant: Tenant, number: int, *, days: float) -> Incident:
             number=number, title="High p95 latency", source="pagerduty", dedupe_key=f"P{number}", started_at=at,
             alert_at=at, last_event_at=at,
         )  # fmt: skip
+        Incident.objects.filter(id=made.id).update(created_at=at)
         run = start_run(made, asked_by="")
         Run.objects.filter(id=run.id).update(stage=Stage.DONE, finished_at=at)
     return made
@@ -89,8 +90,9 @@ def test_each_tenant_may_say_how_long(committed_db: str, tenant: Tenant, other_t
 
 
 def test_what_somebody_works_on_or_touched_stays(committed_db: str, tenant: Tenant) -> None:
-    worked, touched = incident(tenant, 1, days=500), incident(tenant, 2, days=500)
+    worked, touched, told_late = (incident(tenant, number, days=500) for number in (1, 2, 3))
     with tenant_scope(tenant.id):
+        Incident.objects.filter(id=told_late.id).update(created_at=timezone.now())
         start_run(worked, asked_by="alice")
         Incident.objects.filter(id=touched.id).update(last_event_at=timezone.now())
     assert forget_of(tenant) == Counter()

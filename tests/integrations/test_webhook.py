@@ -159,7 +159,7 @@ def test_an_expression_that_fails_on_a_body_is_told() -> None:
     ("written", "said"),
     [
         ("title: a..b", "`title` is no JMESPath expression"),
-        ("titel: a", "`titel` Extra inputs are not permitted"),
+        ("titel: a", "`titel` is no field of a mapping; there are alerts, title, status"),
         (
             "statuses: {red: broken}",
             "`statuses.red` Input should be 'triggered', 'acknowledged', 'resolved' or 'ignored'",

@@ -120,7 +120,8 @@ async def report_problem(request: Request, caller: Asking, told: ProblemIn, key:
     at that incident, or its look of the last five minutes. `anew` or a `window` opens an incident of its own.
 
     What the words are about is found by rules: names of services, workloads, pods and namespaces. Where they leave it open, the
-    language model is asked, if there is one. Where it stays open, the answer is 422 with the `choices`; name one in `service`.
+    language model is asked, if there is one. Where several services may be meant, the answer is 422 with the `choices`; name one
+    in `service`.
     """
     words = told.problem or ""
     scope = investigations.Scope(

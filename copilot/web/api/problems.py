@@ -117,7 +117,8 @@ def add_handlers(application: FastAPI) -> None:
         del request
         assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
         # What was sent is not sent back: it may be a secret in the wrong place.
-        return invalid([(_place(one["loc"]), str(one["msg"])) for one in error.errors()]).response()
+        wrong = [(_place(one["loc"]), str(one["msg"]).removeprefix("Value error, ")) for one in error.errors()]
+        return invalid(wrong).response()
 
     async def database(request: Request, error: Exception) -> JSONResponse:
         log.warning("the database did not answer", path=request.url.path, error=type(error).__name__)
