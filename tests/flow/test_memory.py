@@ -209,8 +209,10 @@ def test_a_memory_that_does_not_answer_leaves_the_search_to_words(
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no other test's failures count, nor these for others."""
+    """Let no other test's failures count, nor these for others, and no clock: a slow machine must not end a pause or a round."""
     monkeypatch.setattr(patience, "_failures", {})
+    monkeypatch.setattr(patience, "SECONDS", float("inf"))
+    monkeypatch.setattr(remembering, "SECONDS", float("inf"))
 
 
 @pytest.mark.django_db

@@ -19,6 +19,7 @@ from integrations.registry import integrations
 from integrations.survey import Call, Survey, Thing
 from scoring.observations import Dependency, Entity, EntityKind, State
 from tests.flow.test_correlate import event, happen
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -171,19 +172,19 @@ def test_a_run_does_not_wait_for_whoever_writes_the_graph(paged: Run, tenant: Te
             with tenant_scope(tenant.id):
                 records.take_turns(tenant.id)
                 holding.set()
-                assert done.wait(60)
+                assert done.wait(PATIENCE)
         finally:
             close_old_connections()
 
     writer = threading.Thread(target=survey)
     writer.start()
-    assert holding.wait(60)
+    assert holding.wait(PATIENCE)
     try:
         assert finished(paged)
         assert arrows(tenant) == []
     finally:
         done.set()
-        writer.join(60)
+        writer.join(PATIENCE)
 
 
 def test_a_run_goes_on_where_its_sightings_cannot_be_kept(
