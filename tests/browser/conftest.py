@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from slackbot.local.testing import ReceivingApp, Team, running
+from tests.servers.processes import free_port
 from tests.waiting import PATIENCE
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
@@ -47,7 +48,7 @@ def app() -> Iterator[ReceivingApp]:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
-    with running() as address:
+    with running(port=free_port()) as address:
         yield address
 
 

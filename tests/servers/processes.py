@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.request
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.waiting import PATIENCE
@@ -16,14 +19,38 @@ from tests.waiting import PATIENCE
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
+
+
+# Below those that the system takes for outgoing connections, of which one could come between a port and its server.
+PORTS = range(12_000, 32_000)
 
 
 def free_port() -> int:
-    """Return a loopback port that nobody listens on."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    """Return a loopback port that nobody listens on, and that no other test on this machine was given lately.
+
+    :raises RuntimeError: where none is free.
+    """
+    with (Path(tempfile.gettempdir()) / f"copilot-ports-{os.getuid()}").open("a+") as given:
+        fcntl.flock(given, fcntl.LOCK_EX)
+        given.seek(0)
+        last = given.read()
+        first = int(last) - PORTS.start + 1 if last.isdigit() else 0
+        for step in range(len(PORTS)):
+            port = PORTS[(first + step) % len(PORTS)]
+            if _is_free(port):
+                given.truncate(0)
+                given.write(str(port))
+                return port
+    raise RuntimeError(f"no port from {PORTS.start} to {PORTS.stop} is free")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 @contextmanager

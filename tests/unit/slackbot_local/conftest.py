@@ -7,13 +7,16 @@ import pytest
 from slack_sdk import WebClient
 
 from slackbot.local.testing import ReceivingApp, Team, running
+from tests.servers.processes import free_port
 
 _NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
-    with running("--deadline", "1.0", "--trigger-seconds", "1.0", "--event-retries", "0.05,0.1,0.15") as address:
+    with running(
+        "--deadline", "1.0", "--trigger-seconds", "1.0", "--event-retries", "0.05,0.1,0.15", port=free_port()
+    ) as address:
         yield address
 
 
