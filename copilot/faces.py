@@ -24,6 +24,10 @@ class Connected:
     lines: tuple[str, ...]
 
 
+class PutOff(Exception):
+    """Say why a face cannot show something just now: it is noted where people look, and tried again, so nothing is broken."""
+
+
 class Telling(Protocol):
     """Be one answer as it is shown while it grows; whatever goes wrong with the showing is the face's to bear."""
 
@@ -53,7 +57,8 @@ class Face(Protocol):
 
         Opens its own tenant scope. It must not be called inside one, as it talks to the outside.
 
-        :raises Exception: where it may work later; the flow tries again.
+        :raises PutOff: where it may work later, as is known; the flow tries again.
+        :raises Exception: where something unforeseen went wrong; the flow tries again.
         """
 
     def routes(self) -> APIRouter | None:
@@ -129,4 +134,4 @@ def publish_everywhere(tenant_id: UUID, incident_id: UUID) -> None:
         raise failures[0]
 
 
-__all__ = ["Connected", "Face", "Telling", "face", "faces", "publish_everywhere", "register"]
+__all__ = ["Connected", "Face", "PutOff", "Telling", "face", "faces", "publish_everywhere", "register"]

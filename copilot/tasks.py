@@ -1,4 +1,7 @@
-"""Celery tasks: two lines each, ids in, the rows hold the rest; a duplicate of any message is harmless."""
+"""Celery tasks: two lines each, ids in, the rows hold the rest; a duplicate of any message is harmless.
+
+What is put off is in the rows, and was logged with its reason: to Celery it is expected, and no failure with a traceback.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from uuid import UUID
 from copilot import connections, conversation, flow, pulse
 from copilot.celery import app
 from copilot.custody import retention
+from copilot.faces import PutOff
 from copilot.knowledge import remembering
 from copilot.relay import queue
 from copilot.topology import surveys
@@ -24,7 +28,7 @@ def advance_run(tenant_id: str, run_id: str) -> None:
     flow.advance(UUID(tenant_id), UUID(run_id))
 
 
-@app.task
+@app.task(throws=(PutOff,))
 def publish_incident(tenant_id: str, incident_id: str) -> None:
     """Show an incident as it now is."""
     flow.publish(UUID(tenant_id), UUID(incident_id))
@@ -36,7 +40,7 @@ def answer_question(tenant_id: str, question_id: str) -> None:
     conversation.answer(UUID(tenant_id), UUID(question_id))
 
 
-@app.task
+@app.task(throws=(PutOff,))
 def give_answer(tenant_id: str, answer_id: str) -> None:
     """Give an answer that a face owes somebody."""
     flow.give(UUID(tenant_id), UUID(answer_id))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from slack_sdk.errors import SlackApiError, SlackClientError
 
+from copilot.faces import PutOff
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -59,7 +61,7 @@ TOO_MUCH: Final = frozenset(
 
 
 @dataclass
-class Trouble(Exception):
+class Trouble(PutOff):
     """Be a failure of Slack that is understood. `wait` is in seconds, zero for "back off as usual"."""
 
     code: str

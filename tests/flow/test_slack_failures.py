@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from django.utils import timezone
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
-from copilot import connections
+from copilot import connections, tasks
 from copilot.cli import main
 from copilot.guard.tenancy import tenant_scope
 from copilot.models import Connection, Service, Tenant
@@ -169,6 +170,20 @@ def test_slack_down_for_ten_minutes_and_the_incident_is_posted_within_one(
     assert behind.unfinished(tenant.id) == [incident]
     publish.publish(tenant.id, incident)
     assert len(workspace.messages("checkout")) == 1
+
+
+def test_what_slack_puts_off_is_no_error_in_the_workers_log(
+    tenant: Tenant, workspace: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = store(tenant, briefings.LIKELY)
+    workspace.fail("chat.postMessage", "ratelimited", retry_after=30)
+
+    with caplog.at_level(logging.INFO, logger="celery.app.trace"):
+        ended = tasks.publish_incident.apply([str(tenant.id), str(made)])
+
+    assert isinstance(ended.result, troubles.Trouble)
+    told = [(one.levelname, one.exc_info) for one in caplog.records if one.name == "celery.app.trace"]
+    assert told == [("INFO", None)]
 
 
 def test_a_window_whose_trigger_expired_is_told_in_words(tenant: Tenant, workspace: Workspace) -> None:
