@@ -50,7 +50,10 @@ class _Source:
 
 def offered(tenant_id: UUID) -> tuple[Tool, ...]:
     """Return a tenant's tools, each name once, in the order in which they are found; refused ones are logged."""
-    return look(tenant_id).tools
+    found = look(tenant_id)
+    for text in found.refused:
+        _tell_once(text)
+    return found.tools
 
 
 def look(tenant_id: UUID) -> Found:
@@ -71,8 +74,6 @@ def look(tenant_id: UUID) -> Found:
                     # An outside server's tools are declared by it, though a module of ours names them.
                     connection = getattr(tool, "connection", None)
                     refused.append(f"{source.point or connection or 'the product'}: {wrong}")
-    for text in refused:
-        _tell_once(text)
     return Found(tuple(found.values()), MappingProxyType(packages), tuple(refused))
 
 
