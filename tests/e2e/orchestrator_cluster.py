@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -85,26 +86,27 @@ def build(plane: ControlPlane, kubelet: Kubelet, cases: tuple[Case, ...]) -> Non
     plane.add_node("batch-1", kubelet_port=kubelet.port)
     patch = {"metadata": {"labels": {"pool": "batch"}}, "spec": {"unschedulable": True}}
     plane.call("PATCH", "api/v1/nodes/batch-1", patch, content_type="application/merge-patch+json")
-    for case in cases:
-        plane.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": case.namespace}})
-        plane.apply(
-            deployment(case),
-            {
-                "apiVersion": "v1", "kind": "Service", "metadata": {"name": case.at_fault, "namespace": case.namespace},
-                "spec": {"selector": {"app": case.at_fault}, "ports": [{"port": 8080}]},
-            },
-        )  # fmt: skip
-    for case in cases:
-        if not case.spec.get("nodeSelector"):
-            plane.run_pods(case.namespace, wanted=case.replicas)
-            _settle(plane, case)
-    for case in cases:
-        _date_back(plane, case)
-    for case in cases:
-        case.breaks(plane, case)
-    for case in cases:
-        for pod in pods(plane, case):
-            _log(kubelet, case, pod)
+    # Each has a namespace of its own, and waits for controllers most of the time.
+    with ThreadPoolExecutor(max_workers=len(cases)) as pool:
+        list(pool.map(lambda case: _make(plane, kubelet, case), cases))
+
+
+def _make(plane: ControlPlane, kubelet: Kubelet, case: Case) -> None:
+    plane.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": case.namespace}})
+    plane.apply(
+        deployment(case),
+        {
+            "apiVersion": "v1", "kind": "Service", "metadata": {"name": case.at_fault, "namespace": case.namespace},
+            "spec": {"selector": {"app": case.at_fault}, "ports": [{"port": 8080}]},
+        },
+    )  # fmt: skip
+    if not case.spec.get("nodeSelector"):
+        plane.run_pods(case.namespace, wanted=case.replicas)
+        _settle(plane, case)
+    _date_back(plane, case)
+    case.breaks(plane, case)
+    for pod in pods(plane, case):
+        _log(kubelet, case, pod)
 
 
 def pods(plane: ControlPlane, case: Case) -> list[Object]:
