@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +36,17 @@ def helm(*words: str | Path, kubeconfig: Path | None = None) -> subprocess.Compl
 def render(
     *values: str | Path, release: str = "sre-copilot", namespace: str = "copilot", sets: tuple[str, ...] = ()
 ) -> list[Object]:
-    """Return the objects that the chart makes of value files."""
+    """Return the objects that the chart makes of value files; each call gives objects of its own."""
+    text = _rendered(values, release, namespace, sets)
+    return [one for one in yaml.load_all(text, Loader=yaml.CSafeLoader) if one]
+
+
+@cache
+def _rendered(values: tuple[str | Path, ...], release: str, namespace: str, sets: tuple[str, ...]) -> str:
     arguments = [word for file in values for word in ("-f", file)] + [word for one in sets for word in ("--set", one)]
     done = helm("template", release, CHART, "-n", namespace, "--kube-version", "1.34", *arguments)
     assert done.returncode == 0, done.stderr
-    return [one for one in yaml.safe_load_all(done.stdout) if one]
+    return done.stdout
 
 
 def find(objects: list[Object], kind: str, ending: str = "") -> Object:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import kubernetes_validate
 import pytest
@@ -14,6 +15,9 @@ from copilot.agent import sources
 from copilot.config import AgentConfig, Config
 from integrations.kubernetes import PERMISSIONS
 from tests.deploy.charts import CHART, EXAMPLES, ROOT, find, helm, pods, render
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 NAMES = [example.stem for example in EXAMPLES]
 # Kinds of operators, whose schemas are not Kubernetes': they are looked at by eye, and by the tests below.
@@ -36,6 +40,14 @@ def test_there_is_an_example_for_each_way_to_install() -> None:
 def test_the_chart_is_free_of_lint(name: str) -> None:
     done = helm("lint", CHART, "--strict", "-f", example(name))
     assert done.returncode == 0, done.stdout
+
+
+@pytest.fixture(scope="module", autouse=True)
+def schemas_once() -> Iterator[None]:
+    """Read each version's schemas once: the library does so twice for every object, which is most of what it takes."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("kubernetes_validate.utils.schema_contents", cache(kubernetes_validate.utils.schema_contents))
+        yield
 
 
 @pytest.mark.parametrize("version", ["1.25", "1.34"])
