@@ -107,10 +107,10 @@ def test_a_pods_account_logs_in_to_vault_and_another_does_not(
             monkeypatch.setenv(name, text)
         monkeypatch.setattr(settings_references, "_readings", {})
 
-        (tmp_path / "token").write_text(control_plane.token("default", "sre-copilot-vault"))
+        (tmp_path / "token").write_text(control_plane.token("default", "sre-copilot-vault", has_rights=False))
         assert Config().database_url.get_secret_value() == url
 
-        (tmp_path / "token").write_text(control_plane.token("default", "somebody"))
+        (tmp_path / "token").write_text(control_plane.token("default", "somebody", has_rights=False))
         with pytest.raises(NotRead) as refused:
             Config()
     assert str(refused.value).startswith(

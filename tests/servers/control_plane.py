@@ -148,13 +148,17 @@ class ControlPlane:
         """Return all objects of a kind."""
         return list(self.call("GET", self._path({"kind": kind, "metadata": {"namespace": namespace}}))["items"])
 
-    def token(self, namespace: str, account: str) -> str:
-        """Return a token of a ServiceAccount, by the TokenRequest API, once the server knows what the account may do."""
+    def token(self, namespace: str, account: str, *, has_rights: bool = True) -> str:
+        """Return a token of a ServiceAccount, by the TokenRequest API, once the server knows what the account may do.
+
+        An account without `has_rights` is bound to no role: there is nothing to wait for.
+        """
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 3600}}
         path = f"api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
         token = str(self.call("POST", path, body)["status"]["token"])
         # Roles and their bindings reach the server's authoriser a moment after they were written.
-        until(lambda: self.may(token, "list", "pods", namespace=namespace), what=f"the rights of {account}")
+        if has_rights:
+            until(lambda: self.may(token, "list", "pods", namespace=namespace), what=f"the rights of {account}")
         return token
 
     def may(self, token: str, verb: str, resource: str, *, namespace: str = "") -> bool:
