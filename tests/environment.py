@@ -25,6 +25,9 @@ os.environ.setdefault("COPILOT_SHARED", str(Path(__file__).parents[2] / "shared"
 
 from hypothesis import HealthCheck, settings  # noqa: E402 - after the environment, like everything else
 
-# A busy machine is no defect of what is tested: how long an example takes is judged by benchmarks alone.
-settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("project")
+# A busy machine is no defect of what is tested: how long an example takes is judged by benchmarks alone. The same examples in
+# every run: what fails in a change's workflow is the change. HYPOTHESIS_PROFILE=explore looks for further ones.
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("project", patient, derandomize=True, database=None)
+settings.register_profile("explore", patient)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "project"))
