@@ -26,6 +26,9 @@ _current: ContextVar[UUID | None] = ContextVar("tenant", default=None)
 POLICY = "tenant_id = nullif((select current_setting('app.tenant', true)), '')::uuid"
 # Staff see every tenant, but inside a scope they see as little as anyone: code that trusts the scope may run as staff, too.
 STAFF_POLICY = "nullif((select current_setting('app.tenant', true)), '') is null"
+# A process that is frozen within a scope, as a machine does that is being moved, would keep its rows locked for as long, and who
+# took over its work would wait for it. Nothing in a scope waits for anybody, so that no living one is idle for a minute.
+IDLE_SECONDS = 60.0
 
 
 class ScopeError(RuntimeError):
@@ -41,7 +44,8 @@ def current_tenant() -> UUID | None:
 def tenant_scope(tenant_id: UUID) -> Iterator[None]:
     """Open one transaction in which only this tenant's rows exist.
 
-    The setting is local to the transaction, so a pooled connection never carries it to the next borrower. Callbacks of
+    The setting is local to the transaction, so a pooled connection never carries it to the next borrower. A transaction that
+    stands idle for `IDLE_SECONDS` is ended by PostgreSQL, with its connection and its locks. Callbacks of
     `transaction.on_commit` run outside the scope: hand them the tenant's id.
 
     :raises ScopeError: where another tenant's scope is open; an inner set_config would outlive the inner block.
@@ -54,19 +58,19 @@ def tenant_scope(tenant_id: UUID) -> Iterator[None]:
             yield
         return
     with transaction.atomic():
-        _set(str(tenant_id))
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "select set_config('app.tenant', %s, true), set_config('idle_in_transaction_session_timeout', %s, true)",
+                [str(tenant_id), f"{IDLE_SECONDS * 1000:.0f}ms"],
+            )
         token = _current.set(tenant_id)
         try:
             yield
         finally:
             _current.reset(token)
         # Only where the block did not raise: a rolled-back transaction or savepoint has undone the setting by itself.
-        _set("")
-
-
-def _set(value: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("select set_config('app.tenant', %s, true)", [value])
+        with connection.cursor() as cursor:
+            cursor.execute("select set_config('app.tenant', '', true)")
 
 
 class TenantModel(models.Model):

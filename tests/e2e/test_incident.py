@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.e2e.stack import Stack
-    from tests.servers.otlp import Collector
+    from tests.servers.otlp import Collector, Span
 
 pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.slow]
 
@@ -432,8 +432,15 @@ def test_one_trace_leads_from_the_webhook_to_the_post_in_slack(story: Story, col
         " WHERE i.dedupe_key = %s AND r.sequence = 1",
         story.pagerduty_id,
     )
-    until(lambda: "stage post" in {one.name for one in collector.trace_of(str(run["id"]))}, what="the trace")
-    spans = collector.trace_of(str(run["id"]))
+
+    def whole() -> list[Span]:
+        """Each process sends its spans when it likes: what a span stands under may come after it."""
+        found = collector.trace_of(str(run["id"]))
+        known = {"", *(one.id for one in found)}
+        is_there = "stage post" in {one.name for one in found} and all(one.parent in known for one in found)
+        return found if is_there else []
+
+    spans = until(whole, what="the trace")
     by_id = {one.id: one for one in spans}
     pairs = {(one.name, by_id[one.parent].name if one.parent else "") for one in spans}
     stages = {f"stage {name}" for name in ("open", "gather", "propose", "rank", "post")}

@@ -65,12 +65,14 @@ class Played:
         opened = connections.connect_through(tenant.id, "prometheus", "cluster", actor="test")
         self.connection_id = opened.connection_id
         self.settings = settings_of(folder, self.made.token)
+        self.links: list[InProcess] = []
         self.restart()
 
     def restart(self, token: str = "") -> loop.Agent:
         """A new process of the same agent."""
         self.settings = settings_of(self.folder, token or self.made.token)
         self.link = InProcess(self.settings, self.api)
+        self.links.append(self.link)
         self.agent = loop.Agent(self.settings, link=self.link)
         return self.agent
 
@@ -131,7 +133,9 @@ def played(committed_db: str, tenant: Tenant, inside: Inside, line: TestClient, 
     yield one
     # An answer that is still on its way when the line closes would hang it for ever: whoever works is waited for.
     inside.go.set()
-    one.link.cut = False
+    # Those of earlier processes, too: who cannot send tries again until the request's time is over.
+    for link in one.links:
+        link.cut = False
     for thread in threading.enumerate():
         if thread.name.startswith("request-"):
             thread.join(60)

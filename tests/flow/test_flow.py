@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from copilot import faces, flow, investigations
 from copilot.config import config
+from copilot.guard import tenancy
 from copilot.guard.tenancy import tenant_scope
 from copilot.hints import Work
 from copilot.knowledge import incident_reader
@@ -24,7 +25,7 @@ from copilot.stages.claim import Outcome
 from copilot.stages.rank import rescore
 from scoring.observations import Change, ChangeKind, Entity, EntityKind
 from tests.flow.test_correlate import event, happen
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 if TYPE_CHECKING:
     from copilot.models import Service, Tenant
@@ -161,6 +162,40 @@ def test_a_claimed_run_is_left_alone_until_its_lease_ends(tenant: Tenant, run: R
 
     expire(tenant, run)
     assert flow.advance(tenant.id, run.id) == Stage.DONE
+
+
+def test_a_process_that_froze_with_a_run_locked_holds_up_nobody(
+    tenant: Tenant, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped between a change and its commit, it would keep the row for as long as it is frozen."""
+    monkeypatch.setattr(tenancy, "IDLE_SECONDS", 0.2)
+    frozen, thawed = threading.Event(), threading.Event()
+    said: list[str] = []
+
+    def freeze() -> None:
+        try:
+            with tenant_scope(tenant.id):
+                Run.objects.filter(id=run.id).update(error="half-way")
+                frozen.set()
+                thawed.wait(PATIENCE)
+                Run.objects.filter(id=run.id).update(error="too late")
+        except DatabaseError as error:
+            said.append(str(error))
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=freeze)
+    thread.start()
+    assert frozen.wait(PATIENCE)
+    try:
+        taken = flow.claim(tenant.id, run.id)
+    finally:
+        thawed.set()
+        thread.join(PATIENCE)
+
+    assert taken is not None
+    assert "idle-in-transaction timeout" in said[0]
+    assert reload(tenant, run.id).error == ""
 
 
 def test_a_late_workers_result_is_thrown_away(tenant: Tenant, run: Run) -> None:

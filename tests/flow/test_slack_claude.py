@@ -122,7 +122,7 @@ def test_a_viewer_gets_answers_from_the_evidence_but_no_look_ups(
 
     ask(workspace, "why?", person="bo")
     names = [tool["function"]["name"] for tool in server.journal()[1]["body"]["tools"]]
-    assert names == ["runbooks", "evidence", "changes", "topology"]
+    assert names == ["changes", "runbooks", "evidence", "topology"]
 
 
 def test_stop_ends_the_answer_where_it_stands(
