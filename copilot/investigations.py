@@ -127,21 +127,10 @@ def _by_scope(words: str, scope: Scope) -> Reading | None:
     return replace(read, words=title, service=service, how=how, choices=())
 
 
-def investigate(tenant_id: UUID, *, words: str, asked_by: str) -> UUID:
-    """Open an incident by hand, for a service or a description in words, and return its id; who asked works on it.
+def investigate(tenant_id: UUID, *, words: str, asked_by: str, anew: bool = False) -> Reported:
+    """Open an incident by hand, for a service or a description in words; who asked works on it.
 
-    :raises Refused: where there are no words.
-    """
-    words = " ".join(words.split())
-    if not words:
-        raise Refused("say what to investigate: a service, or what is wrong in a few words")
-    with tenant_scope(tenant_id):
-        lock_tenant(tenant_id)
-        return _open(problems.read(words), Scope(), asked_by=asked_by, is_acknowledged=True).incident_id
-
-
-def join_or_investigate(tenant_id: UUID, *, words: str, asked_by: str) -> Reported:
-    """Do as `investigate` where no incident of the service is open; where one is, join it as a `report` does.
+    Where an incident of the service is open it is joined, as a `report` does, unless it shall be one `anew`.
 
     :raises Refused: where there are no words.
     """
@@ -151,7 +140,7 @@ def join_or_investigate(tenant_id: UUID, *, words: str, asked_by: str) -> Report
     with tenant_scope(tenant_id):
         lock_tenant(tenant_id)
         reading = problems.read(words)
-        incident = _open_one(reading, Scope()) if reading.service else None
+        incident = _open_one(reading, Scope()) if reading.service and not anew else None
         if incident is None:
             return Reported(_open(reading, Scope(), asked_by=asked_by, is_acknowledged=True))
         return _join(incident, reading, Scope(), asked_by=asked_by)

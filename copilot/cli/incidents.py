@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,14 +48,16 @@ def add(subparsers: Any, common: argparse.ArgumentParser) -> None:
         "investigate",
         parents=[common],
         help="open an incident by hand, or rank the causes in a support bundle",
-        description="Open an incident of a tenant and wait for its ranking; or, with --bundle, rank the causes in a folder of what"
-        " kubectl printed, metrics and logs. That needs no installation, asks nobody and stores nothing.",
+        description="Open an incident of a tenant, or join the open one of the service, and wait for its ranking; or, with --bundle,"
+        " rank the causes in a folder of what kubectl printed, metrics and logs. That needs no installation, asks nobody and stores"
+        " nothing.",
     )
     ask.add_argument("slug", metavar="TENANT", nargs="?", help="whose incident (not with --bundle)")
     ask.add_argument("words", nargs="*", metavar="WORDS", help="a service, or what is wrong in a few words")
     ask.add_argument(
         "--as-written", action="store_true", help="take the words as they are, though they look like a mistyped service"
     )
+    ask.add_argument("--new", action="store_true", help="open another incident, though one of the service is open")
     ask.add_argument("--bundle", type=Path, metavar="DIR", help="a folder with what could be collected")
     ask.add_argument("--at", metavar="TIME", help="with --bundle: when the alert fired, e.g. 2026-11-21T03:00:00Z")
     ask.add_argument("--json", action="store_true")
@@ -259,9 +262,12 @@ def investigate(options: argparse.Namespace) -> int:
     if not options.as_written:
         _doubt(tenant, words)
     try:
-        incident_id = investigations.investigate(tenant.id, words=words, asked_by=actor())
+        reported = investigations.investigate(tenant.id, words=words, asked_by=actor(), anew=options.new)
     except investigations.Refused as error:
         raise Problem(str(error), code=2) from None
-    investigations.wait_for(tenant.id, incident_id, seconds=120)
+    incident_id = reported.run.incident_id
     options.number = incident_reader.read(tenant.id, incident_id).number
+    if reported.joined:
+        print(f"INC-{options.number} of this service is open already; --new opens another", file=sys.stderr)
+    investigations.wait_for(tenant.id, incident_id, seconds=120)
     return show_incident(options)

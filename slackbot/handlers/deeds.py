@@ -15,7 +15,7 @@ from uuid import UUID
 from copilot import investigations
 from copilot.guard.tenancy import tenant_scope
 from copilot.knowledge import incident_reader
-from copilot.models import FeedbackValue, Reason, Role, Run, Service
+from copilot.models import FeedbackValue, Reason, Role, Service
 from copilot.stages import learn
 from copilot.stages.problems import doubted
 from slackbot import plain_text
@@ -89,18 +89,10 @@ def investigate(who: Visitor, rest: str, body: dict[str, Any]) -> Done:
     with who.once("command", str(body.get("trigger_id"))) as is_new:
         if not is_new:
             raise Misunderstood(ALREADY)
-        reported = _investigate(who, rest, anew=anew)
+        reported = investigations.investigate(who.tenant_id, words=rest, asked_by=who.name, anew=anew)
         name = f"INC-{reported.run.incident.number}"
     told = f"{name} of this service is open already." if reported.joined else f"Opened {name}."
     return Done(partial(_opened, who, rest, reported), told)
-
-
-def _investigate(who: Visitor, words: str, *, anew: bool) -> investigations.Reported:
-    """Open an incident by hand, or join the open one of the service."""
-    if not anew:
-        return investigations.join_or_investigate(who.tenant_id, words=words, asked_by=who.name)
-    incident_id = investigations.investigate(who.tenant_id, words=words, asked_by=who.name)
-    return investigations.Reported(Run.objects.get(incident_id=incident_id))
 
 
 def _opened(who: Visitor, words: str, reported: investigations.Reported) -> Reply:
@@ -151,7 +143,9 @@ def _investigated(who: Visitor, ack: Ack, view: dict[str, Any], words: str, *, a
         return
     try:
         with who.once("view", str(view.get("id")), str(view.get("hash"))) as is_new:
-            reported = _investigate(who, words, anew=anew) if is_new else None
+            reported = (
+                investigations.investigate(who.tenant_id, words=words, asked_by=who.name, anew=anew) if is_new else None
+            )
     except investigations.Refused as problem:
         ack(response_action="errors", errors={block: str(problem)})
         return

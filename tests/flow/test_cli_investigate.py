@@ -29,9 +29,16 @@ def investigate(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> Callable[...
         for name in ("checkout", "catalog", "payments"):
             Service.objects.create(name=name)
 
-    def call(*words: str, as_written: bool = False) -> list[str]:
+    def call(*words: str, as_written: bool = False, new: bool = False) -> list[str]:
         options = argparse.Namespace(
-            slug=tenant.slug, words=list(words), as_written=as_written, bundle=None, at=None, data=None, json=False
+            slug=tenant.slug,
+            words=list(words),
+            as_written=as_written,
+            new=new,
+            bundle=None,
+            at=None,
+            data=None,
+            json=False,
         )
         assert incidents.investigate(options) == 0
         with tenant_scope(tenant.id):
@@ -72,3 +79,15 @@ def test_a_service_a_sentence_and_what_is_meant_as_written_open_an_incident(
     words: tuple[str, ...], as_written: bool, title: str, investigate: Callable[..., list[str]]
 ) -> None:
     assert investigate(*words, as_written=as_written) == [title]
+
+
+def test_an_open_incident_of_the_service_is_joined_unless_a_new_one_is_wanted(
+    investigate: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert investigate("checkout") == ["Is checkout well?"]
+    assert capsys.readouterr().err == ""
+
+    assert investigate("checkout") == ["Is checkout well?"]
+    assert capsys.readouterr().err == "INC-1 of this service is open already; --new opens another\n"
+
+    assert investigate("checkout", new=True) == ["Is checkout well?"] * 2

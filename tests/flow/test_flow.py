@@ -350,10 +350,10 @@ def test_investigating_again_keeps_the_first_look(tenant: Tenant, run: Run) -> N
 def test_a_person_can_ask_about_a_service(
     committed_db: str, tenant: Tenant, checkout: Service, witness: Witness
 ) -> None:
-    incident_id = investigations.investigate(tenant.id, words="checkout", asked_by="Alice")
+    run = investigations.investigate(tenant.id, words="checkout", asked_by="Alice").run
 
     with tenant_scope(tenant.id):
-        incident = Incident.objects.get(id=incident_id)
+        incident = Incident.objects.get(id=run.incident_id)
     assert (incident.service_id, incident.title, incident.acknowledged_by) == (
         checkout.id,
         "Is checkout well?",
