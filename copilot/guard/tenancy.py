@@ -27,7 +27,8 @@ POLICY = "tenant_id = nullif((select current_setting('app.tenant', true)), '')::
 # Staff see every tenant, but inside a scope they see as little as anyone: code that trusts the scope may run as staff, too.
 STAFF_POLICY = "nullif((select current_setting('app.tenant', true)), '') is null"
 # A process that is frozen within a scope, as a machine does that is being moved, would keep its rows locked for as long, and who
-# took over its work would wait for it. Nothing in a scope waits for anybody, so that no living one is idle for a minute.
+# took over its work would wait for it. What waits for others within a scope, as a list of an outside server's tools, waits for
+# seconds: no living one is idle for a minute.
 IDLE_SECONDS = 60.0
 
 
